@@ -1,0 +1,1 @@
+"""What every part stands on: errors, ARNs, ids, the clock and the settings."""

@@ -1,0 +1,98 @@
+"""The error tree. Every error that may reach a client is an ``AwsError``; anything else is a bug and answers 500.
+
+    AwsError                        400
+    ├── ValidationException         400   control planes: a member is wrong, or the named resource is not there
+    ├── ValidationError             400   data planes spell it so
+    ├── ResourceNotFound            400   kinds that model it
+    ├── ResourceInUse               400
+    ├── ResourceLimitExceeded       400
+    ├── ConflictException           400
+    ├── AccessDeniedException       400   json protocols; S3 and the query protocol say AccessDenied, 403
+    ├── UnknownOperationException   400
+    └── NotImplementedYet           501   a known operation that does not work yet
+
+``code`` is what clients match on and what goes out as ``__type`` or ``<Code>``. A class attribute holds the usual
+code and status; services with their own words (S3, IAM) pass ``code=`` and ``status=``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AwsError(Exception):
+    """An answer in AWS's own form. ``members`` are further members of a modelled error shape."""
+
+    code = "InternalFailure"
+    status = 400
+
+    def __init__(self, message: str, *, code: str | None = None, status: int | None = None, **members: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+        if status is not None:
+            self.status = status
+        self.members = members
+
+
+class ValidationException(AwsError):
+    """The request breaks a documented constraint, or names something that does not exist."""
+
+    code = "ValidationException"
+
+
+class ValidationError(AwsError):
+    """``ValidationException`` as the data planes spell it."""
+
+    code = "ValidationError"
+
+
+class ResourceNotFound(AwsError):
+    """The kind models ResourceNotFound and the named resource is not there."""
+
+    code = "ResourceNotFound"
+
+
+class ResourceInUse(AwsError):
+    """The name is taken, or the resource is in a state that forbids the call."""
+
+    code = "ResourceInUse"
+
+
+class ResourceLimitExceeded(AwsError):
+    """A quota of the account is reached."""
+
+    code = "ResourceLimitExceeded"
+
+
+class ConflictException(AwsError):
+    """A concurrent change won."""
+
+    code = "ConflictException"
+
+
+class AccessDeniedException(AwsError):
+    """The caller may not do this."""
+
+    code = "AccessDeniedException"
+
+
+class UnknownOperationException(AwsError):
+    """The model knows no such operation."""
+
+    code = "UnknownOperationException"
+
+
+class NotImplementedYet(AwsError):
+    """The model knows the operation; this version of Sagewright does not carry it out."""
+
+    code = "NotImplemented"
+    status = 501
+
+
+class InternalFailure(AwsError):
+    """Our fault. The message names the request id, never the cause, which is in the server's log."""
+
+    code = "InternalFailure"
+    status = 500

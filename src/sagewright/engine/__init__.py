@@ -1,0 +1,1 @@
+"""Makes work happen: lifecycle tables, the reconciler, placement."""

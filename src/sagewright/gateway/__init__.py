@@ -1,0 +1,1 @@
+"""HTTP to operation to HTTP: the one port all AWS services answer on."""

@@ -1,0 +1,33 @@
+"""The parts an operation may use, handed to it with every call. ``bootstrap`` makes one per server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sagewright.core.clock import Clock
+from sagewright.core.config import Settings
+from sagewright.store.credentials import CredentialStore
+from sagewright.store.events import EventStore
+from sagewright.store.logs import LogStore
+from sagewright.store.metrics import MetricStore
+from sagewright.store.objects import ObjectStore
+from sagewright.store.resources import ResourceStore
+from sagewright.store.tags import TagStore
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Stores and services shared by all operations of one server."""
+
+    settings: Settings
+    clock: Clock
+    resources: ResourceStore
+    events: EventStore
+    tags: TagStore
+    credentials: CredentialStore
+    logs: LogStore
+    metrics: MetricStore
+    objects: ObjectStore
+    hint: Callable[[str], None]
+    """Wake the reconciler for the resource with this id, after the commit."""

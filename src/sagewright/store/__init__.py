@@ -1,0 +1,1 @@
+"""What the platform remembers: resources, events, tags, credentials, logs, metrics, objects."""

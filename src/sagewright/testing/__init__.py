@@ -1,0 +1,1 @@
+"""Shipped test help for users and for new backends and stores."""

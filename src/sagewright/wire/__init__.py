@@ -1,0 +1,1 @@
+"""AWS on the wire: botocore models in, validated Python values out, and back."""
