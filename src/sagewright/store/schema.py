@@ -20,6 +20,7 @@ resources = Table(
     Column("arn", String(2048), nullable=False, unique=True),
     Column("spec", Document, nullable=False),
     Column("status", Document, nullable=False),
+    Column("run", Document, nullable=False, comment="the engine's own notes: handles, offsets; never shown"),
     Column("phase", String(16), nullable=False),
     Column("wish", String(16), nullable=False),
     Column("created", Float, nullable=False),

@@ -1,0 +1,46 @@
+"""Events: every change of state, appended and never rewritten. SecondaryStatusTransitions are read from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from sagewright.store.database import Database
+from sagewright.store.schema import events
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """At ``at`` (epoch seconds) the resource entered ``word``, for instance ``Downloading``."""
+
+    at: float
+    word: str
+    message: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def append_events(connection: Connection, resource: str, arn: str, new: Sequence[Event]) -> None:
+    """Append within a transaction of the caller's."""
+    if new:
+        rows = [
+            {"resource": resource, "arn": arn, "at": e.at, "word": e.word, "message": e.message, "detail": {**e.detail}}
+            for e in new
+        ]
+        connection.execute(insert(events), rows)
+
+
+class EventStore:
+    """Events of resources."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, resource: str) -> list[Event]:
+        """All events of the resource with this id, oldest first."""
+        query = select(events.c.at, events.c.word, events.c.message, events.c.detail)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(events.c.resource == resource).order_by(events.c.seq)).all()
+        return [Event(*row) for row in rows]

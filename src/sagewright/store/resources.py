@@ -1,0 +1,312 @@
+"""Resources: one row for each training job, model, endpoint, role …; the truth about all of them.
+
+``spec`` is the accepted request and changes only by an Update operation, ``status`` is what the platform adds, ``run``
+is the engine's own. Handlers write ``spec`` and ``wish``; the reconciler, holding the lease, writes the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+
+from sagewright.core.clock import Clock
+from sagewright.core.ids import run_id
+from sagewright.store.database import Database
+from sagewright.store.events import Event, append_events
+from sagewright.store.schema import events, resources, tags
+
+Json = dict[str, Any]
+
+
+class AlreadyExists(Exception):
+    """A resource of this kind and name is there already; ``existing`` is it."""
+
+    def __init__(self, existing: Resource) -> None:
+        super().__init__(existing.arn)
+        self.existing = existing
+
+
+class Stale(Exception):
+    """The resource changed or went away between the read and the write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A row as a value. Times are seconds since the epoch; ``due`` None means the reconciler has nothing left to do."""
+
+    id: str
+    account: str
+    region: str
+    kind: str
+    name: str
+    arn: str
+    spec: Json
+    status: Json
+    run: Json
+    phase: str
+    wish: str
+    created: float
+    modified: float
+    version: int
+    due: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Filters of the List operations. ``order`` is by name, created, modified or phase; ``after`` a page's last row."""
+
+    name_contains: str = ""
+    phases: frozenset[str] | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+    modified_after: float | None = None
+    modified_before: float | None = None
+    order: Literal["name", "created", "modified", "phase"] = "created"
+    descending: bool = True
+    after: tuple[Any, str] | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an act of the reconciler wants written. None leaves a member as it is; ``status`` and ``run`` are merged.
+
+    A value of None inside ``status`` or ``run`` removes that key. ``due`` is always written.
+    """
+
+    due: float | None
+    phase: str | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    gone: bool = False
+    """Delete the row: the resource was asked to go and nothing of it is left."""
+
+
+_COLUMNS = [resources.c[name] for name in Resource.__slots__]
+_LEASE = (resources.c.lease_owner, resources.c.lease_until)
+
+
+def _resource(row: Row[Any]) -> Resource:
+    return Resource(*row[: len(_COLUMNS)])
+
+
+class ResourceStore:
+    """Resources in the database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def create(  # noqa: PLR0913 - a row has these members
+        self,
+        *,
+        account: str,
+        region: str,
+        kind: str,
+        name: str,
+        arn: str,
+        spec: Json,
+        status: Json | None = None,
+        phase: str = "ready",
+        wish: str = "",
+        due: float | None = None,
+        tag_set: Mapping[str, str] | None = None,
+        event: Event | None = None,
+    ) -> Resource:
+        """Add a resource with its tags and first event, in one transaction. Raises ``AlreadyExists``."""
+        now = self._clock.now()
+        made = Resource(
+            run_id(), account, region, kind, name, arn, spec, status or {}, {}, phase, wish, now, now, 1, due
+        )
+        with self._database.write() as connection:
+            existing = self._find(connection, account, region, kind, name)
+            if existing is not None:
+                raise AlreadyExists(existing)
+            connection.execute(insert(resources).values({key: getattr(made, key) for key in Resource.__slots__}))
+            if tag_set:
+                connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in tag_set.items()])
+            if event is not None:
+                append_events(connection, made.id, arn, (event,))
+        return made
+
+    def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
+        """The resource of that name, or None."""
+        with self._database.read() as connection:
+            return self._find(connection, account, region, kind, name)
+
+    def by_arn(self, arn: str) -> Resource | None:
+        """The resource with that ARN, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(select(*_COLUMNS).where(resources.c.arn == arn)).first()
+        return _resource(row) if row is not None else None
+
+    def by_id(self, identifier: str) -> Resource | None:
+        """The resource with that id, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(select(*_COLUMNS).where(resources.c.id == identifier)).first()
+        return _resource(row) if row is not None else None
+
+    def list(self, account: str, region: str, kind: str, query: Query | None = None) -> Sequence[Resource]:
+        """One page, in order; ask for one more than a page to know whether another follows."""
+        query = query or Query(limit=1_000_000)
+        column = resources.c[query.order]
+        where = [resources.c.account == account, resources.c.region == region, resources.c.kind == kind]
+        where += _filters(query)
+        if query.after is not None:
+            value, name = query.after
+            beyond = column < value if query.descending else column > value
+            tie = resources.c.name < name if query.descending else resources.c.name > name
+            where.append(or_(beyond, and_(column == value, tie)))
+        order = (column.desc(), resources.c.name.desc()) if query.descending else (column.asc(), resources.c.name.asc())
+        with self._database.read() as connection:
+            rows = connection.execute(select(*_COLUMNS).where(*where).order_by(*order).limit(query.limit)).all()
+        return [_resource(row) for row in rows]
+
+    def update(  # noqa: PLR0913 - each member may change alone
+        self,
+        resource: Resource,
+        *,
+        spec: Json | None = None,
+        status: Json | None = None,
+        phase: str | None = None,
+        wish: str | None = None,
+        due: float | None = None,
+        event: Event | None = None,
+    ) -> Resource:
+        """A handler's write, refused with ``Stale`` when the version moved on since ``resource`` was read.
+
+        ``due`` wakes the reconciler; None leaves it as it is.
+        """
+        values: dict[str, Any] = {"version": resource.version + 1, "modified": self._clock.now()}
+        given = {"spec": spec, "status": status, "phase": phase, "wish": wish, "due": due}
+        values.update({key: value for key, value in given.items() if value is not None})
+        with self._database.write() as connection:
+            where = (resources.c.id == resource.id, resources.c.version == resource.version)
+            if connection.execute(update(resources).where(*where).values(values)).rowcount != 1:
+                raise Stale(resource.arn)
+            if event is not None:
+                append_events(connection, resource.id, resource.arn, (event,))
+            row = connection.execute(select(*_COLUMNS).where(resources.c.id == resource.id)).one()
+        return _resource(row)
+
+    def delete(self, resource: Resource) -> None:
+        """Remove the resource, its tags and its events; one already gone is no error."""
+        with self._database.write() as connection:
+            _remove(connection, resource.id, resource.arn)
+
+    # --- the reconciler's side -----------------------------------------------------------------------------------
+
+    def lease(self, owner: str, identifier: str, seconds: float) -> Resource | None:
+        """Take the lease of one resource that is due; None when another holds it or nothing is due."""
+        now = self._clock.now()
+        free = or_(resources.c.lease_until.is_(None), resources.c.lease_until < now)
+        where = (resources.c.id == identifier, resources.c.due.is_not(None), free)
+        with self._database.write() as connection:
+            taken = connection.execute(
+                update(resources).where(*where).values(lease_owner=owner, lease_until=now + seconds)
+            )
+            if taken.rowcount != 1:
+                return None
+            return _resource(connection.execute(select(*_COLUMNS).where(resources.c.id == identifier)).one())
+
+    def due(self, limit: int) -> list[tuple[str, float]]:
+        """Ids and times of the resources the reconciler has to look at, soonest first, leased ones left out."""
+        now = self._clock.now()
+        free = or_(resources.c.lease_until.is_(None), resources.c.lease_until < now)
+        query = select(resources.c.id, resources.c.due).where(resources.c.due.is_not(None), free)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(resources.c.due).limit(limit)).all()
+        return [(row.id, row.due) for row in rows]
+
+    def renew(self, owner: str, identifiers: Sequence[str], seconds: float) -> None:
+        """Hold on to leases while their acts go on."""
+        where = (resources.c.id.in_(identifiers), resources.c.lease_owner == owner)
+        with self._database.write() as connection:
+            connection.execute(update(resources).where(*where).values(lease_until=self._clock.now() + seconds))
+
+    def apply(self, owner: str, loaded: Resource, change: Change) -> Resource | None:
+        """Write what an act decided and give the lease back; None when the lease was lost, and nothing is written.
+
+        A wish written by a handler meanwhile is kept, and makes the resource due at once.
+        """
+        now = self._clock.now()
+        with self._database.write() as connection:
+            row = connection.execute(select(*_COLUMNS, *_LEASE).where(resources.c.id == loaded.id)).first()
+            if row is None or row.lease_owner != owner or row.lease_until < now:
+                return None
+            append_events(connection, loaded.id, loaded.arn, change.events)
+            if change.gone:
+                _remove(connection, loaded.id, loaded.arn)
+                return None
+            current = _resource(row)
+            moved = change.phase is not None and change.phase != current.phase
+            values: dict[str, Any] = {
+                "phase": change.phase or current.phase,
+                "status": _merge(current.status, change.status),
+                "run": _merge(current.run, change.run),
+                "due": now if current.version != loaded.version else change.due,
+                "lease_owner": None,
+                "lease_until": None,
+                "modified": now if moved or change.status or change.events else current.modified,
+            }
+            connection.execute(update(resources).where(resources.c.id == loaded.id).values(values))
+            row = connection.execute(select(*_COLUMNS).where(resources.c.id == loaded.id)).one()
+        return _resource(row)
+
+    def release(self, owner: str) -> None:
+        """Give back all leases of an owner that is ending."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(resources).where(resources.c.lease_owner == owner).values(lease_owner=None, lease_until=None)
+            )
+
+    def wake(self, kinds: Sequence[str], phases: Sequence[str]) -> None:
+        """Make resources due now: after a start, what stands must be found again."""
+        where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
+        with self._database.write() as connection:
+            connection.execute(update(resources).where(*where).values(due=self._clock.now()))
+
+    def in_phases(self, kinds: Sequence[str], phases: Sequence[str]) -> list[Resource]:
+        """All resources of these kinds in these phases, oldest first, over all accounts and regions."""
+        query = select(*_COLUMNS).where(resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
+        with self._database.read() as connection:
+            return [_resource(row) for row in connection.execute(query.order_by(resources.c.created)).all()]
+
+    def _find(self, connection: Connection, account: str, region: str, kind: str, name: str) -> Resource | None:
+        columns = (resources.c.account, resources.c.region, resources.c.kind, resources.c.name)
+        where = [column == value for column, value in zip(columns, (account, region, kind, name), strict=True)]
+        row = connection.execute(select(*_COLUMNS).where(*where)).first()
+        return _resource(row) if row is not None else None
+
+
+def _filters(query: Query) -> list[Any]:
+    where: list[Any] = []
+    if query.name_contains:
+        where.append(func.lower(resources.c.name).contains(query.name_contains.lower(), autoescape=True))
+    if query.phases is not None:
+        where.append(resources.c.phase.in_(query.phases))
+    bounds = (
+        (resources.c.created, query.created_after, query.created_before),
+        (resources.c.modified, query.modified_after, query.modified_before),
+    )
+    for column, after, before in bounds:
+        if after is not None:
+            where.append(column > after)
+        if before is not None:
+            where.append(column < before)
+    return where
+
+
+def _merge(document: Json, changes: Mapping[str, Any]) -> Json:
+    merged = {**document, **changes}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def _remove(connection: Connection, identifier: str, arn: str) -> None:
+    connection.execute(delete(resources).where(resources.c.id == identifier))
+    connection.execute(delete(tags).where(tags.c.arn == arn))
+    connection.execute(delete(events).where(events.c.resource == identifier))

@@ -1,0 +1,39 @@
+"""Tags: key and value pairs on any ARN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, insert, select
+
+from sagewright.store.database import Database
+from sagewright.store.schema import tags
+
+
+class TagStore:
+    """Tags in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, arn: str) -> dict[str, str]:
+        """The tags of an ARN in order of their keys."""
+        query = select(tags.c.key, tags.c.value).where(tags.c.arn == arn).order_by(tags.c.key)
+        with self._database.read() as connection:
+            return {row.key: row.value for row in connection.execute(query)}
+
+    def add(self, arn: str, new: Mapping[str, str], limit: int) -> bool:
+        """Add or replace tags; False, and nothing is changed, when the ARN would have more than ``limit``."""
+        with self._database.write() as connection:
+            old = connection.execute(select(tags.c.key, tags.c.value).where(tags.c.arn == arn)).all()
+            merged = {row.key: row.value for row in old} | dict(new)
+            if len(merged) > limit:
+                return False
+            connection.execute(delete(tags).where(tags.c.arn == arn))
+            connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in merged.items()])
+        return True
+
+    def remove(self, arn: str, keys: Sequence[str]) -> None:
+        """Take tags off; keys that are not there are no error."""
+        with self._database.write() as connection:
+            connection.execute(delete(tags).where(tags.c.arn == arn, tags.c.key.in_(keys)))
