@@ -58,7 +58,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Per instance: cores, bytes of memory, processes, seconds of wall time (0 = none), seconds between TERM and KILL."""
+    """Per instance: cores, bytes of memory (0 = no limit), processes, seconds of wall time (0 = no limit).
+
+    ``grace_seconds`` lie between SIGTERM and SIGKILL when the wall time is over.
+    """
 
     cpus: float = 1.0
     memory_bytes: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -21,8 +21,8 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 4566
-    data_dir: Path = _home("XDG_DATA_HOME", ".local/share")
-    cache_dir: Path = _home("XDG_CACHE_HOME", ".cache")
+    data_dir: Path = field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share"))
+    cache_dir: Path = field(default_factory=lambda: _home("XDG_CACHE_HOME", ".cache"))
     """Environments are built here and shared by all servers of this user."""
     database_url: str = ""
     """SQLAlchemy URL; empty means SQLite in ``data_dir``."""
@@ -48,10 +48,10 @@ class Settings:
         env = os.environ if env is None else env
         hints = get_type_hints(cls)
         found: dict[str, Any] = {}
-        for field in fields(cls):
-            variable = PREFIX + field.name.upper()
+        for item in fields(cls):
+            variable = PREFIX + item.name.upper()
             if variable in env:
-                found[field.name] = _convert(variable, env[variable], hints[field.name])
+                found[item.name] = _convert(variable, env[variable], hints[item.name])
         found.update({name: value for name, value in overrides.items() if value is not None})
         return replace(cls(), **found)
 

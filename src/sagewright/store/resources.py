@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
@@ -90,7 +90,7 @@ _COLUMNS = [resources.c[name] for name in Resource.__slots__]
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
 
 
-def _resource(row: Row[Any]) -> Resource:
+def _resource(row: Sequence[Any]) -> Resource:
     return Resource(*row[: len(_COLUMNS)])
 
 
@@ -213,7 +213,7 @@ class ResourceStore:
                 return None
             return _resource(connection.execute(select(*_COLUMNS).where(resources.c.id == identifier)).one())
 
-    def due(self, limit: int) -> list[tuple[str, float]]:
+    def due(self, limit: int) -> Sequence[tuple[str, float]]:
         """Ids and times of the resources the reconciler has to look at, soonest first, leased ones left out."""
         now = self._clock.now()
         free = or_(resources.c.lease_until.is_(None), resources.c.lease_until < now)
@@ -270,7 +270,7 @@ class ResourceStore:
         with self._database.write() as connection:
             connection.execute(update(resources).where(*where).values(due=self._clock.now()))
 
-    def in_phases(self, kinds: Sequence[str], phases: Sequence[str]) -> list[Resource]:
+    def in_phases(self, kinds: Sequence[str], phases: Sequence[str]) -> Sequence[Resource]:
         """All resources of these kinds in these phases, oldest first, over all accounts and regions."""
         query = select(*_COLUMNS).where(resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
         with self._database.read() as connection:

@@ -1,0 +1,179 @@
+"""The reconciler: load → act → apply, each under a lease, woken by hints and by a poll that nothing depends on.
+
+An act may start processes and wait for them shortly; it holds no transaction. What it decided is written by ``apply``,
+which changes nothing when the lease was lost meanwhile. An act that raises is our bug: it is logged, tried again a few
+times, and then fails the resource with the reason, so that nothing hangs for ever.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import socket
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from sagewright.core.clock import Clock
+from sagewright.core.ids import run_id
+from sagewright.engine.lifecycle import Lifecycle
+from sagewright.store.resources import Change, Resource, ResourceStore
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30.0
+POLL_SECONDS = 1.0
+ATTEMPTS = 5
+
+
+class Controller(Protocol):
+    """What moves the resources of one kind."""
+
+    lifecycle: Lifecycle
+
+    def act(self, resource: Resource) -> Change:
+        """Look at the world and say what changed. Blocking is fine, for seconds; transactions are not."""
+        ...
+
+    def broken(self, resource: Resource, reason: str) -> Change:
+        """The change that ends a resource whose acts keep raising."""
+        ...
+
+
+class Reconciler:
+    """Runs the controllers of all kinds on a few threads."""
+
+    def __init__(self, store: ResourceStore, controllers: Mapping[str, Controller], clock: Clock, *, threads: int = 8):
+        self._store = store
+        self._controllers = controllers
+        self._clock = clock
+        self._owner = f"{socket.gethostname()[:24]}:{os.getpid()}:{run_id()[:8]}"
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="reconcile")
+        self._wake = threading.Condition()
+        self._queue: list[tuple[float, str]] = []
+        self._busy: set[str] = set()
+        self._again: set[str] = set()
+        self._attempts: dict[str, int] = {}
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._dispatch, name="reconciler", daemon=True),
+            threading.Thread(target=self._keep_leases, name="leases", daemon=True),
+        ]
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Begin; what was left half-way by an earlier server is due already."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the acts under way and give the leases back."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        self._ended.set()
+        self._pool.shutdown(wait=True)
+        for thread in self._threads:
+            thread.join()
+        self._store.release(self._owner)
+
+    def hint(self, identifier: str) -> None:
+        """Look at this resource now. Safe from any thread, and free to be wrong."""
+        with self._wake:
+            if identifier in self._busy:
+                self._again.add(identifier)
+                return
+            heapq.heappush(self._queue, (0.0, identifier))
+            self._wake.notify()
+
+    def forget(self) -> None:
+        """Drop what is queued, after the state was wiped."""
+        with self._wake:
+            self._queue.clear()
+            self._attempts.clear()
+
+    def quiet(self) -> bool:
+        """Whether no act is under way."""
+        with self._wake:
+            return not self._busy
+
+    def _dispatch(self) -> None:
+        next_poll = 0.0
+        while True:
+            now = self._clock.now()
+            if now >= next_poll:
+                self._collect()
+                next_poll = now + POLL_SECONDS
+            with self._wake:
+                if self._stopping:
+                    return
+                now = self._clock.now()
+                while self._queue and self._queue[0][0] <= now:
+                    _, identifier = heapq.heappop(self._queue)
+                    if identifier not in self._busy:
+                        self._busy.add(identifier)
+                        self._pool.submit(self._reconcile, identifier)
+                soonest = min(next_poll, self._queue[0][0] if self._queue else next_poll)
+                self._wake.wait(max(0.0, soonest - self._clock.now()))
+
+    def _collect(self) -> None:
+        try:
+            found = self._store.due(limit=1000)
+        except Exception:
+            log.exception("cannot read what is due")
+            return
+        with self._wake:
+            queued = {identifier for _, identifier in self._queue}
+            for identifier, at in found:
+                if identifier not in queued and identifier not in self._busy:
+                    heapq.heappush(self._queue, (at, identifier))
+
+    def _reconcile(self, identifier: str) -> None:
+        due: float | None = None
+        try:
+            resource = self._store.lease(self._owner, identifier, LEASE_SECONDS)
+            if resource is not None:
+                applied = self._store.apply(self._owner, resource, self._act(resource))
+                due = applied.due if applied is not None else None
+        except Exception:
+            log.exception("cannot reconcile %s", identifier)
+        finally:
+            with self._wake:
+                self._busy.discard(identifier)
+                if identifier in self._again:
+                    self._again.discard(identifier)
+                    due = 0.0
+                if due is not None:
+                    heapq.heappush(self._queue, (due, identifier))
+                    self._wake.notify()
+
+    def _act(self, resource: Resource) -> Change:
+        controller = self._controllers[resource.kind]
+        try:
+            change = controller.act(resource)
+        except Exception as error:
+            count = self._attempts[resource.id] = self._attempts.get(resource.id, 0) + 1
+            log.exception("act on %s raised (attempt %d of %d)", resource.arn, count, ATTEMPTS)
+            if count >= ATTEMPTS:
+                self._attempts.pop(resource.id, None)
+                return controller.broken(resource, f"InternalServerError: {type(error).__name__}: {error}")
+            return Change(due=self._clock.now() + 0.2 * 2**count)
+        self._attempts.pop(resource.id, None)
+        following = "gone" if change.gone else change.phase
+        if following is not None and not controller.lifecycle.allows(resource.phase, following):
+            reason = f"InternalServerError: {resource.kind} cannot go from {resource.phase} to {following}"
+            log.error("%s: %s", resource.arn, reason)
+            return controller.broken(resource, reason)
+        return change
+
+    def _keep_leases(self) -> None:
+        while not self._ended.wait(LEASE_SECONDS / 3):
+            with self._wake:
+                held = list(self._busy)
+            if held:
+                try:
+                    self._store.renew(self._owner, held, LEASE_SECONDS)
+                except Exception:
+                    log.exception("cannot renew leases")
