@@ -1,0 +1,262 @@
+"""The controller of work that ends: from a plan through a backend's run to saved outputs, for every RUN kind.
+
+A kind says what to run (``plan``), what each stage is called (``trail``) and what to remember at the end (``finish``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends.base import InstanceReport, Report, Workload
+from sagewright.engine.lifecycle import RUN
+from sagewright.engine.measures import ingest
+from sagewright.engine.tools import Tools
+from sagewright.environments.builder import BuildFailed
+from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.store.events import Event
+from sagewright.store.resources import Change, Resource
+
+log = logging.getLogger(__name__)
+
+STAGES = ("downloading", "running", "packing")
+POLL_SECONDS = 2.0
+BUILD_SECONDS = 5.0
+REASON_LENGTH = 1024
+
+
+class Refused(Exception):
+    """The work cannot be started, and never will: the text is the FailureReason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run, once the environment's root is known.
+
+    ``destinations`` maps an output's name to (bucket, key); ``tree`` outputs (not packed) are saved below the key.
+    """
+
+    environment: EnvironmentSpec
+    requirements: str | None
+    instances: int
+    workload: Callable[[Path], Workload]
+    destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: ``phase`` is succeeded, stopped or failed; ``saved`` maps an output's name to its S3 URI."""
+
+    phase: str
+    reason: str
+    started: float | None
+    ended: float
+    timed_out: bool
+    saved: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunKind:
+    """A RUN kind's own part. ``trail`` maps a stage or phase to (word, message) of the event it leaves."""
+
+    plan: Callable[[Resource, Tools], Plan]
+    trail: Mapping[str, tuple[str, str]]
+    finish: Callable[[Resource, Tools, Outcome], Mapping[str, Any]]
+    namespace: str
+    secondary: str = ""
+    """The member of the status that holds the last event's word."""
+
+
+class RunController:
+    """Acts on resources of one RUN kind."""
+
+    lifecycle = RUN
+
+    def __init__(self, kind: RunKind, tools: Tools) -> None:
+        self._kind = kind
+        self._tools = tools
+
+    def act(self, resource: Resource) -> Change:
+        if RUN.final(resource.phase):
+            return self._clean(resource)
+        if resource.phase == "pending":
+            return self._begin(resource)
+        if "handle" not in resource.run:
+            return self._end(resource, None)
+        report = self._tools.backend.poll(resource.run["handle"])
+        return self._follow(resource, report) if resource.phase != "saving" else self._end(resource, report)
+
+    def broken(self, resource: Resource, reason: str) -> Change:
+        now = self._tools.clock.now()
+        return self._change(
+            resource, now, phase="failed", status={"FailureReason": reason[:REASON_LENGTH]}, entered=[("failed", now)]
+        )
+
+    # --- pending -------------------------------------------------------------------------------------------------
+
+    def _begin(self, resource: Resource) -> Change:
+        now = self._tools.clock.now()
+        if resource.wish == "stopped":
+            return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
+        try:
+            plan = self._kind.plan(resource, self._tools)
+            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
+        except (Refused, BuildFailed) as refusal:
+            return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
+        if root is None:
+            return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
+        if not self._tools.placement.acquire(resource.id, plan.instances):
+            return self._change(resource, now + POLL_SECONDS, entered=[("waiting", now)])
+        handle = self._tools.backend.start(resource.id, plan.workload(root))
+        return self._change(
+            resource,
+            now + POLL_SECONDS,
+            phase="starting",
+            run={"handle": handle, "destinations": {name: list(to) for name, to in plan.destinations.items()}},
+        )
+
+    # --- starting, running, stopping -----------------------------------------------------------------------------
+
+    def _follow(self, resource: Resource, report: Report) -> Change:
+        now = self._tools.clock.now()
+        status, run = ingest(self._tools, resource, self._kind.namespace)
+        entered = self._reached(resource, report)
+        phase = resource.phase
+        if phase == "starting" and (report.ended or any(stage == "running" for stage, _ in entered)):
+            phase = "running"
+        if resource.wish == "stopped" and phase != "stopping" and not report.ended:
+            self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
+            phase = "stopping"
+            entered.append(("stopping", now))
+        if report.ended:
+            return (
+                self._end(resource, report)
+                if phase == "stopping"
+                else self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
+            )
+        return self._change(resource, now + POLL_SECONDS, phase=phase, status=status, run=run, entered=entered)
+
+    def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
+        """The stages all instances reached since the last look, with the time the last of them did."""
+        seen = resource.run.get("stages", [])
+        times: dict[str, list[float]] = {}
+        for instance in report.instances:
+            for stage, at in instance.stages:
+                times.setdefault(stage, []).append(at)
+        return [
+            (stage, max(times[stage]))
+            for stage in STAGES
+            if stage not in seen and len(times.get(stage, ())) == len(report.instances)
+        ]
+
+    # --- saving --------------------------------------------------------------------------------------------------
+
+    def _end(self, resource: Resource, report: Report | None) -> Change:
+        now = self._tools.clock.now()
+        if report is None:
+            return self._finished(
+                resource, Outcome("failed", "InternalServerError: the run was lost", None, now, False, {})
+            )
+        saved = self._save(resource, report)
+        culprit = next((i for i in report.instances if i.stage == "lost" or i.exit_code), None)
+        timed_out = any(instance.timed_out for instance in report.instances)
+        stopped = resource.phase == "stopping" or timed_out
+        outcome = Outcome(
+            phase="stopped" if stopped else "failed" if culprit else "succeeded",
+            reason=failure_reason(culprit) if culprit and not stopped else "",
+            started=min(
+                (at for i in report.instances for stage, at in i.stages if stage == "downloading"), default=None
+            ),
+            ended=now,
+            timed_out=timed_out,
+            saved=saved,
+        )
+        return self._finished(resource, outcome, report)
+
+    def _save(self, resource: Resource, report: Report) -> dict[str, str]:
+        """Bring the packed outputs into the object store; doing it twice gives the same objects."""
+        saved: dict[str, str] = {}
+        for instance in report.instances:
+            for name, path in instance.outputs.items():
+                if name in saved or name not in resource.run["destinations"]:
+                    continue
+                bucket, key = resource.run["destinations"][name]
+                source = Path(path)
+                files = [(source, key)] if source.is_file() else _tree(source, key)
+                for file, file_key in files:
+                    self._tools.objects.put_file(bucket, file_key, file)
+                saved[name] = f"s3://{bucket}/{key}"
+        return saved
+
+    def _finished(self, resource: Resource, outcome: Outcome, report: Report | None = None) -> Change:
+        status, run = ingest(self._tools, resource, self._kind.namespace) if report else ({}, {})
+        merged = resource.status | status
+        entered = self._reached(resource, report) if report else []
+        entered.append(("timed_out" if outcome.timed_out else outcome.phase, outcome.ended))
+        final = {**status, **self._kind.finish(_with_status(resource, merged), self._tools, outcome)}
+        if outcome.reason:
+            final["FailureReason"] = outcome.reason[:REASON_LENGTH]
+        return self._change(resource, outcome.ended, phase=outcome.phase, status=final, run=run, entered=entered)
+
+    def _clean(self, resource: Resource) -> Change:
+        self._tools.placement.release(resource.id)
+        if "handle" in resource.run:
+            self._tools.backend.remove(resource.run["handle"])
+        return Change(due=None, run={"handle": None})
+
+    def _change(
+        self,
+        resource: Resource,
+        due: float,
+        *,
+        phase: str | None = None,
+        status: Mapping[str, Any] | None = None,
+        run: Mapping[str, Any] | None = None,
+        entered: list[tuple[str, float]] | None = None,
+    ) -> Change:
+        """A change with an event for each stage newly entered, each told once."""
+        seen = list(resource.run.get("stages", []))
+        new = [(stage, at) for stage, at in entered or [] if stage not in seen]
+        told = [(*self._kind.trail[stage], at) for stage, at in new if stage in self._kind.trail]
+        events = tuple(Event(at, word, message) for word, message, at in told)
+        notes = {**(run or {}), **({"stages": seen + [stage for stage, _ in new]} if new else {})}
+        secondary = {self._kind.secondary: events[-1].word} if events and self._kind.secondary else {}
+        return Change(due=due, phase=phase, status={**(status or {}), **secondary}, run=notes, events=events)
+
+
+def failure_reason(instance: InstanceReport) -> str:
+    """What went wrong on an instance, in AWS's frame with the agent's digest and the failure file's text inside."""
+    if instance.stage == "lost":
+        return f"InternalServerError: {instance.reason or 'the agent of the job ended without a word'}"
+    if instance.exit_code is None or instance.out_of_memory:
+        return f"ClientError: {instance.reason}"
+    said = instance.failure.strip()
+    digest = "" if instance.reason and instance.reason in said else instance.reason
+    text = "\n".join(part for part in (digest, said) if part)
+    room = REASON_LENGTH - len(f"AlgorithmError: , exit code: {instance.exit_code}")
+    return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"
+
+
+def _tree(root: Path, key: str) -> list[tuple[Path, str]]:
+    return [(file, f"{key}/{file.relative_to(root)}") for file in sorted(root.rglob("*")) if file.is_file()]
+
+
+def _with_status(resource: Resource, status: dict[str, Any]) -> Resource:
+    return Resource(**{name: getattr(resource, name) for name in Resource.__slots__} | {"status": status})
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """The last lines of a log file in the store's format, without their timestamps."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - 65536))
+            raw = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    return [line.partition("\t")[2] for line in raw[-lines:]]
+
+
+__all__ = ["Outcome", "Plan", "Refused", "RunController", "RunKind", "failure_reason", "tail"]

@@ -1,0 +1,79 @@
+"""List operations: the filters, sorting and paging that recur in some 95 of them, read off the model."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from sagewright.core.errors import ValidationException
+from sagewright.store.resources import Query, Resource
+from sagewright.wire.models import service_model
+
+if TYPE_CHECKING:
+    from sagewright.kernel.nouns import Noun
+    from sagewright.kernel.operations import Call
+
+Json = dict[str, Any]
+Order = Literal["name", "created", "modified", "phase"]
+_ORDERS: dict[str, Order] = {
+    "Name": "name",
+    "CreationTime": "created",
+    "CreatedAt": "created",
+    "LastModifiedTime": "modified",
+    "Status": "phase",
+}
+PAGE = 100
+
+
+def list_resources(noun: Noun, call: Call, request: Json) -> Json:
+    """One page of a noun's List operation, with NextToken only when more follows."""
+    output = service_model(noun.service).operation_model(f"List{noun.kind}s").output_shape
+    member, shape = next((name, shape) for name, shape in output.members.items() if shape.type_name == "list")
+    limit = int(request.get("MaxResults", PAGE))
+    query = _query(noun, request, limit)
+    found = call.platform.resources.list(call.account, call.region, noun.kind, query)
+    page = found[:limit]
+    items = [{k: v for k, v in noun.brief(each).items() if k in shape.member.members} for each in page]
+    answer: Json = {member: items}
+    if len(found) > limit:
+        answer["NextToken"] = _token(query, page[-1])
+    return answer
+
+
+def _query(noun: Noun, request: Json, limit: int) -> Query:
+    wanted = request.get("StatusEquals")
+    phases = None if wanted is None else frozenset(phase for phase, word in noun.words.items() if word == wanted)
+    return Query(
+        name_contains=request.get("NameContains", ""),
+        phases=phases,
+        created_after=_seconds(request.get("CreationTimeAfter")),
+        created_before=_seconds(request.get("CreationTimeBefore")),
+        modified_after=_seconds(request.get("LastModifiedTimeAfter")),
+        modified_before=_seconds(request.get("LastModifiedTimeBefore")),
+        order=_ORDERS.get(request.get("SortBy", "CreationTime"), "created"),
+        descending=request.get("SortOrder", "Descending") == "Descending",
+        after=_position(request["NextToken"]) if "NextToken" in request else None,
+        limit=limit + 1,
+    )
+
+
+def _seconds(moment: datetime | float | None) -> float | None:
+    return moment.timestamp() if isinstance(moment, datetime) else moment
+
+
+def _token(query: Query, last: Resource) -> str:
+    position = json.dumps([getattr(last, query.order), last.name])
+    return base64.urlsafe_b64encode(position.encode()).decode()
+
+
+def _position(token: str) -> tuple[Any, str]:
+    try:
+        value, name = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, TypeError, binascii.Error):
+        raise ValidationException("Invalid NextToken: it was not made by this operation.") from None
+    if not isinstance(name, str) or not isinstance(value, str | float | int):
+        raise ValidationException("Invalid NextToken: it was not made by this operation.")
+    return cast("tuple[Any, str]", (value, name))

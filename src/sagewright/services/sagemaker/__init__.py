@@ -1,0 +1,1 @@
+"""Amazon SageMaker's control plane: one file a noun."""
