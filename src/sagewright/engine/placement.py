@@ -48,7 +48,10 @@ class Placement:
         self._lock = threading.Lock()
 
     def acquire(self, holder: str, instances: int) -> bool:
-        """Hold room for ``instances``; True again for a holder that has it. A job larger than the machine runs alone."""
+        """Hold room for ``instances``; True again for a holder that has it.
+
+        A job larger than the machine runs alone.
+        """
         with self._lock:
             if holder in self._held:
                 return True

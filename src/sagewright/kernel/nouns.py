@@ -1,7 +1,7 @@
 """Nouns: from a short declaration and botocore's model come create, describe, list, stop and delete.
 
-Measured on the model: a Describe is almost always the Create's input, some status words and times; a List is a projection
-of it with the same dozen filters. So a noun's file says only what is its own: what its ARN looks like, which words its
+Measured on the model: a Describe is almost always the Create's input, some status words and times; a List is a
+projection of it with the same dozen filters. So a noun's file says only what is its own: what its ARN looks like, which words its
 phases have, which requests make no sense, and (for nouns that work) what to run.
 """
 
@@ -104,8 +104,14 @@ class Noun:
         return found
 
     def word(self, resource: Resource) -> str:
-        """The resource's status in AWS's words."""
-        return self.words.get(resource.phase, "")
+        """The resource's status in AWS's words: a wish not yet granted shows at once, before any phase changed."""
+        phase = resource.phase
+        if resource.wish and resource.run.get("granted") != resource.wish and not self._final(phase):
+            phase = _WISHES[resource.wish.partition(":")[0]]
+        return self.words.get(phase, "")
+
+    def _final(self, phase: str) -> bool:
+        return self.lifecycle is not None and self.lifecycle.final(phase)
 
     def create(self, call: Call, request: Json) -> Resource:
         """Check, store, and wake the reconciler; raises ``taken`` when the name is in use."""
@@ -149,6 +155,7 @@ class Noun:
         return answer
 
 
+_WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating"}
 _nouns: dict[str, Noun] = {}
 
 

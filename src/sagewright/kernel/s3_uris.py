@@ -41,14 +41,14 @@ def require_objects(call: Call, uri: str, role: str) -> None:
     objects = call.platform.objects
     if objects.bucket(bucket) is None or not objects.list(bucket, prefix=key, limit=1).objects:
         raise ValidationException(
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
-            f'in the selected region ({call.region}), that objects exist under that S3 prefix, and that the role "{role}" '
-            f'has "s3:ListBucket" permissions on bucket "{bucket}".'
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+            f"exists in the selected region ({call.region}), that objects exist under that S3 prefix, and that the "
+            f'role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
         )
 
 
 def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
-    """The objects a container gets for an S3Prefix: names relative to the last slash of the prefix, folders left out."""
+    """The objects a container gets for an S3Prefix: names relative to the prefix, folders left out."""
     bucket, prefix = split(uri)
     if objects.bucket(bucket) is None:
         return ()
@@ -71,12 +71,12 @@ def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
         after = page.next
 
 
-def requirements_in(archive: Path) -> str | None:
-    """The text of requirements.txt at the root of a .tar.gz, or None; a file that is no archive has none."""
+def requirements_in(archive: Path, name: str = "requirements.txt") -> str | None:
+    """The text of the member ``name`` of a .tar.gz, or None; a file that is no archive has none."""
     try:
         with tarfile.open(archive, "r:*") as tar:
             for member in tar:
-                if member.name.removeprefix("./") == "requirements.txt" and member.isfile():
+                if member.name.removeprefix("./") == name and member.isfile():
                     file = tar.extractfile(member)
                     return file.read(MAX_REQUIREMENTS).decode(errors="replace") if file else None
     except (tarfile.TarError, EOFError, OSError):

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
-    """Register a noun with its shared operations. ``settled`` refuses to stop what has ended or to delete what works."""
+    """Register a noun with its shared operations. ``settled`` is the refusal to stop what has ended."""
     register(noun)
     known = set(service_model(noun.service).operation_names)
     verbs = {f"Create{noun.kind}": _create, f"Describe{noun.kind}": _describe, f"List{noun.kind}s": _list}

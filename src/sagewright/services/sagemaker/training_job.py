@@ -101,7 +101,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         environment = resolve(spec["AlgorithmSpecification"]["TrainingImage"])
     except UnknownImage as error:
         raise Refused(f"ClientError: {error}") from None
-    code, requirements = _code(resource, tools, environment)
+    code, requirements = _code(resource, tools)
     channels = tuple(
         Input(
             f"/opt/ml/input/data/{channel['ChannelName']}",
@@ -168,7 +168,7 @@ def _model_uri(resource: Resource) -> str:
     return joined(resource.spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output", name)
 
 
-def _code(resource: Resource, tools: Tools, environment: EnvironmentSpec) -> tuple[tuple[Input, ...], str | None]:
+def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
     submitted = _decoded(resource.spec.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
     if not submitted.startswith("s3://"):

@@ -1,0 +1,253 @@
+"""The controller of endpoints: fleets of model servers, started beside the old ones, switched over when healthy.
+
+A **fleet** is one generation of an endpoint: a snapshot of its variants and models (so that it can be restarted after
+they were deleted) and a worker for each instance. Creating makes the first fleet; updating makes the next one while
+the old one keeps answering, and drops whichever failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends.base import Workload
+from sagewright.engine.lifecycle import STANDING
+from sagewright.engine.run import REASON_LENGTH, Refused, tail
+from sagewright.engine.tools import Tools
+from sagewright.environments.builder import BuildFailed
+from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.serving.probe import ping
+from sagewright.serving.router import EndpointKey, Variant, WorkerAddress
+from sagewright.store.events import Event
+from sagewright.store.resources import Change, Resource
+
+Json = dict[str, Any]
+
+LOOK_SECONDS = 0.1
+HEALTH_SECONDS = 5.0
+BUILD_SECONDS = 5.0
+PING_SECONDS = 2.0
+STARTUP_SECONDS = 240
+GRACE_SECONDS = 30.0
+TOLD_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class VariantPlan:
+    """How to serve one variant: ``workload`` makes the model server, given the environment's root and a log file."""
+
+    name: str
+    weight: float
+    instances: int
+    environment: EnvironmentSpec
+    requirements: str | None
+    workload: Callable[[Path, str], Workload]
+    startup_seconds: float = STARTUP_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class FleetKind:
+    """A kind's own part: the snapshot to deploy, and the plans made from a snapshot. Both may raise ``Refused``."""
+
+    snapshot: Callable[[Resource, Tools], Json]
+    plans: Callable[[Resource, Json, Tools], Sequence[VariantPlan]]
+    log_group: Callable[[Resource], str]
+
+
+class DeploymentController:
+    """Acts on resources of one kind that serve."""
+
+    lifecycle = STANDING
+
+    def __init__(self, kind: FleetKind, tools: Tools) -> None:
+        self._kind = kind
+        self._tools = tools
+        self._routed: set[str] = set()
+
+    def act(self, resource: Resource) -> Change:
+        if resource.wish == "gone":
+            return self._delete(resource)
+        if resource.phase == "pending" or (
+            resource.phase in ("ready", "failed") and resource.wish != resource.run.get("granted", "")
+        ):
+            return self._begin(resource)
+        if resource.phase in ("starting", "updating"):
+            return self._advance(resource)
+        if resource.phase == "ready":
+            return self._tend(resource)
+        return Change(due=None)
+
+    def broken(self, resource: Resource, reason: str) -> Change:
+        return self._fail(resource, reason)
+
+    # --- a new fleet ---------------------------------------------------------------------------------------------
+
+    def _begin(self, resource: Resource) -> Change:
+        now = self._tools.clock.now()
+        phase = "starting" if resource.phase == "pending" else "updating"
+        try:
+            snapshot = self._kind.snapshot(resource, self._tools)
+        except Refused as refusal:
+            return self._fail(resource, str(refusal))
+        generation = int(resource.run.get("generation", 0)) + 1
+        fleet = {"generation": generation, "since": None, "wish": resource.wish, "snapshot": snapshot, "workers": []}
+        return Change(
+            due=now, phase=phase, run={"next": fleet, "generation": generation}, status={"FailureReason": None}
+        )
+
+    def _advance(self, resource: Resource) -> Change:
+        """Start what is missing of the next fleet, then wait until every worker answers its ping."""
+        now = self._tools.clock.now()
+        fleet: Json = resource.run["next"]
+        try:
+            plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
+            roots = [self._tools.preparation.path(p.environment, p.requirements, resource.id) for p in plans]
+        except (Refused, BuildFailed) as refusal:
+            return self._fail(resource, str(refusal))
+        if not fleet["workers"]:
+            if any(root is None for root in roots):
+                return Change(due=now + BUILD_SECONDS)
+            ready = {plan.name: root for plan, root in zip(plans, roots, strict=True) if root is not None}
+            workers = [
+                self._start(resource, fleet, plan, ready[plan.name], i, 0)
+                for plan in plans
+                for i in range(plan.instances)
+            ]
+            return Change(due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "workers": workers}})
+        for worker in fleet["workers"]:
+            trouble = self._trouble(resource, worker)
+            if trouble:
+                return self._fail(resource, trouble)
+        waiting = [worker for worker in fleet["workers"] if not self._answers(worker)]
+        if not waiting:
+            return self._switch(resource, fleet, plans)
+        longest = max(plan.startup_seconds for plan in plans)
+        if now - fleet["since"] > longest:
+            return self._fail(resource, self._unhealthy(waiting[0], f"it did not answer within {longest:.0f} seconds"))
+        return Change(due=now + LOOK_SECONDS)
+
+    def _start(self, resource: Resource, fleet: Json, plan: VariantPlan, root: Path, index: int, attempt: int) -> Json:
+        run = f"{resource.id}-{fleet['generation']}-{plan.name}-{index}-{attempt}"
+        stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
+        log_file = str(self._tools.logs.open(resource.account, resource.region, self._kind.log_group(resource), stream))
+        handle = self._tools.backend.start(run, plan.workload(root, log_file))
+        return {
+            "variant": plan.name,
+            "index": index,
+            "attempt": attempt,
+            "handle": handle,
+            "log": log_file,
+            "stream": stream,
+        }
+
+    def _switch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
+        now = self._tools.clock.now()
+        self._route(resource, fleet, plans)
+        self._drop(resource.run.get("live"))
+        event = Event(now, "InService", f"{len(fleet['workers'])} instances answer")
+        return Change(
+            due=now + HEALTH_SECONDS,
+            phase="ready",
+            run={"live": fleet, "next": None, "granted": fleet["wish"]},
+            status={"FailureReason": None},
+            events=(event,),
+        )
+
+    # --- a fleet that serves -------------------------------------------------------------------------------------
+
+    def _tend(self, resource: Resource) -> Change:
+        """Route again after a restart of the server, and replace workers that died."""
+        now = self._tools.clock.now()
+        fleet: Json = resource.run["live"]
+        dead = [worker for worker in fleet["workers"] if self._tools.backend.poll(worker["handle"]).ended]
+        if not dead and resource.id in self._routed:
+            return Change(due=now + HEALTH_SECONDS)
+        try:
+            plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
+        except Refused:
+            return Change(due=now + HEALTH_SECONDS)
+        by_name = {plan.name: plan for plan in plans}
+        workers: list[Json] = []
+        for worker in fleet["workers"]:
+            plan = by_name[worker["variant"]]
+            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
+            if worker in dead and root is not None:
+                self._tools.backend.remove(worker["handle"])
+                workers.append(self._start(resource, fleet, plan, root, worker["index"], worker["attempt"] + 1))
+            else:
+                workers.append(worker)
+        fleet = {**fleet, "workers": workers}
+        self._route(resource, fleet, plans)
+        return Change(due=now + HEALTH_SECONDS, run={"live": fleet})
+
+    def _route(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> None:
+        variants = [
+            Variant(
+                plan.name,
+                plan.weight,
+                tuple(
+                    WorkerAddress(worker["stream"], self._socket(worker))
+                    for worker in fleet["workers"]
+                    if worker["variant"] == plan.name
+                ),
+            )
+            for plan in plans
+        ]
+        self._tools.router.put(EndpointKey(resource.account, resource.region, resource.name), variants)
+        self._routed.add(resource.id)
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def _delete(self, resource: Resource) -> Change:
+        """Stop routing, kill both fleets, and forget the endpoint: nothing is left to wait for."""
+        now = self._tools.clock.now()
+        if resource.phase != "deleting":
+            return Change(due=now, phase="deleting", events=(Event(now, "Deleting"),))
+        self._tools.router.drop(EndpointKey(resource.account, resource.region, resource.name))
+        self._routed.discard(resource.id)
+        self._drop(resource.run.get("live"))
+        self._drop(resource.run.get("next"))
+        return Change(due=None, gone=True)
+
+    def _fail(self, resource: Resource, reason: str) -> Change:
+        """Give the next fleet up; an endpoint that still has a live one goes on serving with it."""
+        now = self._tools.clock.now()
+        self._drop(resource.run.get("next"))
+        told = reason[:REASON_LENGTH]
+        run: Json = {"next": None, "granted": resource.wish}
+        if "live" in resource.run:
+            phase = "ready" if resource.phase in ("ready", "updating") else "failed"
+            events = (Event(now, "RollingBack", told), Event(now, "InService", "still on the configuration before"))
+            return Change(due=now + HEALTH_SECONDS, phase=phase, run=run, status={"FailureReason": told}, events=events)
+        return Change(
+            due=None, phase="failed", run=run, status={"FailureReason": told}, events=(Event(now, "Failed", told),)
+        )
+
+    def _drop(self, fleet: Mapping[str, Any] | None) -> None:
+        for worker in (fleet or {}).get("workers", ()):
+            self._tools.backend.remove(worker["handle"])
+
+    # --- health --------------------------------------------------------------------------------------------------
+
+    def _socket(self, worker: Json) -> Path:
+        return self._tools.backend.instance_directory(worker["handle"], "algo-1") / "run" / "serve.sock"
+
+    def _answers(self, worker: Json) -> bool:
+        return ping(self._socket(worker), PING_SECONDS)
+
+    def _trouble(self, resource: Resource, worker: Json) -> str:
+        """Why a starting worker will never answer, or an empty text."""
+        report = self._tools.backend.poll(worker["handle"])
+        if not report.ended:
+            return ""
+        instance = report.instances[0]
+        return self._unhealthy(worker, instance.reason or f"the model server ended with exit code {instance.exit_code}")
+
+    def _unhealthy(self, worker: Json, cause: str) -> str:
+        said = "\n".join(tail(Path(worker["log"]), TOLD_LINES))
+        return (
+            f"The primary container for production variant {worker['variant']} did not pass the ping health check: {cause}. "
+            f"Please check CloudWatch logs for this endpoint. It printed last:\n{said}"
+        )

@@ -1,0 +1,205 @@
+"""Endpoint: model servers that stand and answer InvokeEndpoint.
+
+Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends.base import Input, Limits, Workload
+from sagewright.core.errors import ValidationException
+from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
+from sagewright.engine.lifecycle import STANDING
+from sagewright.engine.placement import here, instance_type
+from sagewright.engine.run import Refused
+from sagewright.engine.tools import Tools
+from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
+from sagewright.kernel.nouns import Noun, Refusal
+from sagewright.kernel.operations import Call, Result, operation
+from sagewright.kernel.s3_uris import inputs_below, requirements_in
+from sagewright.kernel.verbs import declare, wish
+from sagewright.store.resources import Resource
+
+Json = dict[str, Any]
+
+MODEL = "/opt/ml/model"
+CODE = "/opt/ml/model/code"
+WORDS = {
+    "pending": "Creating",
+    "starting": "Creating",
+    "ready": "InService",
+    "updating": "Updating",
+    "rolling_back": "RollingBack",
+    "deleting": "Deleting",
+    "failed": "Failed",
+}
+
+
+def log_group(resource: Resource) -> str:
+    """The CloudWatch log group of an endpoint."""
+    return f"/aws/sagemaker/Endpoints/{resource.name}"
+
+
+def check(call: Call, request: Json) -> None:
+    """The configuration exists."""
+    name = request["EndpointConfigName"]
+    if call.platform.resources.get(call.account, call.region, "EndpointConfig", name) is None:
+        arn = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint-config/{name}"
+        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
+
+
+def describe(_call: Call, resource: Resource) -> Json:
+    """The variants that serve now; while the first fleet starts, those that will."""
+    fleet = resource.run.get("live") or resource.run.get("next")
+    if fleet is None:
+        return {}
+    return {
+        "EndpointConfigName": fleet["snapshot"]["config"],
+        "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
+    }
+
+
+def _variant_summary(variant: Json) -> Json:
+    settings = variant["settings"]
+    weight = settings.get("InitialVariantWeight", 1.0)
+    summary: Json = {
+        "VariantName": settings["VariantName"],
+        "DeployedImages": [
+            {"SpecifiedImage": variant["container"]["Image"], "ResolvedImage": variant["container"]["Image"]}
+        ],
+        "CurrentWeight": weight,
+        "DesiredWeight": weight,
+    }
+    if "ServerlessConfig" in settings:
+        return summary | {"CurrentServerlessConfig": settings["ServerlessConfig"]}
+    count = settings.get("InitialInstanceCount", 1)
+    return summary | {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
+
+
+def snapshot(resource: Resource, tools: Tools) -> Json:
+    """The configuration and its models as they are now, so that the fleet does not need them later."""
+    name = resource.spec["EndpointConfigName"]
+    config = tools.resources.get(resource.account, resource.region, "EndpointConfig", name)
+    if config is None:
+        raise Refused(f"The endpoint configuration {name!r} was deleted before the endpoint started.")
+    variants: list[Json] = []
+    for settings in config.spec["ProductionVariants"]:
+        model = tools.resources.get(resource.account, resource.region, "Model", settings["ModelName"])
+        if model is None:
+            raise Refused(f"The model {settings['ModelName']!r} was deleted before the endpoint started.")
+        container = model.spec.get("PrimaryContainer") or model.spec["Containers"][0]
+        variants.append({"settings": settings, "container": container})
+    return {"config": name, "variants": variants}
+
+
+def plans(resource: Resource, snapshot: Json, tools: Tools) -> list[VariantPlan]:
+    """A plan for each variant of a snapshot."""
+    return [_plan(resource, each["settings"], each["container"], tools) for each in snapshot["variants"]]
+
+
+def _plan(resource: Resource, settings: Json, container: Json, tools: Tools) -> VariantPlan:
+    try:
+        environment = resolve(container["Image"])
+    except UnknownImage as error:
+        raise Refused(str(error)) from None
+    inputs, requirements = _inputs(container, tools)
+    env = _env(resource, settings, container, environment)
+    limits = _limits(settings)
+
+    def workload(root: Path, log_file: str) -> Workload:
+        return Workload(
+            argv=("serve",),
+            environment=str(root),
+            env=env,
+            inputs=inputs,
+            limits=limits,
+            log_files=(log_file,),
+            socket=True,
+        )
+
+    return VariantPlan(
+        name=settings["VariantName"],
+        weight=settings.get("InitialVariantWeight", 1.0),
+        instances=settings.get("InitialInstanceCount", 1),
+        environment=environment,
+        requirements=requirements,
+        workload=workload,
+        startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
+    )
+
+
+def _inputs(container: Json, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
+    """The model and the user's inference code, with the code's requirements.txt."""
+    inputs: list[Input] = []
+    requirements: str | None = None
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    uri = source["S3Uri"] if source else container.get("ModelDataUrl", "")
+    packed = source["CompressionType"] == "Gzip" if source else True
+    if uri:
+        files = inputs_below(tools.objects, uri)
+        if not files:
+            raise Refused(f"Could not find model data at {uri}.")
+        inputs.append(Input(MODEL, files, unpack=packed))
+        if packed:
+            requirements = requirements_in(Path(files[0].source), "code/requirements.txt")
+    submitted = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    if submitted.startswith("s3://") and submitted != uri:
+        files = inputs_below(tools.objects, submitted)
+        if not files:
+            raise Refused(f"Could not find the code at SAGEMAKER_SUBMIT_DIRECTORY {submitted}.")
+        inputs.append(Input(CODE, files, unpack=True))
+        requirements = requirements_in(Path(files[0].source)) or requirements
+    return tuple(inputs), requirements
+
+
+def _env(resource: Resource, settings: Json, container: Json, environment: EnvironmentSpec) -> dict[str, str]:
+    env = {
+        "AWS_REGION": resource.region,
+        "AWS_DEFAULT_REGION": resource.region,
+        "SAGEMAKER_ENDPOINT_NAME": resource.name,
+        "SAGEMAKER_VARIANT_NAME": settings["VariantName"],
+        **environment.serving_env,
+        **container.get("Environment", {}),
+    }
+    if env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
+        env["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+    return env
+
+
+def _limits(settings: Json) -> Limits:
+    if "ServerlessConfig" in settings:
+        return Limits(cpus=1, memory_bytes=settings["ServerlessConfig"]["MemorySizeInMB"] << 20)
+    machine = here(instance_type(settings["InstanceType"]))
+    return Limits(cpus=machine.vcpus, memory_bytes=machine.memory_bytes)
+
+
+@operation("sagemaker", "UpdateEndpoint")
+def update_endpoint(call: Call, request: Json) -> Result:
+    """Deploy another configuration beside the one that serves, and switch when it is healthy."""
+    resource = NOUN.find(call, request["EndpointName"])
+    if NOUN.word(resource) not in ("InService", "Failed"):
+        raise ValidationException(f'Cannot update in-progress endpoint "{resource.arn}".')
+    check(call, request)
+    spec = {**resource.spec, "EndpointConfigName": request["EndpointConfigName"]}
+    wish(call, resource, f"updated:{call.request_id}", spec=spec)
+    return {"EndpointArn": resource.arn}
+
+
+KIND = FleetKind(snapshot=snapshot, plans=plans, log_group=log_group)
+
+NOUN = declare(
+    Noun(
+        kind="Endpoint",
+        path="endpoint/{name}",
+        taken=Refusal('Cannot create already existing endpoint "{arn}".'),
+        missing=Refusal('Could not find endpoint "{arn}".'),
+        words=WORDS,
+        check=check,
+        describe=describe,
+        lifecycle=STANDING,
+        first=("Creating", ""),
+        controller=lambda tools: DeploymentController(KIND, tools),
+    )
+)

@@ -1,0 +1,58 @@
+"""Model: where a trained model lies and which image serves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.core.errors import ValidationException
+from sagewright.environments.catalog import UnknownImage, resolve
+from sagewright.kernel.nouns import Noun, Refusal
+from sagewright.kernel.operations import Call
+from sagewright.kernel.s3_uris import require_objects
+from sagewright.kernel.verbs import declare
+
+Json = dict[str, Any]
+
+
+def containers(spec: Json) -> list[Json]:
+    """The containers of a model's spec, the primary one first."""
+    return [spec["PrimaryContainer"]] if "PrimaryContainer" in spec else list(spec.get("Containers", ()))
+
+
+def model_data(container: Json) -> tuple[str, bool]:
+    """Where a container's model lies and whether it is a .tar.gz to unpack; ("", False) for none."""
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    if source:
+        return source["S3Uri"], source["CompressionType"] == "Gzip"
+    return container.get("ModelDataUrl", ""), True
+
+
+def check(call: Call, request: Json) -> None:
+    """One container, an image we have, model data that is there."""
+    if ("PrimaryContainer" in request) == bool(request.get("Containers")):
+        raise ValidationException("You must specify either PrimaryContainer or Containers, not both.")
+    if len(containers(request)) > 1:
+        raise ValidationException("Inference pipelines (more than one container) are not supported yet.")
+    for container in containers(request):
+        if "Image" not in container:
+            raise ValidationException("You must specify Image: ModelPackageName is not supported yet.")
+        if container.get("Mode") == "MultiModel":
+            raise ValidationException("Mode MultiModel is not supported yet.")
+        try:
+            resolve(container["Image"])
+        except UnknownImage as error:
+            raise ValidationException(str(error)) from None
+        uri, _ = model_data(container)
+        if uri:
+            require_objects(call, uri, request.get("ExecutionRoleArn", ""))
+
+
+NOUN = declare(
+    Noun(
+        kind="Model",
+        path="model/{name}",
+        taken=Refusal('Cannot create already existing model "{arn}".'),
+        missing=Refusal('Could not find model "{arn}".'),
+        check=check,
+    )
+)
