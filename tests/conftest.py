@@ -1,0 +1,52 @@
+"""One real server for a session of tests, spoken to as users speak to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from sagewright.testing.server import ServerProcess
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """``sagewright up --ephemeral`` on a free port. Ends cleanly and leaves no process, or the session fails."""
+    running = ServerProcess(tmp_path_factory.mktemp("server") / "data")
+    running.start()
+    yield running
+    code = running.stop()
+    assert code == 0, f"the server ended with {code}\n{running.log.read_text(errors='replace')[-4000:]}"
+    eventually(lambda: not running.leftovers(), what=lambda: f"left running: {running.leftovers()}", seconds=10)
+
+
+@pytest.fixture(scope="session")
+def client(server: ServerProcess) -> Callable[..., Any]:
+    """``client("sagemaker")`` is a boto3 client of the server, with the administrator's keys."""
+
+    def make(service: str, region: str = "us-east-1", **options: Any) -> Any:
+        config = Config(retries={"total_max_attempts": 1}, proxies={}).merge(options.pop("config", Config()))
+        return boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
+
+    return make
+
+
+@pytest.fixture
+def fresh(server: ServerProcess) -> ServerProcess:
+    """The server, wiped."""
+    server.reset()
+    return server
+
+
+def eventually(condition: Callable[[], Any], *, what: Callable[[], str], seconds: float = 30.0) -> Any:
+    """The first truthy value of ``condition``; fails with ``what()`` when none comes in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    return pytest.fail(what())
