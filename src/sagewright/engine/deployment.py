@@ -69,15 +69,10 @@ class DeploymentController:
     def act(self, resource: Resource) -> Change:
         if resource.wish == "gone":
             return self._delete(resource)
-        if resource.phase == "pending" or (
-            resource.phase in ("ready", "failed") and resource.wish != resource.run.get("granted", "")
-        ):
+        if resource.phase in ("ready", "failed") and resource.wish != resource.run.get("granted", ""):
             return self._begin(resource)
-        if resource.phase in ("starting", "updating"):
-            return self._advance(resource)
-        if resource.phase == "ready":
-            return self._tend(resource)
-        return Change(due=None)
+        acts = {"pending": self._begin, "starting": self._advance, "updating": self._advance, "ready": self._tend}
+        return acts[resource.phase](resource) if resource.phase in acts else Change(due=None)
 
     def broken(self, resource: Resource, reason: str) -> Change:
         return self._fail(resource, reason)
@@ -98,26 +93,30 @@ class DeploymentController:
         )
 
     def _advance(self, resource: Resource) -> Change:
-        """Start what is missing of the next fleet, then wait until every worker answers its ping."""
-        now = self._tools.clock.now()
+        """Bring the next fleet one step on."""
         fleet: Json = resource.run["next"]
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
-            roots = [self._tools.preparation.path(p.environment, p.requirements, resource.id) for p in plans]
+            return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
         except (Refused, BuildFailed) as refusal:
             return self._fail(resource, str(refusal))
-        if not fleet["workers"]:
-            if any(root is None for root in roots):
-                return Change(due=now + BUILD_SECONDS)
-            ready = {plan.name: root for plan, root in zip(plans, roots, strict=True) if root is not None}
-            workers = [
-                self._start(resource, fleet, plan, ready[plan.name], i, 0)
-                for plan in plans
-                for i in range(plan.instances)
-            ]
-            return Change(due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "workers": workers}})
-        for worker in fleet["workers"]:
-            trouble = self._trouble(resource, worker)
+
+    def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
+        now = self._tools.clock.now()
+        roots = [self._tools.preparation.path(p.environment, p.requirements, resource.id) for p in plans]
+        workers = [
+            self._start(resource, fleet, plan, root, index, attempt=0)
+            for plan, root in zip(plans, roots, strict=True)
+            if root is not None and None not in roots
+            for index in range(plan.instances)
+        ]
+        if not workers:
+            return Change(due=now + BUILD_SECONDS)
+        return Change(due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "workers": workers}})
+
+    def _await(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
+        now = self._tools.clock.now()
+        for trouble in map(self._trouble, fleet["workers"]):
             if trouble:
                 return self._fail(resource, trouble)
         waiting = [worker for worker in fleet["workers"] if not self._answers(worker)]
@@ -237,7 +236,7 @@ class DeploymentController:
     def _answers(self, worker: Json) -> bool:
         return ping(self._socket(worker), PING_SECONDS)
 
-    def _trouble(self, resource: Resource, worker: Json) -> str:
+    def _trouble(self, worker: Json) -> str:
         """Why a starting worker will never answer, or an empty text."""
         report = self._tools.backend.poll(worker["handle"])
         if not report.ended:
@@ -248,6 +247,6 @@ class DeploymentController:
     def _unhealthy(self, worker: Json, cause: str) -> str:
         said = "\n".join(tail(Path(worker["log"]), TOLD_LINES))
         return (
-            f"The primary container for production variant {worker['variant']} did not pass the ping health check: {cause}. "
-            f"Please check CloudWatch logs for this endpoint. It printed last:\n{said}"
+            f"The primary container for production variant {worker['variant']} did not pass the ping health check: "
+            f"{cause}. Please check CloudWatch logs for this endpoint. It printed last:\n{said}"
         )

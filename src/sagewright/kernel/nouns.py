@@ -1,8 +1,8 @@
 """Nouns: from a short declaration and botocore's model come create, describe, list, stop and delete.
 
 Measured on the model: a Describe is almost always the Create's input, some status words and times; a List is a
-projection of it with the same dozen filters. So a noun's file says only what is its own: what its ARN looks like, which words its
-phases have, which requests make no sense, and (for nouns that work) what to run.
+projection of it with the same dozen filters. So a noun's file says only what is its own: what its ARN looks like, which
+words its phases have, which requests make no sense, and (for nouns that work) what to run.
 """
 
 from __future__ import annotations
