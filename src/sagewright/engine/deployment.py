@@ -130,7 +130,8 @@ class DeploymentController:
     def _start(self, resource: Resource, fleet: Json, plan: VariantPlan, root: Path, index: int, attempt: int) -> Json:
         run = f"{resource.id}-{fleet['generation']}-{plan.name}-{index}-{attempt}"
         stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
-        log_file = str(self._tools.logs.open(resource.account, resource.region, self._kind.log_group(resource), stream))
+        group = self._kind.log_group(resource)
+        log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
         handle = self._tools.backend.start(run, plan.workload(root, log_file))
         return {
             "variant": plan.name,

@@ -25,15 +25,13 @@ def ingest(tools: Tools, resource: Resource, namespace: str) -> tuple[Json, Json
     points: list[Point] = []
     for host in resource.run["handle"].get("hosts", ()):
         path = tools.backend.instance_directory(resource.run["handle"], host) / "metrics.jsonl"
-        dimensions = {"TrainingJobName": resource.name, "Host": f"{resource.name}/{host}"}
+        job = ("TrainingJobName", resource.name)
+        dimensions = ((job,), (("Host", f"{resource.name}/{host}"), job))
         for start, end, line in _complete_lines(path, offsets.get(host, 0)):
             offsets[host] = end
             name, value, at = line["name"], float(line["value"]), float(line["at"])
             source = f"{resource.id}/{host}/{start}"
-            points.append(Point(name=name, dimensions=dimensions, at=at, value=value, source=source))
-            points.append(
-                Point(name=name, dimensions={"TrainingJobName": resource.name}, at=at, value=value, source=source)
-            )
+            points += [Point.of(name, at, value, each, source) for each in dimensions]
             final[name] = {"MetricName": name, "Value": value, "Timestamp": at}
     if not points:
         return {}, {}

@@ -263,7 +263,8 @@ def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition
 
 def _log_files(resource: Resource, hosts: tuple[str, ...], tools: Tools) -> tuple[str, ...]:
     streams = (f"{resource.name}/{host}-{int(resource.created)}" for host in hosts)
-    return tuple(str(tools.logs.open(resource.account, resource.region, LOG_GROUP, stream)) for stream in streams)
+    opened = (tools.logs.open_stream(resource.account, resource.region, LOG_GROUP, stream) for stream in streams)
+    return tuple(str(stream.path) for stream in opened)
 
 
 KIND = RunKind(plan=plan, trail=TRAIL, finish=finish, namespace=LOG_GROUP, secondary="SecondaryStatus")

@@ -1,0 +1,121 @@
+"""The ``sagewright`` command: up, env, doctor, demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sagewright import __version__
+from sagewright.core.config import Settings
+
+SETTING_FLAGS = ("host", "port", "data_dir", "cache_dir", "backend", "max_instances", "log_level")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (ValueError, OSError) as error:
+        print(f"sagewright: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sagewright", description="Amazon SageMaker's API on your own machine.")
+    parser.add_argument("--version", action="version", version=f"sagewright {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="start the server; prints 'ready URL' when it serves, ends on SIGTERM")
+    up.add_argument("--host", help="address to listen on (127.0.0.1)")
+    up.add_argument("--port", type=int, help="port, 0 for a free one (4566)")
+    up.add_argument("--data-dir", type=Path, help="where state is kept")
+    up.add_argument("--cache-dir", type=Path, help="where environments are built")
+    up.add_argument("--backend", choices=("sandbox", "plain"), help="how work is run (sandbox)")
+    up.add_argument("--max-instances", type=int, help="instances of jobs at one time (twice the cores)")
+    up.add_argument("--log-level", help="DEBUG, INFO, WARNING")
+    up.add_argument(
+        "--ephemeral", action="store_true", default=None, help="keep nothing; allow POST /_sagewright/reset"
+    )
+    up.set_defaults(run=_up)
+
+    env = commands.add_parser("env", help='print shell exports for unmodified SDKs and tools: eval "$(sagewright env)"')
+    env.add_argument("--data-dir", type=Path, help="the server's data directory")
+    env.set_defaults(run=_env)
+
+    doctor = commands.add_parser("doctor", help="say what this machine can do, and what to install")
+    doctor.set_defaults(run=_doctor)
+
+    demo = commands.add_parser("demo", help="how to watch a model being trained, deployed and asked")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _settings(arguments: argparse.Namespace, **more: object) -> Settings:
+    given = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, "ephemeral")}
+    return Settings.from_env(**{**given, **more})
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from sagewright.bootstrap import Installation
+
+    settings = _settings(arguments)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with tempfile.TemporaryDirectory(prefix="sagewright-") as scratch:
+        if settings.ephemeral and arguments.data_dir is None:
+            settings = _settings(arguments, data_dir=Path(scratch))
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        installation = Installation(settings)
+        url = installation.start()
+        try:
+            print(f"ready {url}", flush=True)
+            ended.wait()
+        finally:
+            installation.stop()
+    return 0
+
+
+def _env(arguments: argparse.Namespace) -> int:
+    from sagewright.gateway.shell import exports, render
+
+    settings = _settings(arguments)
+    try:
+        url = json.loads((settings.data_dir / "server.json").read_text())["url"]
+    except FileNotFoundError:
+        raise ValueError(
+            f"no server has run with --data-dir {settings.data_dir}: start one by `sagewright up`"
+        ) from None
+    print(render(exports(settings, url)))
+    return 0
+
+
+def _doctor(_arguments: argparse.Namespace) -> int:
+    from sagewright.backends.probe import probe
+
+    findings = probe()
+    for finding in findings:
+        print(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name}: {finding.detail}")
+        if not finding.ok and finding.remedy:
+            print(f"      {finding.remedy}")
+    return 0 if all(finding.ok for finding in findings if finding.required) else 1
+
+
+def _demo(_arguments: argparse.Namespace) -> int:
+    examples = Path(__file__).parents[2] / "examples" / "run.py"
+    if not examples.exists():
+        raise ValueError("the examples are part of the source tree: clone the project and run `make demo`")
+    return subprocess.run(["make", "-C", str(examples.parents[1]), "demo"], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
