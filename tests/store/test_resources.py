@@ -1,0 +1,157 @@
+"""Resources: names are unique, pages are exact, and only the holder of a lease may write phases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sagewright.store.database import Database
+from sagewright.store.events import Event, EventStore
+from sagewright.store.resources import AlreadyExists, Change, Query, Resource, ResourceStore, Stale
+from sagewright.store.schema import metadata
+from sagewright.store.tags import TagStore
+from sagewright.testing.clock import FakeClock
+
+ACCOUNT, REGION, KIND = "123456789012", "us-east-1", "TrainingJob"
+
+
+class World:
+    def __init__(self, path: Path) -> None:
+        self.database = Database(f"sqlite:///{path}")
+        metadata.create_all(self.database.engine)
+        self.clock = FakeClock()
+        self.store = ResourceStore(self.database, self.clock)
+
+    def make(self, name: str, **more: object) -> Resource:
+        return self.store.create(
+            account=ACCOUNT, region=REGION, kind=KIND, name=name, arn=f"arn:{name}", spec={"n": name}, **more
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path / "db")
+    yield made
+    made.database.close()
+
+
+def test_a_resource_comes_back_as_it_was_written(world: World) -> None:
+    made = world.make("a", status={"x": [1, {"y": None}]}, tag_set={"team": "churn"}, event=Event(5.0, "Starting", "m"))
+    assert world.store.get(ACCOUNT, REGION, KIND, "a") == made
+    assert world.store.by_arn("arn:a") == made
+    assert world.store.by_id(made.id) == made
+    assert TagStore(world.database).of("arn:a") == {"team": "churn"}
+    assert EventStore(world.database).of(made.id) == [Event(5.0, "Starting", "m")]
+
+
+def test_a_name_is_taken_once_however_many_ask(world: World) -> None:
+    outcomes: list[str] = []
+
+    def race() -> None:
+        try:
+            outcomes.append(world.make("same").id)
+        except AlreadyExists as error:
+            outcomes.append(f"taken by {error.existing.id}")
+
+    threads = [threading.Thread(target=race) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    won = [each for each in outcomes if not each.startswith("taken")]
+    assert len(won) == 1
+    assert outcomes.count(f"taken by {won[0]}") == 7
+
+
+def test_a_write_on_an_old_version_is_refused(world: World) -> None:
+    old = world.make("a")
+    world.store.update(old, wish="stopped")
+    with pytest.raises(Stale):
+        world.store.update(old, wish="gone")
+
+
+def test_deleting_takes_tags_and_events_along(world: World) -> None:
+    made = world.make("a", tag_set={"k": "v"}, event=Event(1.0, "Starting"))
+    world.store.delete(made)
+    world.store.delete(made)
+    assert world.store.get(ACCOUNT, REGION, KIND, "a") is None
+    assert TagStore(world.database).of("arn:a") == {}
+    assert EventStore(world.database).of(made.id) == []
+
+
+@given(
+    names=st.lists(st.from_regex(r"[a-zA-Z0-9%_-]{1,6}", fullmatch=True), unique_by=str, max_size=25),
+    size=st.integers(1, 7),
+    descending=st.booleans(),
+    order=st.sampled_from(["name", "created", "modified", "phase"]),
+    part=st.sampled_from(["", "a", "%", "_", "A-"]),
+)
+def test_pages_hold_every_match_once_in_order(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], size: int, descending: bool, order: str, part: str
+) -> None:
+    world = World(tmp_path_factory.mktemp("pages") / "db")
+    for index, name in enumerate(names):
+        world.clock.pass_(index % 3)  # some created at the same moment
+        world.make(name, phase="ready" if index % 2 else "failed")
+    seen: list[Resource] = []
+    after = None
+    while True:
+        query = Query(name_contains=part, order=order, descending=descending, after=after, limit=size)  # type: ignore[arg-type]
+        page = world.store.list(ACCOUNT, REGION, KIND, query)
+        seen += page
+        if len(page) < size:
+            break
+        after = (getattr(page[-1], order), page[-1].name)
+    world.database.close()
+    assert {each.name for each in seen} == {name for name in names if part.lower() in name.lower()}
+    keys = [(getattr(each, order), each.name) for each in seen]
+    assert keys == sorted(keys, reverse=descending)
+    assert len(set(keys)) == len(keys)
+
+
+def test_one_lease_at_a_time_and_a_lost_one_writes_nothing(world: World) -> None:
+    made = world.make("a", due=0.0)
+    first = world.store.lease("one", made.id, seconds=10)
+    assert first is not None
+    assert world.store.lease("two", made.id, seconds=10) is None
+    assert world.store.due(limit=5) == []
+    world.clock.pass_(11)
+    assert world.store.lease("two", made.id, seconds=10) is not None
+    assert world.store.apply("one", first, Change(due=None, phase="failed")) is None
+    unchanged = world.store.by_id(made.id)
+    assert unchanged is not None
+    assert unchanged.phase == "ready"
+
+
+def test_a_wish_written_during_an_act_is_kept_and_due_at_once(world: World) -> None:
+    made = world.make("a", due=0.0)
+    leased = world.store.lease("one", made.id, seconds=10)
+    assert leased is not None
+    world.store.update(made, wish="stopped")
+    applied = world.store.apply("one", leased, Change(due=None, phase="running", run={"h": 1}, status={"s": 2}))
+    assert applied is not None
+    assert (applied.wish, applied.phase, applied.run, applied.status) == ("stopped", "running", {"h": 1}, {"s": 2})
+    assert applied.due == world.clock.now()
+
+
+def test_apply_merges_and_removes_members(world: World) -> None:
+    made = world.make("a", due=0.0, status={"keep": 1, "drop": 2})
+    leased = world.store.lease("one", made.id, seconds=10)
+    assert leased is not None
+    applied = world.store.apply("one", leased, Change(due=None, status={"drop": None, "new": 3}))
+    assert applied is not None
+    assert applied.status == {"keep": 1, "new": 3}
+    assert world.store.lease("one", made.id, seconds=10) is None, "nothing is due"
+
+
+def test_gone_removes_the_row(world: World) -> None:
+    made = world.make("a", due=0.0)
+    leased = world.store.lease("one", made.id, seconds=10)
+    assert leased is not None
+    assert world.store.apply("one", leased, Change(due=None, gone=True)) is None
+    assert world.store.by_id(made.id) is None
