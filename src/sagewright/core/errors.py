@@ -9,6 +9,7 @@
     ├── ConflictException           400
     ├── AccessDeniedException       400   json protocols; S3 and the query protocol say AccessDenied, 403
     ├── UnknownOperationException   400
+    ├── SerializationException      400   the body or a parameter cannot be read as its type
     └── NotImplementedYet           501   a known operation that does not work yet
 
 ``code`` is what clients match on and what goes out as ``__type`` or ``<Code>``. A class attribute holds the usual
@@ -82,6 +83,15 @@ class UnknownOperationException(AwsError):
     """The model knows no such operation."""
 
     code = "UnknownOperationException"
+
+
+class SerializationException(AwsError):
+    """The request cannot be read: not JSON, a string where an integer belongs, and the like.
+
+    S3 spells it ``MalformedXML`` or ``InvalidArgument``, the query protocol ``MalformedQueryString``.
+    """
+
+    code = "SerializationException"
 
 
 class NotImplementedYet(AwsError):

@@ -1,0 +1,265 @@
+"""JSON bodies by shape, shared by the json and rest-json protocols.
+
+``reader`` and ``writer`` compile a shape once into a function; structures look up their members' functions when a
+member first appears, so recursive shapes end and unused ones cost nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from sagewright.core.errors import SerializationException
+from sagewright.wire import scalars
+from sagewright.wire.scalars import cannot_convert
+
+MAX_DEPTH = 64
+"""Levels of nesting in a body; the deepest request of SageMaker's model without recursion has 13."""
+
+
+def load(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``, ``{}`` when it is empty. Raises ``SerializationException`` for anything else."""
+    if not body:
+        return {}
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if "\\ud" in text or "\\uD" in text:  # a lone surrogate is no character
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise SerializationException("Unexpected token received from parser") from None
+    if not isinstance(value, dict):
+        raise SerializationException("Start of structure or map expected")
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+        _check_depth(value)
+    return value
+
+
+def dump(value: Any) -> bytes:
+    """Compact JSON in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise SerializationException("The request is nested too deeply")
+
+
+Reader = Callable[[Any], Any]
+
+
+@cache
+def reader(shape: Shape) -> Reader:
+    """A function from a JSON value to the Python value of ``shape``.
+
+    Unknown members and nulls in structures are dropped; other nulls stay for the validation to name.
+    It raises ``SerializationException`` for a value of the wrong JSON type.
+    """
+    if isinstance(shape, StructureShape):
+        return _document_reader if shape.is_document_type else _structure_reader(shape)
+    if isinstance(shape, ListShape):
+        return _list_reader(shape)
+    if isinstance(shape, MapShape):
+        return _map_reader(shape)
+    return _SCALAR_READERS[shape.type_name](shape)
+
+
+def _document_reader(value: Any) -> Any:
+    return value
+
+
+def _structure_reader(shape: StructureShape) -> Reader:
+    members = {
+        member.serialization.get("name", name): (name, member)
+        for name, member in shape.members.items()
+        if "location" not in member.serialization
+    }
+
+    def read(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _collection_expected("structure", value)
+        parsed = {}
+        for wire_name, item in value.items():
+            if item is not None and (found := members.get(wire_name)):
+                parsed[found[0]] = reader(found[1])(item)
+        return parsed
+
+    return read
+
+
+def _list_reader(shape: ListShape) -> Reader:
+    def read(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise _collection_expected("list", value)
+        read_item = reader(shape.member)
+        return [None if item is None else read_item(item) for item in value]
+
+    return read
+
+
+def _map_reader(shape: MapShape) -> Reader:
+    def read(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _collection_expected("map", value)
+        read_item = reader(shape.value)
+        return {key: None if item is None else read_item(item) for key, item in value.items()}
+
+    return read
+
+
+def _collection_expected(wanted: str, value: Any) -> SerializationException:
+    if isinstance(value, list):
+        return SerializationException("Start of list found where not expected")
+    if isinstance(value, dict):
+        return SerializationException("Start of structure or map found where not expected.")
+    return SerializationException(f"Expected {wanted} or null")
+
+
+def _wrong(shape: Shape, value: Any) -> SerializationException:
+    if isinstance(value, dict | list):
+        return _collection_expected("", value)
+    if isinstance(value, bool):
+        return cannot_convert("TRUE_VALUE" if value else "FALSE_VALUE", shape)
+    return cannot_convert("STRING_VALUE" if isinstance(value, str) else "NUMBER_VALUE", shape)
+
+
+def _string_reader(shape: Shape) -> Reader:
+    def read(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        raise _wrong(shape, value)
+
+    return read
+
+
+def _boolean_reader(shape: Shape) -> Reader:
+    def read(value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise _wrong(shape, value)
+
+    return read
+
+
+def _integer_reader(shape: Shape) -> Reader:
+    def read(value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return scalars.in_range(shape, value)
+        raise _wrong(shape, value)
+
+    return read
+
+
+def _float_reader(shape: Shape) -> Reader:
+    words = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+    def read(value: Any) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except OverflowError:
+                number = math.inf
+            if math.isfinite(number):
+                return number
+        if isinstance(value, str) and value in words:
+            return words[value]
+        raise _wrong(shape, value)
+
+    return read
+
+
+def _timestamp_reader(shape: Shape) -> Reader:
+    def read(value: Any) -> float:
+        if isinstance(value, bool | dict | list):
+            raise _wrong(shape, value)
+        return scalars.timestamp(shape, value)
+
+    return read
+
+
+def _blob_reader(shape: Shape) -> Reader:
+    def read(value: Any) -> bytes:
+        if isinstance(value, str):
+            return scalars.blob(shape, value)
+        raise _wrong(shape, value)
+
+    return read
+
+
+_SCALAR_READERS: Mapping[str, Callable[[Shape], Reader]] = {
+    "string": _string_reader,
+    "character": _string_reader,
+    "boolean": _boolean_reader,
+    "integer": _integer_reader,
+    "long": _integer_reader,
+    "float": _float_reader,
+    "double": _float_reader,
+    "timestamp": _timestamp_reader,
+    "blob": _blob_reader,
+}
+
+
+@cache
+def writer(shape: Shape) -> Callable[[Any], Any]:
+    """A function from the Python value of ``shape`` to what ``json.dumps`` takes. None is left out of structures."""
+    if isinstance(shape, StructureShape):
+        return _document_reader if shape.is_document_type else _structure_writer(shape)
+    if isinstance(shape, ListShape):
+        return lambda value: [None if item is None else writer(shape.member)(item) for item in value]
+    if isinstance(shape, MapShape):
+        return lambda value: {str(key): writer(shape.value)(item) for key, item in value.items() if item is not None}
+    if shape.type_name == "timestamp":
+        return _timestamp_writer(shape)
+    return _SCALAR_WRITERS.get(shape.type_name, _document_reader)
+
+
+def _structure_writer(shape: StructureShape) -> Callable[[Any], Any]:
+    members = {
+        name: (member.serialization.get("name", name), member)
+        for name, member in shape.members.items()
+        if "location" not in member.serialization
+    }
+
+    def write(value: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            found[0]: writer(found[1])(item)
+            for name, item in value.items()
+            if item is not None and (found := members.get(name))
+        }
+
+    return write
+
+
+def _timestamp_writer(shape: Shape) -> Callable[[Any], Any]:
+    form = shape.serialization.get("timestampFormat", "unixTimestamp")
+    if form.lower() != "unixtimestamp":
+        return lambda value: scalars.time_text(value, form)
+    return lambda value: value if isinstance(value, str) else scalars.epoch(value)
+
+
+_SCALAR_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+    "blob": lambda value: base64.b64encode(value).decode(),
+    "float": scalars.finite,
+    "double": scalars.finite,
+}

@@ -1,0 +1,116 @@
+"""The rest-xml protocol as S3 speaks it: HTTP bindings with XML bodies, and S3's own form of errors.
+
+Source: Smithy's specification of ``restXml``; Amazon S3 API Reference, "Error responses".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.model import OperationModel, StructureShape
+
+from sagewright.core.errors import AwsError, SerializationException
+from sagewright.wire import event_stream, rest, xml_body
+from sagewright.wire.http import Request, Response
+from sagewright.wire.paths import s3_labels
+from sagewright.wire.routing import read_body
+from sagewright.wire.xml_body import XmlWriter
+
+_XML = "application/xml"
+_NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+
+def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
+    """The input of ``operation``. A streaming body is the request's reader itself.
+
+    Raises ``SerializationException`` with S3's codes ``MalformedXML`` and ``InvalidArgument``.
+    """
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    try:
+        parsed = rest.parse_bindings(shape, request, s3_labels(request))
+    except SerializationException as error:
+        raise SerializationException(error.message, code="InvalidArgument") from None
+    payload = rest.payload_of(shape)
+    if payload is None:
+        return parsed
+    name, member = payload
+    if member.type_name == "blob":
+        parsed[name] = request.body if member.serialization.get("streaming") else read_body(request)
+        return parsed
+    body = read_body(request)
+    if not body:
+        return parsed
+    if member.type_name == "string":
+        parsed[name] = body.decode("utf-8", "replace")
+        return parsed
+    root = xml_body.load(body)
+    expected = member.serialization.get("name", member.name)
+    if root.tag != expected:
+        raise xml_body.malformed(f"expected {expected}")
+    parsed[name] = xml_body.read(member, root)
+    return parsed
+
+
+def serialise(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Response:  # noqa: ARG001
+    """Headers, status and body of a result; 206 for a part of an object."""
+    shape = operation.output_shape
+    default = int(operation.http.get("responseCode", 200))
+    if shape is None:
+        return Response(default, {}, b"")
+    stream = shape.event_stream_name
+    answer = event_stream.response(shape, result, stream) if stream else _body(operation, shape, result)
+    answer.headers.update(rest.result_headers(shape, result))
+    if default == 200 and "content-range" in answer.headers:
+        default = 206
+    answer.status = rest.status(shape, result, default)
+    return answer
+
+
+def _body(operation: OperationModel, shape: StructureShape, result: Mapping[str, Any]) -> Response:
+    payload = rest.payload_of(shape)
+    if payload is not None:
+        name, member = payload
+        value = result.get(name)
+        if member.type_name in ("blob", "string"):
+            return Response(200, {}, rest.stream(value))
+        if value is None:
+            return Response(200, {}, b"")
+        namespace = "" if xml_body.namespace(member) else _NAMESPACE
+        writer = XmlWriter("iso8601ms")
+        writer.value(member, value, member.serialization.get("name", name), namespace)
+        return Response(200, {"content-type": _XML}, writer.document())
+    if not rest.bindings(shape).body:
+        return Response(200, {}, b"")
+    root = shape.serialization.get("name", shape.name)
+    writer = XmlWriter("iso8601ms")
+    if operation.name == "GetBucketLocation":
+        # The one answer whose value is the text of the root itself, which no model can say.
+        writer.text(root, result.get("LocationConstraint") or "")
+    else:
+        writer.open(root, _NAMESPACE)
+        writer.members(shape, result)
+        writer.close(root)
+    return Response(200, {"content-type": _XML}, writer.document())
+
+
+def serialise_error(
+    operation: OperationModel | None,  # noqa: ARG001
+    error: AwsError,
+    status: int,
+    request_id: str,
+) -> Response:
+    """``<Error><Code>…</Code><Message>…</Message>…<RequestId>…``; the error's members become elements."""
+    writer = XmlWriter()
+    writer.open("Error")
+    writer.text("Code", error.code)
+    writer.text("Message", error.message)
+    for name, value in error.members.items():
+        if value is not None:
+            writer.text(name, str(value))
+    writer.text("RequestId", request_id)
+    writer.text("HostId", "sagewright")
+    writer.close("Error")
+    return Response(status, {"content-type": _XML}, writer.document())
