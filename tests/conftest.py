@@ -20,7 +20,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     running.start()
     yield running
     code = running.stop()
-    assert code == 0, f"the server ended with {code}\n{running.log.read_text(errors='replace')[-4000:]}"
+    assert code == 0, f"the server ended with {code}\n{running.log_tail()}"
     eventually(lambda: not running.leftovers(), what=lambda: f"left running: {running.leftovers()}", seconds=10)
 
 

@@ -63,7 +63,7 @@ class ServerProcess:
         line = self._first_line(deadline)
         if not line.startswith("ready http"):
             self.kill()
-            raise RuntimeError(f"the server did not start: {line!r}\n{self.log.read_text(errors='replace')}")
+            raise RuntimeError(f"the server did not start: {line!r}\n{self.log_tail()}")
         self.url = line.split()[1]
 
     def _first_line(self, deadline: float) -> str:
@@ -110,7 +110,7 @@ class ServerProcess:
         connection = HTTPConnection(self.url.removeprefix("http://"), timeout=30)
         with contextlib.closing(connection):
             connection.request("POST", "/_sagewright/reset")
-            if (status := connection.getresponse().status) != 200:
+            if (status := connection.getresponse().status) >= 300:
                 raise RuntimeError(f"the reset answered {status}")
 
     def credentials(self) -> dict[str, str]:
@@ -135,6 +135,10 @@ class ServerProcess:
         done = subprocess.run(["bash", "-ec", script, "-", *command], capture_output=True, check=True, timeout=60)
         pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
         return {name: value for name, _, value in pairs}
+
+    def log_tail(self, characters: int = 4000) -> str:
+        """The end of what the server wrote to standard error."""
+        return self.log.read_text(errors="replace")[-characters:]
 
     def leftovers(self) -> list[str]:
         """Command lines of processes this server started that still run: none, once it has ended."""

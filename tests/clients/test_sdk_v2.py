@@ -1,0 +1,41 @@
+"""The unmodified SageMaker SDK v2, in an environment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+Run = Callable[[str, str], dict[str, Any]]
+
+
+def test_a_scikit_learn_script_is_fitted_deployed_and_asked(run_script: Run) -> None:
+    summary = run_script("v2", "v2_sklearn.py")
+    assert summary["bucket"] == "sagemaker-us-east-1-123456789012"
+    assert summary["uploaded"] == "s3://sagemaker-us-east-1-123456789012/v2-sklearn/iris.csv"
+    assert summary["role"] == "arn:aws:iam::123456789012:role/SagewrightExecutionRole"
+    assert summary["status"] == "Completed"
+    assert summary["trail"][0] == "Starting"
+    assert summary["trail"][-3:] == ["Training", "Uploading", "Completed"]
+    assert "strength=0.5 accuracy=0.9" in summary["log"], "the SDK shows what the script printed"
+    assert summary["metrics"]["accuracy"] > 0.9
+    assert summary["artifacts"] == ["model.tar.gz", "output.tar.gz"]
+    assert summary["right"] > 0.9
+    assert summary["endpoint"] not in summary["endpoints"], "deleted"
+
+
+def test_xgboost_is_a_built_in_algorithm_and_runs_scripts(run_script: Run) -> None:
+    summary = run_script("v2", "v2_xgboost.py")
+    assert summary["metric_names"] == ["validation:merror"]
+    assert summary["final_error"] < 0.1
+    assert summary["right"] > 0.9
+    assert summary["script_status"] == "Completed"
+
+
+def test_a_script_that_raises_names_the_users_own_line(run_script: Run) -> None:
+    message = run_script("v2", "v2_failure.py")["message"]
+    assert "broken.py" in message
+    assert "return rows[3]" in message or "line 7" in message
+    assert "IndexError: list index out of range" in message
