@@ -61,9 +61,79 @@ access_keys = Table(
     Column("id", String(128), primary_key=True),
     Column("secret", String(128), nullable=False),
     Column("principal", String(2048), nullable=False, comment="ARN of the user or the assumed role"),
+    Column("account", String(12), nullable=False),
+    Column("user_id", String(256), nullable=False),
     Column("token", String(2048), comment="session token of temporary keys"),
     Column("expires", Float),
     Column("created", Float, nullable=False),
+    Index("access_keys_by_principal", "principal"),
+    Index("access_keys_by_expires", "expires"),
 )
 
-__all__ = ["Document", "ForeignKey", "Serial", "access_keys", "events", "metadata", "resources", "tags"]
+Sorted = String(512).with_variant(String(512, collation="C"), "postgresql")
+"""Text that sorts by code point in both databases, as AWS lists names."""
+
+log_groups = Table(
+    "log_groups",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account", String(12), nullable=False),
+    Column("region", String(32), nullable=False),
+    Column("name", Sorted, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("retention_days", Integer),
+    Column("log_class", String(32), nullable=False),
+    Column("kms_key", String(256)),
+    Index("log_groups_by_name", "account", "region", "name", unique=True),
+)
+
+log_streams = Table(
+    "log_streams",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="also names the file that holds the events"),
+    Column("group_id", ForeignKey("log_groups.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Sorted, nullable=False),
+    Column("created", Float, nullable=False),
+    Index("log_streams_by_name", "group_id", "name", unique=True),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("digest", String(64), nullable=False, unique=True, comment="of all that names the metric"),
+    Column("account", String(12), nullable=False),
+    Column("region", String(32), nullable=False),
+    Column("namespace", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("dimensions", Text, nullable=False, comment="sorted [name, value] pairs as compact JSON"),
+    Index("metrics_by_name", "account", "region", "namespace", "name"),
+)
+
+metric_points = Table(
+    "metric_points",
+    metadata,
+    Column("metric", BigInteger, ForeignKey("metrics.id", ondelete="CASCADE"), primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True, comment="milliseconds: whole numbers divide alike everywhere"),
+    Column("source", String(64), primary_key=True, comment="who says so; the same point twice is stored once"),
+    Column("unit", String(32), nullable=False),
+    Column("samples", Float, nullable=False),
+    Column("total", Float, nullable=False),
+    Column("minimum", Float, nullable=False),
+    Column("maximum", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+__all__ = [
+    "Document",
+    "Serial",
+    "access_keys",
+    "events",
+    "log_groups",
+    "log_streams",
+    "metadata",
+    "metric_points",
+    "metrics",
+    "resources",
+    "tags",
+]

@@ -1,0 +1,242 @@
+"""Metrics: what CloudWatch would know of jobs, endpoints and users' own numbers.
+
+A metric is a row, named by namespace, name and dimensions; its points lie next to one another in order of time. A point
+is a set of samples (one value has one sample). ``source`` makes a point itself within its metric and time: the same
+point from the same source is stored once, so a reader of a job's metrics may begin again after a crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Insert, Table, delete, exists, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sagewright.core.clock import Clock
+from sagewright.store.database import Database
+from sagewright.store.schema import metric_points, metrics
+
+Dimensions: TypeAlias = tuple[tuple[str, str], ...]
+
+RECENT_SECONDS = 3 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """``samples`` observations at the time ``at`` (seconds since the epoch) that add up to ``total``."""
+
+    name: str
+    at: float
+    total: float
+    minimum: float
+    maximum: float
+    samples: float = 1.0
+    dimensions: Dimensions = ()
+    unit: str = "None"
+    source: str = ""
+
+    @classmethod
+    def of(cls, name: str, at: float, value: float, dimensions: Dimensions = (), source: str = "") -> Point:
+        """One observation, of no unit."""
+        return cls(name, at, value, value, value, dimensions=dimensions, source=source)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric that has, or had, points."""
+
+    id: int
+    namespace: str
+    name: str
+    dimensions: Dimensions
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What names one metric. Dimensions may come in any order."""
+
+    account: str
+    region: str
+    namespace: str
+    name: str
+    dimensions: Dimensions = ()
+
+    @property
+    def pairs(self) -> str:
+        """The dimensions in the one form in which they are stored."""
+        return json.dumps(sorted(self.dimensions), separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """A short name of fixed length, for the unique index."""
+        parts = (self.account, self.region, self.namespace, self.name, self.pairs)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The points of one period that have the same unit, put together. ``at`` is where the period begins."""
+
+    at: float
+    unit: str
+    samples: float
+    total: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Times from ``start`` up to but not including ``end``, cut into periods from ``start`` on; all in seconds."""
+
+    start: float
+    end: float
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which metrics to list: empty members match all; a dimension without a value matches every value of it."""
+
+    namespace: str = ""
+    name: str = ""
+    dimensions: tuple[tuple[str, str | None], ...] = ()
+    recent: bool = False
+    after: int = 0
+
+
+class MetricStore:
+    """Metrics and their points in the database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def put(self, account: str, region: str, namespace: str, points: Iterable[Point]) -> None:
+        """Store points, all or none. A point that has a source and is there already is left as it is."""
+        anonymous = secrets.token_hex(8)
+        with self._database.write() as connection:
+            known: dict[Key, int] = {}
+            rows = []
+            for number, point in enumerate(points):
+                key = Key(account, region, namespace, point.name, point.dimensions)
+                if key not in known:
+                    known[key] = _metric(connection, key)
+                rows.append(_row(point, known[key], point.source or f"{anonymous}{number:x}"))
+            if rows:
+                connection.execute(_insert_new(connection, metric_points), rows)
+
+    def buckets(self, key: Key, span: Span, unit: str | None = None) -> list[Bucket]:
+        """The statistics of each period that has points, by time. ``unit`` leaves out points of other units."""
+        point = metric_points.c
+        number = (point.at_ms - _ms(span.start)) // (span.period * 1000)
+        columns = (
+            number.label("number"),
+            point.unit,
+            func.sum(point.samples).label("samples"),
+            func.sum(point.total).label("total"),
+            func.min(point.minimum).label("minimum"),
+            func.max(point.maximum).label("maximum"),
+        )
+        query = select(*columns).where(*_where(key, span, unit)).group_by("number", point.unit).order_by("number")
+        with self._database.read() as connection:
+            return [Bucket(span.start + row[0] * span.period, *row[1:]) for row in connection.execute(query)]
+
+    def percentiles(
+        self, key: Key, span: Span, wanted: Sequence[float], unit: str | None = None
+    ) -> dict[tuple[float, str], list[float]]:
+        """For each period (its begin and unit) the wanted percentiles (0 to 100), by nearest rank.
+
+        A period with a statistic set of different values has none: the values are not known. (PutMetricData)
+        """
+        point = metric_points.c
+        query = select(point.at_ms, point.unit, point.samples, point.minimum, point.maximum)
+        periods: dict[tuple[float, str], list[Any]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query.where(*_where(key, span, unit)).order_by(point.minimum)):
+                begin = span.start + (row.at_ms - _ms(span.start)) // (span.period * 1000) * span.period
+                periods.setdefault((begin, row.unit), []).append(row)
+        return {
+            period: [_rank(rows, percent) for percent in wanted]
+            for period, rows in periods.items()
+            if all(row.minimum == row.maximum for row in rows)
+        }
+
+    def list(self, account: str, region: str, search: Search, limit: int) -> list[Metric]:
+        """Metrics in the order of their ids, beginning after ``search.after``; fewer than ``limit`` is the end."""
+        column = metrics.c
+        where = [column.account == account, column.region == region]
+        where += [column.namespace == search.namespace] if search.namespace else []
+        where += [column.name == search.name] if search.name else []
+        for name, value in search.dimensions:
+            pair = json.dumps([name] if value is None else [name, value], separators=(",", ":"))
+            where.append(column.dimensions.contains(pair[:-1] if value is None else pair, autoescape=True))
+        if search.recent:
+            since = self._clock.now() - RECENT_SECONDS
+            where.append(exists().where(metric_points.c.metric == column.id, metric_points.c.at_ms >= _ms(since)))
+        query = select(column.id, column.namespace, column.name, column.dimensions).where(*where)
+        found: list[Metric] = []
+        with self._database.read() as connection:
+            for row in connection.execute(query.where(column.id > search.after).order_by(column.id)):
+                pairs = tuple((name, value) for name, value in json.loads(row.dimensions))
+                if _has(pairs, search.dimensions):  # SQLite's LIKE does not tell upper from lower case
+                    found.append(Metric(row.id, row.namespace, row.name, pairs))
+                if len(found) == limit:
+                    break
+        return found
+
+    def wipe(self) -> None:
+        """Remove everything."""
+        with self._database.write() as connection:
+            connection.execute(delete(metric_points))
+            connection.execute(delete(metrics))
+
+
+def _metric(connection: Connection, key: Key) -> int:
+    """The id of a metric, new or not."""
+    row = {name: getattr(key, name) for name in ("digest", "account", "region", "namespace", "name")}
+    connection.execute(_insert_new(connection, metrics), row | {"dimensions": key.pairs})
+    return int(connection.execute(select(metrics.c.id).where(metrics.c.digest == key.digest)).scalar_one())
+
+
+def _insert_new(connection: Connection, table: Table) -> Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _row(point: Point, metric: int, source: str) -> dict[str, Any]:
+    names = ("unit", "samples", "total", "minimum", "maximum")
+    return {"metric": metric, "at_ms": _ms(point.at), "source": source} | {name: getattr(point, name) for name in names}
+
+
+def _where(key: Key, span: Span, unit: str | None) -> list[Any]:
+    metric = select(metrics.c.id).where(metrics.c.digest == key.digest).scalar_subquery()
+    point = metric_points.c
+    where = [point.metric == metric, point.at_ms >= _ms(span.start), point.at_ms < _ms(span.end)]
+    return where + ([point.unit == unit] if unit else [])
+
+
+def _rank(rows: Sequence[Any], percent: float) -> float:
+    """The smallest value that has at least ``percent`` of all samples at or below it; ``rows`` are sorted by value."""
+    needed = sum(row.samples for row in rows) * percent / 100
+    seen = 0.0
+    for row in rows:
+        seen += row.samples
+        if seen >= needed:
+            return float(row.minimum)
+    return float(rows[-1].minimum)
+
+
+def _has(pairs: Dimensions, wanted: tuple[tuple[str, str | None], ...]) -> bool:
+    values = dict(pairs)
+    return all(name in values and value in (None, values[name]) for name, value in wanted)
