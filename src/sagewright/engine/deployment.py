@@ -87,7 +87,13 @@ class DeploymentController:
         except Refused as refusal:
             return self._fail(resource, str(refusal))
         generation = int(resource.run.get("generation", 0)) + 1
-        fleet = {"generation": generation, "since": None, "wish": resource.wish, "snapshot": snapshot, "workers": []}
+        fleet: Json = {
+            "generation": generation,
+            "since": None,
+            "wish": resource.wish,
+            "snapshot": snapshot,
+            "workers": [],
+        }
         return Change(
             due=now, phase=phase, run={"next": fleet, "generation": generation}, status={"FailureReason": None}
         )
