@@ -241,7 +241,7 @@ class DeploymentController:
         return self._tools.backend.instance_directory(worker["handle"], "algo-1") / "run" / "serve.sock"
 
     def _answers(self, worker: Json) -> bool:
-        return ping(self._socket(worker), PING_SECONDS)
+        return ping(self._socket(worker), PING_SECONDS).ok
 
     def _trouble(self, worker: Json) -> str:
         """Why a starting worker will never answer, or an empty text."""
