@@ -111,7 +111,14 @@ class SandboxBackend(LocalBackend):
         arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108
         arguments += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system", "--dir", "/run"]
         # On disk, not in memory: jobs keep downloads and caches there.
-        arguments += ["--bind", sources.of(directory / "tmp"), "/tmp", "--bind", sources.of(directory / "home"), "/root"]  # noqa: S108
+        arguments += [
+            "--bind",
+            sources.of(directory / "tmp"),
+            "/tmp",
+            "--bind",
+            sources.of(directory / "home"),
+            "/root",
+        ]  # noqa: S108
         arguments += ["--dir", "/var/tmp"]  # noqa: S108
         for name in _ETC:
             arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]

@@ -1,8 +1,8 @@
 """What every backend promises. Subclass ``BackendCase``, say how to make yours, and pytest checks it:
 
-    class TestMine(BackendCase):
-        def make(self, root: Path, hint_socket: Path) -> Backend:
-            return MyBackend(root, hint_socket)
+class TestMine(BackendCase):
+    def make(self, root: Path, hint_socket: Path) -> Backend:
+        return MyBackend(root, hint_socket)
 """
 
 from __future__ import annotations
@@ -177,8 +177,16 @@ class BackendCase:
         [
             ("import sys; sys.exit(3)", 3, "exited with code 3"),
             ("import sys; sys.exit('no data in channel train')", 1, "exited with code 1: no data in channel train"),
-            ("def main():\n    raise ValueError('bad label')\nmain()", 1, "train.py line 2, in main: ValueError: bad label"),
-            ("import json; json.loads('{')", 1, "train.py line 1: json.decoder.JSONDecodeError: Expecting property name"),
+            (
+                "def main():\n    raise ValueError('bad label')\nmain()",
+                1,
+                "train.py line 2, in main: ValueError: bad label",
+            ),
+            (
+                "import json; json.loads('{')",
+                1,
+                "train.py line 1: json.decoder.JSONDecodeError: Expecting property name",
+            ),
             ("import os; os.kill(os.getpid(), 11)", 139, "killed by SIGSEGV (exit code 139)"),
             ("import os; os.kill(os.getpid(), 9)", 137, "killed by SIGKILL (exit code 137)"),
             ("this is no python", 1, "train.py line 1: SyntaxError: invalid syntax"),

@@ -115,7 +115,9 @@ class Watch:
         else:
             reason = digest.explain(code, remembered, base)
         if out_of_memory:
-            limit = f"out of memory, peak {digest.mebibytes(peak)} of {digest.mebibytes(self._limiter.memory_bytes)} limit"
+            limit = (
+                f"out of memory, peak {digest.mebibytes(peak)} of {digest.mebibytes(self._limiter.memory_bytes)} limit"
+            )
             reason = f"{reason}: {limit}" if digest.signal_name(code) else f"{limit}; {reason}"
         elif self._timed_out:
             reason = f"ran longer than {self._max_runtime:g} s and was stopped" + (f"; {reason}" if reason else "")
