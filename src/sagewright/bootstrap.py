@@ -7,14 +7,18 @@ import json
 import logging
 import os
 import pkgutil
-import socket
-import threading
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from sagewright import __version__, services
+from sqlalchemy import delete
+
+from sagewright import services
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
+from sagewright.engine.hints import Hints
+from sagewright.engine.invocations import InvocationMetrics
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
@@ -22,10 +26,12 @@ from sagewright.engine.reconciler import Reconciler
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
 from sagewright.gateway.app import Gateway
+from sagewright.gateway.proxy import Proxy
 from sagewright.gateway.server import Server
-from sagewright.kernel.nouns import all_nouns
+from sagewright.kernel.nouns import Noun, all_nouns
 from sagewright.kernel.platform import Platform
-from sagewright.serving.router import Router
+from sagewright.services.iam._defaults import ensure_defaults
+from sagewright.serving.router import EndpointKey, Router
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.database import Database
@@ -34,13 +40,140 @@ from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.resources import ResourceStore
+from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import Request, Response
 
 log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 10.0
 
 
 def load_services() -> None:
     """Import every file below ``services``: an operation exists by being there."""
     for module in pkgutil.walk_packages(services.__path__, f"{services.__name__}."):
         importlib.import_module(module.name)
+
+
+class Installation:
+    """One server with all its parts. ``start`` serves, ``stop`` drains; jobs and model servers run on without it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        data = settings.data_dir
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if settings.ephemeral:
+            _empty(data)
+        load_services()
+        self._clock = SystemClock()
+        self._database = Database(settings.database_url or f"sqlite:///{data / 'sagewright.db'}")
+        migrate.upgrade(self._database)
+        self._hints = Hints(data / "hints.sock", self._hint)
+        self._router = Router()
+        self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
+        self._platform = Platform(
+            settings=settings,
+            clock=self._clock,
+            resources=ResourceStore(self._database, self._clock),
+            events=EventStore(self._database),
+            tags=TagStore(self._database),
+            credentials=CredentialStore(self._database, self._clock),
+            logs=LogStore(self._database, data / "logs", self._clock),
+            metrics=MetricStore(self._database, self._clock),
+            objects=ObjectStore(self._database, data / "objects", self._clock),
+            hint=self._hint,
+        )
+        self._tools = Tools(
+            settings=settings,
+            clock=self._clock,
+            resources=self._platform.resources,
+            objects=self._platform.objects,
+            logs=self._platform.logs,
+            metrics=self._platform.metrics,
+            backend=choose(settings, self._hints.path),
+            preparation=self._preparation,
+            placement=Placement(settings.max_instances),
+            router=self._router,
+        )
+        self._working: list[Noun] = [noun for noun in all_nouns() if noun.controller is not None]
+        controllers = {noun.kind: noun.controller(self._tools) for noun in self._working if noun.controller}
+        self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
+        self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
+        gateway = Gateway(self._platform, self._router, self._internal())
+        self._server = Server(
+            gateway, host=settings.host, port=settings.port, fast=gateway.fast, doorman=Proxy(settings)
+        )
+
+    def start(self) -> str:
+        """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""
+        ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
+        self._take_over()
+        port = self._server.start()
+        url = f"http://{self.settings.host}:{port}"
+        (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        self._hints.start()
+        self._reconciler.start()
+        self._invocations.start()
+        return url
+
+    def stop(self) -> None:
+        """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
+        self._server.stop(DRAIN_SECONDS)
+        self._reconciler.stop()
+        self._preparation.stop()
+        self._hints.stop()
+        self._invocations.stop()
+        if self.settings.ephemeral:
+            self._end_all_work()
+        self._platform.objects.close()
+        self._database.close()
+        if self.settings.ephemeral:
+            _empty(self.settings.data_dir)
+
+    def _hint(self, identifier: str) -> None:
+        self._reconciler.hint(identifier)
+
+    def _take_over(self) -> None:
+        """Standing work is routed again; running work holds its place again."""
+        standing = [noun.kind for noun in self._working if noun.lifecycle is not RUN]
+        self._platform.resources.wake(standing, ["ready"])
+        running = [noun.kind for noun in self._working if noun.lifecycle is RUN]
+        for resource in self._platform.resources.in_phases(running, ["starting", "running", "saving", "stopping"]):
+            self._tools.placement.hold(resource.id, len(resource.run.get("handle", {}).get("hosts", ("",))))
+
+    def _internal(self) -> dict[str, Callable[[Request], Response]]:
+        return {"/_sagewright/reset": self._reset} if self.settings.ephemeral else {}
+
+    def _reset(self, request: Request) -> Response:
+        """Wipe everything but the administrator: for users' own test suites."""
+        if request.method != "POST":
+            return Response(405, {"allow": "POST"})
+        with self._reconciler.paused():
+            self._end_all_work()
+            self._tools.placement.clear()
+            with self._database.write() as connection:
+                for table in (resources, tags, events):
+                    connection.execute(delete(table))
+            for store in (self._platform.objects, self._platform.logs, self._platform.metrics):
+                store.wipe()
+            self._platform.credentials.wipe()
+            ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
+        return Response(200, {"content-type": "application/json"}, b"{}")
+
+    def _end_all_work(self) -> None:
+        phases = [phase for noun in self._working if noun.lifecycle for phase in noun.lifecycle.moves]
+        for resource in self._platform.resources.in_phases([noun.kind for noun in self._working], sorted(set(phases))):
+            fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
+            handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
+            handles += [resource.run["handle"]] if "handle" in resource.run else []
+            for handle in handles:
+                self._tools.backend.remove(handle)
+            self._router.drop(EndpointKey(resource.account, resource.region, resource.name))
+
+
+def _empty(directory: Path) -> None:
+    for child in directory.iterdir():
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child, ignore_errors=True)
+        else:
+            child.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sagewright import __version__
 from sagewright.core.config import Settings
@@ -59,9 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(arguments: argparse.Namespace, **more: object) -> Settings:
-    given = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, "ephemeral")}
-    return Settings.from_env(**{**given, **more})
+def _settings(arguments: argparse.Namespace, **more: Any) -> Settings:
+    given: dict[str, Any] = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, "ephemeral")}
+    return Settings.from_env(None, **{**given, **more})
 
 
 def _up(arguments: argparse.Namespace) -> int:

@@ -87,7 +87,13 @@ class DeploymentController:
         except Refused as refusal:
             return self._fail(resource, str(refusal))
         generation = int(resource.run.get("generation", 0)) + 1
-        fleet = {"generation": generation, "since": None, "wish": resource.wish, "snapshot": snapshot, "workers": []}
+        fleet: Json = {
+            "generation": generation,
+            "since": None,
+            "wish": resource.wish,
+            "snapshot": snapshot,
+            "workers": [],
+        }
         return Change(
             due=now, phase=phase, run={"next": fleet, "generation": generation}, status={"FailureReason": None}
         )
@@ -235,7 +241,7 @@ class DeploymentController:
         return self._tools.backend.instance_directory(worker["handle"], "algo-1") / "run" / "serve.sock"
 
     def _answers(self, worker: Json) -> bool:
-        return ping(self._socket(worker), PING_SECONDS)
+        return ping(self._socket(worker), PING_SECONDS).ok
 
     def _trouble(self, worker: Json) -> str:
         """Why a starting worker will never answer, or an empty text."""

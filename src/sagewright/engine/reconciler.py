@@ -12,8 +12,9 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Protocol
 
 from sagewright.core.clock import Clock
@@ -57,6 +58,7 @@ class Reconciler:
         self._again: set[str] = set()
         self._attempts: dict[str, int] = {}
         self._stopping = False
+        self._paused = False
         self._threads = [
             threading.Thread(target=self._dispatch, name="reconciler", daemon=True),
             threading.Thread(target=self._keep_leases, name="leases", daemon=True),
@@ -88,16 +90,20 @@ class Reconciler:
             heapq.heappush(self._queue, (0.0, identifier))
             self._wake.notify()
 
-    def forget(self) -> None:
-        """Drop what is queued, after the state was wiped."""
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No act is under way inside; what was queued is forgotten. For wiping the state."""
         with self._wake:
-            self._queue.clear()
-            self._attempts.clear()
-
-    def quiet(self) -> bool:
-        """Whether no act is under way."""
-        with self._wake:
-            return not self._busy
+            self._paused = True
+            self._wake.wait_for(lambda: not self._busy)
+        try:
+            yield
+        finally:
+            with self._wake:
+                self._paused = False
+                self._queue.clear()
+                self._attempts.clear()
+                self._wake.notify_all()
 
     def _dispatch(self) -> None:
         next_poll = 0.0
@@ -110,12 +116,12 @@ class Reconciler:
                 if self._stopping:
                     return
                 now = self._clock.now()
-                while self._queue and self._queue[0][0] <= now:
+                while self._queue and self._queue[0][0] <= now and not self._paused:
                     _, identifier = heapq.heappop(self._queue)
                     if identifier not in self._busy:
                         self._busy.add(identifier)
                         self._pool.submit(self._reconcile, identifier)
-                soonest = min(next_poll, self._queue[0][0] if self._queue else next_poll)
+                soonest = min(next_poll, self._queue[0][0] if self._queue and not self._paused else next_poll)
                 self._wake.wait(max(0.0, soonest - self._clock.now()))
 
     def _collect(self) -> None:
@@ -147,7 +153,7 @@ class Reconciler:
                     due = 0.0
                 if due is not None:
                     heapq.heappush(self._queue, (due, identifier))
-                    self._wake.notify()
+                self._wake.notify_all()
 
     def _act(self, resource: Resource) -> Change:
         controller = self._controllers[resource.kind]

@@ -187,9 +187,17 @@ class RunController:
                 source = Path(path)
                 files = [(source, key)] if source.is_file() else _tree(source, key)
                 for file, file_key in files:
-                    self._tools.objects.put_file(bucket, file_key, file)
+                    self._keep(file, bucket, file_key)
                 saved[name] = f"s3://{bucket}/{key}"
         return saved
+
+    def _keep(self, file: Path, bucket: str, key: str) -> None:
+        """Move a file into the object store, unless an act that was cut off did so before."""
+        try:
+            self._tools.objects.put_file(bucket, key, file, move=True)
+        except FileNotFoundError:
+            if self._tools.objects.head(bucket, key) is None:
+                raise
 
     def _finished(self, resource: Resource, outcome: Outcome, report: Report | None = None) -> Change:
         status, run = ingest(self._tools, resource, self._kind.namespace) if report else ({}, {})

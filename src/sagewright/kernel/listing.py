@@ -8,9 +8,11 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from botocore.model import ListShape, StructureShape
+
 from sagewright.core.errors import ValidationException
 from sagewright.store.resources import Query, Resource
-from sagewright.wire.models import service_model
+from sagewright.wire.models import output_shape
 
 if TYPE_CHECKING:
     from sagewright.kernel.nouns import Noun
@@ -30,13 +32,17 @@ PAGE = 100
 
 def list_resources(noun: Noun, call: Call, request: Json) -> Json:
     """One page of a noun's List operation, with NextToken only when more follows."""
-    output = service_model(noun.service).operation_model(f"List{noun.kind}s").output_shape
-    member, shape = next((name, shape) for name, shape in output.members.items() if shape.type_name == "list")
+    output = output_shape(noun.service, f"List{noun.kind}s")
+    member, shown = next(
+        (name, shape.member.members.keys())
+        for name, shape in output.members.items()
+        if isinstance(shape, ListShape) and isinstance(shape.member, StructureShape)
+    )
     limit = int(request.get("MaxResults", PAGE))
     query = _query(noun, request, limit)
     found = call.platform.resources.list(call.account, call.region, noun.kind, query)
     page = found[:limit]
-    items = [{k: v for k, v in noun.brief(each).items() if k in shape.member.members} for each in page]
+    items = [{k: v for k, v in noun.brief(each).items() if k in shown} for each in page]
     answer: Json = {member: items}
     if len(found) > limit:
         answer["NextToken"] = _token(query, page[-1])

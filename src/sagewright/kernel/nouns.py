@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from botocore.model import Shape
-
 from sagewright.core.arns import Arn
 from sagewright.core.errors import AwsError, ValidationException
 from sagewright.engine.lifecycle import Lifecycle
@@ -22,7 +20,7 @@ from sagewright.engine.tools import Tools
 from sagewright.kernel.operations import Call
 from sagewright.store.events import Event
 from sagewright.store.resources import AlreadyExists, Resource
-from sagewright.wire.models import service_model
+from sagewright.wire.models import input_shape, output_shape
 
 Json = dict[str, Any]
 
@@ -73,7 +71,7 @@ class Noun:
     @cached_property
     def name_member(self) -> str:
         """``TrainingJobName``: the one required member of Describe's input."""
-        return str(self._shape(f"Describe{self.kind}", "input").required_members[0])
+        return input_shape(self.service, f"Describe{self.kind}").required_members[0]
 
     @property
     def arn_member(self) -> str:
@@ -86,11 +84,7 @@ class Noun:
     @cached_property
     def described(self) -> frozenset[str]:
         """The members Describe may answer with."""
-        return frozenset(self._shape(f"Describe{self.kind}", "output").members)
-
-    def _shape(self, operation: str, side: str) -> Shape:
-        model = service_model(self.service).operation_model(operation)
-        return model.input_shape if side == "input" else model.output_shape
+        return frozenset(output_shape(self.service, f"Describe{self.kind}").members)
 
     def arn(self, call: Call, name: str) -> str:
         """The ARN of the resource called ``name`` in the caller's account and region."""

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from botocore.loaders import Loader
-from botocore.model import ServiceModel
+from botocore.model import ServiceModel, StructureShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,22 @@ def service_model(service: str) -> ServiceModel:
     SERVED[service]
     description = _loader.load_service_model(service, "service-2")
     return ServiceModel(_merge(description, _data("patches.json").get(service, {})), service)
+
+
+def input_shape(service: str, operation: str) -> StructureShape:
+    """The input of an operation that has one. Raises ``LookupError`` otherwise."""
+    return _present(service_model(service).operation_model(operation).input_shape, operation)
+
+
+def output_shape(service: str, operation: str) -> StructureShape:
+    """The output of an operation that has one. Raises ``LookupError`` otherwise."""
+    return _present(service_model(service).operation_model(operation).output_shape, operation)
+
+
+def _present(shape: StructureShape | None, operation: str) -> StructureShape:
+    if shape is None:
+        raise LookupError(f"{operation} has no such shape")
+    return shape
 
 
 def _merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _env(resource: Resource, settings: Json, container: Json, environment: Envir
         "AWS_DEFAULT_REGION": resource.region,
         "SAGEMAKER_ENDPOINT_NAME": resource.name,
         "SAGEMAKER_VARIANT_NAME": settings["VariantName"],
-        **environment.serving_env,
+        **environment.variables,
         **container.get("Environment", {}),
     }
     if env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):

@@ -200,7 +200,7 @@ def _env(resource: Resource, environment: EnvironmentSpec) -> dict[str, str]:
         "TRAINING_JOB_ARN": resource.arn,
         "AWS_REGION": resource.region,
         "AWS_DEFAULT_REGION": resource.region,
-        **environment.training_env,
+        **environment.variables,
     }
     return {**env, **resource.spec.get("Environment", {})}
 
@@ -257,7 +257,7 @@ def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
     given = {each["Name"]: each["Regex"] for each in own}
     if "sagemaker_program" not in spec.get("HyperParameters", {}):
-        given = {**environment.metric_definitions, **given}
+        given = {**{metric.name: metric.regex for metric in environment.metrics}, **given}
     return tuple(MetricDefinition(name, regex) for name, regex in given.items())
 
 

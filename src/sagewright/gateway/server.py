@@ -1,0 +1,120 @@
+"""The server: one port, one event loop in its own thread, a pool of threads that carry out requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+import uvloop
+
+from sagewright.gateway.connection import Connection
+from sagewright.gateway.hub import App, Doorman, FastPath, Hub, Limits
+
+log = logging.getLogger(__name__)
+BACKLOG = 1024
+START_SECONDS = 30.0
+
+
+class Server:
+    """Serves ``app`` at ``host:port`` (0 picks a free port). ``fast`` is a route answered on the event loop itself,
+    ``doorman`` takes CONNECT requests.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        host: str,
+        port: int,
+        fast: FastPath | None = None,
+        doorman: Doorman | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+        self._fast = fast
+        self._doorman = doorman
+        self._limits = limits or Limits()
+        self._pool = ThreadPoolExecutor(self._limits.workers, thread_name_prefix="request")
+        self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
+        self._bound = threading.Event()
+        self._failure: Exception | None = None
+        self._hub: Hub | None = None
+        self._stopping: asyncio.Event | None = None
+        self._drain_seconds = 0.0
+
+    def start(self) -> int:
+        """Listen; returns the bound port. Raises ``OSError`` when the address is taken."""
+        self._thread.start()
+        self._bound.wait(START_SECONDS)
+        if self._failure is not None:
+            raise self._failure
+        return self._port
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop, for the parts that live on it (the invoker's connections to model servers)."""
+        assert self._hub is not None, "the server was not started"
+        return self._hub.loop
+
+    def stop(self, drain_seconds: float = 10.0) -> None:
+        """Accept no more, let requests in flight end within ``drain_seconds``, close everything."""
+        if self._hub is not None and self._stopping is not None and self._thread.is_alive():
+            self._drain_seconds = drain_seconds
+            self._hub.loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        hub = Hub(self._app, loop, self._pool, self._limits, self._fast, self._doorman)
+        self._stopping = asyncio.Event()
+        try:
+            listener = await loop.create_server(lambda: Connection(hub), self._host, self._port, backlog=BACKLOG)
+        except OSError as error:
+            self._failure = error
+            self._bound.set()
+            return
+        self._hub = hub
+        self._port = cast(int, listener.sockets[0].getsockname()[1])
+        self._bound.set()
+        watch = loop.create_task(self._watch(hub))
+        await self._stopping.wait()
+        listener.close()
+        hub.draining = True
+        for connection in list(hub.connections):
+            connection.drain()
+        await _until_empty(hub, self._drain_seconds)
+        for connection in list(hub.connections):
+            connection.abort()
+        watch.cancel()
+        for task in list(hub.tasks):
+            task.cancel()
+        await _until_empty(hub, 1.0)
+
+    async def _watch(self, hub: Hub) -> None:
+        """Find silent connections."""
+        limits = self._limits
+        shortest = min(limits.head_seconds, limits.idle_seconds, limits.stall_seconds, limits.linger_seconds)
+        while True:
+            await asyncio.sleep(min(1.0, shortest / 4))
+            now = hub.loop.time()
+            for connection in list(hub.connections):
+                try:
+                    connection.check_time(now)
+                except Exception:  # one bad connection must not end the watch over the others
+                    log.exception("the watch met a broken connection")
+
+
+async def _until_empty(hub: Hub, seconds: float) -> None:
+    until = hub.loop.time() + seconds
+    while hub.connections and hub.loop.time() < until:
+        await asyncio.sleep(0.01)

@@ -1,0 +1,88 @@
+"""What is there from the first start: the execution role, and the administrator's key.
+
+The administrator acts as a session of the execution role, not as a user: the SageMaker SDKs' ``get_execution_role``
+reads its role from the caller's ARN and raises for a user's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from sagewright.core.config import Settings
+from sagewright.core.ids import unique_id
+from sagewright.kernel.identity import AWS_POLICIES, GLOBAL, session_arn, session_id
+from sagewright.store.credentials import Credential, CredentialStore
+from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
+
+ROLE = "SagewrightExecutionRole"
+SESSION = "admin"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+
+
+def ensure_defaults(resources: ResourceStore, credentials: CredentialStore, settings: Settings) -> Credential:
+    """Make the role and the administrator's key where they are missing, and write ``credentials.json`` (0600).
+
+    The key is the one of the settings, else the one made before, else a new one. Raises ``ValueError`` when the
+    settings give half a key.
+    """
+    if bool(settings.access_key_id) != bool(settings.secret_access_key):
+        raise ValueError("give both SAGEWRIGHT_ACCESS_KEY_ID and SAGEWRIGHT_SECRET_ACCESS_KEY, or neither")
+    role = _role(resources, settings.account_id)
+    key = _key(credentials, settings, role)
+    pair = {"access_key_id": key.access_key_id, "secret_access_key": key.secret}
+    _write_private(settings.data_dir / "credentials.json", json.dumps(pair, indent=1) + "\n")
+    return key
+
+
+def _role(resources: ResourceStore, account: str) -> Resource:
+    spec = {
+        "Path": "/",
+        "RoleName": ROLE,
+        "RoleId": unique_id("AROA"),
+        "AssumeRolePolicyDocument": json.dumps(TRUST),
+        "Description": "Made at Sagewright's first start. Jobs and endpoints may run with it.",
+        "MaxSessionDuration": 43_200,
+    }
+    try:
+        return resources.create(
+            account=account,
+            region=GLOBAL,
+            kind="Role",
+            name=ROLE,
+            arn=f"arn:aws:iam::{account}:role/{ROLE}",
+            spec=spec,
+            status={"Attached": [f"{AWS_POLICIES}/AmazonSageMakerFullAccess"], "Inline": {}},
+        )
+    except AlreadyExists as found:
+        return found.existing
+
+
+def _key(credentials: CredentialStore, settings: Settings, role: Resource) -> Credential:
+    principal, user_id = session_arn(role, SESSION), session_id(role, SESSION)
+    lasting = [key for key in credentials.of(principal) if key.expires is None and key.user_id == user_id]
+    if settings.access_key_id:
+        for key in lasting:  # the operator's key is in place of all others
+            if key.access_key_id != settings.access_key_id:
+                credentials.remove(key.access_key_id)
+        return credentials.add(settings.access_key_id, settings.secret_access_key, principal, user_id)
+    return lasting[0] if lasting else credentials.issue(principal, user_id)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)

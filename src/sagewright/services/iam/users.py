@@ -1,0 +1,120 @@
+"""Users and their access keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.core.errors import AwsError
+from sagewright.core.ids import unique_id
+from sagewright.kernel.identity import GLOBAL, holder_of
+from sagewright.kernel.operations import Call, operation
+from sagewright.services.iam._entities import (
+    DeleteConflict,
+    EntityAlreadyExists,
+    LimitExceeded,
+    NoSuchEntity,
+    arn_of,
+    entity,
+    listing,
+    page,
+    path_of,
+    tag_list,
+    tag_set,
+)
+from sagewright.store.credentials import Credential
+from sagewright.store.resources import AlreadyExists, Resource
+
+Json = dict[str, Any]
+KEYS_PER_USER = 2
+
+
+def _describe(user: Resource) -> Json:
+    return {**user.spec, "Arn": user.arn, "CreateDate": user.created}
+
+
+def _named(call: Call, request: Json) -> Resource:
+    """The user that the request names, or the caller where it names none."""
+    if "UserName" in request:
+        return entity(call, "User", request["UserName"])
+    holder = holder_of(call.platform.resources, call.principal.arn)
+    if holder is None or holder.kind != "User":
+        raise AwsError("Must specify userName when calling with non-User credentials", code="ValidationError")
+    return holder
+
+
+@operation("iam", "CreateUser")
+def create_user(call: Call, request: Json) -> Json:
+    name, path = request["UserName"], path_of(request)
+    tags = tag_set(request)
+    try:
+        user = call.platform.resources.create(
+            account=call.account,
+            region=GLOBAL,
+            kind="User",
+            name=name,
+            arn=arn_of(call, "user", path, name),
+            spec={"Path": path, "UserName": name, "UserId": unique_id("AIDA")},
+            status={"Attached": [], "Inline": {}},
+            tag_set=tags,
+        )
+    except AlreadyExists:
+        raise EntityAlreadyExists(f"User with name {name} already exists.") from None
+    return {"User": {**_describe(user), **({"Tags": tag_list(tags)} if tags else {})}}
+
+
+@operation("iam", "GetUser")
+def get_user(call: Call, request: Json) -> Json:
+    user = _named(call, request)
+    tags = tag_list(call.platform.tags.of(user.arn))
+    return {"User": {**_describe(user), **({"Tags": tags} if tags else {})}}
+
+
+@operation("iam", "ListUsers")
+def list_users(call: Call, request: Json) -> Json:
+    found, more = listing(call, "User", request)
+    return {"Users": [_describe(user) for user in found], **more}
+
+
+@operation("iam", "DeleteUser")
+def delete_user(call: Call, request: Json) -> None:
+    user = entity(call, "User", request["UserName"])
+    if call.platform.credentials.of(user.arn):
+        raise DeleteConflict("Cannot delete entity, must delete access keys first.")
+    if user.status["Attached"]:
+        raise DeleteConflict("Cannot delete entity, must detach all policies first.")
+    if user.status["Inline"]:
+        raise DeleteConflict("Cannot delete entity, must delete policies first.")
+    call.platform.resources.delete(user)
+
+
+@operation("iam", "CreateAccessKey")
+def create_access_key(call: Call, request: Json) -> Json:
+    user = _named(call, request)
+    if len(_keys(call, user)) >= KEYS_PER_USER:
+        raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")
+    made = call.platform.credentials.issue(user.arn, user.spec["UserId"])
+    return {"AccessKey": {**_brief(user, made), "SecretAccessKey": made.secret}}
+
+
+@operation("iam", "ListAccessKeys")
+def list_access_keys(call: Call, request: Json) -> Json:
+    user = _named(call, request)
+    found, more = page(request, _keys(call, user), lambda key: key.access_key_id)
+    return {"AccessKeyMetadata": [_brief(user, key) for key in found], **more}
+
+
+@operation("iam", "DeleteAccessKey")
+def delete_access_key(call: Call, request: Json) -> None:
+    user, access_key_id = _named(call, request), request["AccessKeyId"]
+    if access_key_id not in (key.access_key_id for key in _keys(call, user)):
+        raise NoSuchEntity(f"The Access Key with id {access_key_id} cannot be found.")
+    call.platform.credentials.remove(access_key_id)
+
+
+def _keys(call: Call, user: Resource) -> list[Credential]:
+    """The user's lasting keys; those of its sessions are no business of IAM's."""
+    return [key for key in call.platform.credentials.of(user.arn) if key.expires is None]
+
+
+def _brief(user: Resource, key: Credential) -> Json:
+    return {"UserName": user.name, "AccessKeyId": key.access_key_id, "Status": "Active", "CreateDate": key.created}

@@ -1,0 +1,107 @@
+"""Who calls, and temporary keys: of a role's session, of oneself, of a federated user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.core.errors import AwsError
+from sagewright.kernel.identity import holder_of, role_of, session_arn, session_id
+from sagewright.kernel.operations import Call, operation
+from sagewright.kernel.policy import Access, Policy, evaluate, parse, principals_of
+from sagewright.store.credentials import Credential
+from sagewright.store.resources import Resource
+
+Json = dict[str, Any]
+
+HOUR = 3600
+HALF_DAY = 43_200
+
+
+@operation("sts", "GetCallerIdentity")
+def get_caller_identity(call: Call, _request: Json) -> Json:
+    return {"UserId": call.principal.user_id, "Account": call.account, "Arn": call.principal.arn}
+
+
+@operation("sts", "GetAccessKeyInfo")
+def get_access_key_info(call: Call, request: Json) -> Json:
+    found = call.platform.credentials.find(request["AccessKeyId"])
+    if found is None:
+        raise AwsError("The specified access key id does not exist.", code="ValidationError")
+    return {"Account": found.account}
+
+
+@operation("sts", "AssumeRole")
+def assume_role(call: Call, request: Json) -> Json:
+    """Keys of a session of a role that trusts the caller.
+
+    Whether the caller's own policies allow it is the gateway's question; session policies are not evaluated yet.
+    """
+    role = role_of(call.platform.resources, request["RoleArn"])
+    if role is None or role.arn != request["RoleArn"] or not _trusts(call, role, request):
+        raise AwsError(
+            f"User: {call.principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
+            f"{request['RoleArn']}",
+            code="AccessDenied",
+            status=403,
+        )
+    seconds, session = request.get("DurationSeconds", HOUR), request["RoleSessionName"]
+    if seconds > role.spec["MaxSessionDuration"]:
+        raise AwsError(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", code="ValidationError"
+        )
+    if seconds > HOUR and _temporary(call):
+        raise AwsError(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+            code="ValidationError",
+        )
+    made = call.platform.credentials.issue(session_arn(role, session), session_id(role, session), seconds)
+    return {
+        "Credentials": _credentials(made),
+        "AssumedRoleUser": {"AssumedRoleId": made.user_id, "Arn": made.principal},
+    }
+
+
+@operation("sts", "GetSessionToken")
+def get_session_token(call: Call, request: Json) -> Json:
+    _lasting(call, "GetSessionToken")
+    seconds = request.get("DurationSeconds", HALF_DAY)
+    made = call.platform.credentials.issue(call.principal.arn, call.principal.user_id, seconds)
+    return {"Credentials": _credentials(made)}
+
+
+@operation("sts", "GetFederationToken")
+def get_federation_token(call: Call, request: Json) -> Json:
+    _lasting(call, "GetFederationToken")
+    name, seconds = request["Name"], request.get("DurationSeconds", HALF_DAY)
+    arn, user_id = f"arn:aws:sts::{call.account}:federated-user/{name}", f"{call.account}:{name}"
+    made = call.platform.credentials.issue(arn, user_id, seconds)
+    return {"Credentials": _credentials(made), "FederatedUser": {"FederatedUserId": user_id, "Arn": arn}}
+
+
+def _trusts(call: Call, role: Resource, request: Json) -> bool:
+    holder = holder_of(call.platform.resources, call.principal.arn)
+    context = {"sts:RoleSessionName": [request["RoleSessionName"]], "aws:PrincipalArn": [call.principal.arn]}
+    if "ExternalId" in request:
+        context["sts:ExternalId"] = [request["ExternalId"]]
+    principals = principals_of(call.principal.arn, holder.arn if holder else None)
+    trust = Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))
+    return evaluate([trust], Access("sts:AssumeRole", role.arn, context, principals)).allowed
+
+
+def _temporary(call: Call) -> bool:
+    found = call.platform.credentials.find(call.principal.access_key_id)
+    return found is not None and found.expires is not None
+
+
+def _lasting(call: Call, operation_name: str) -> None:
+    if _temporary(call):
+        raise AwsError(f"Cannot call {operation_name} with session credentials", code="AccessDenied", status=403)
+
+
+def _credentials(made: Credential) -> Json:
+    return {
+        "AccessKeyId": made.access_key_id,
+        "SecretAccessKey": made.secret,
+        "SessionToken": made.token,
+        "Expiration": made.expires,
+    }

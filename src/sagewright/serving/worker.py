@@ -1,0 +1,197 @@
+"""One model server as the router sees it: a pooled connection, many requests in flight on it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from sagewright_runtime.serving import frames, sockets
+
+
+class NotSentError(Exception):
+    """The request never left: another worker may have it."""
+
+
+class WorkerLostError(Exception):
+    """The model server went away with the request: what became of it is not known."""
+
+
+class WorkerTimeoutError(Exception):
+    """The model server did not answer in time."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    future: asyncio.Future[frames.Frame]
+    deadline: float
+    sent_at: int = 0
+    """``perf_counter_ns`` of the write; 0 while it waits for the turn's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model server's answer; ``latency`` in nanoseconds from write to read."""
+
+    frame: frames.Frame
+    latency: int
+
+
+class Worker(asyncio.Protocol):
+    """A client of the model server at ``socket``. Lives on one event loop; ``healthy`` may be read from any thread.
+
+    Requests of one turn of the loop leave in one write. An answer whose request was given up is dropped, so a client
+    that hangs up disturbs nobody else on the connection.
+    """
+
+    def __init__(self, socket: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self.socket = socket
+        self.retired = False
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._splitter = frames.Splitter()
+        self._ids = itertools.count(1)
+        self._pending: dict[int, _Pending] = {}
+        self._outgoing: list[tuple[int, bytes]] = []
+        self._ping: tuple[int, float] | None = None
+        self._late = False
+
+    @property
+    def healthy(self) -> bool:
+        """Connected, and not late with the answer to a ping."""
+        return self._transport is not None and not self._late
+
+    @property
+    def outstanding(self) -> int:
+        return len(self._pending)
+
+    async def call(self, head: bytes, body: bytes, timeout: float) -> Reply:
+        """Send one request and await its answer for ``timeout`` seconds.
+
+        Raises ``NotSentError``, ``WorkerLostError``, ``WorkerTimeoutError``, and ``FrameError`` for a request too long.
+        """
+        if self._transport is None:
+            await self._connect()
+        frame_id = next(self._ids) & 0xFFFFFFFF
+        encoded = frames.encode(frame_id, frames.INVOKE, head, body)
+        pending = _Pending(self._loop.create_future(), self._loop.time() + timeout)
+        self._pending[frame_id] = pending
+        self._write(frame_id, encoded)
+        try:
+            frame = await pending.future
+        finally:
+            self._pending.pop(frame_id, None)
+            if self.retired:
+                self._close_if_idle()
+        return Reply(frame, time.perf_counter_ns() - pending.sent_at)
+
+    def tend(self, ping_timeout: float) -> None:
+        """Once in a while: give up what is overdue, see whether the server lives, connect again."""
+        now = self._loop.time()
+        for pending in list(self._pending.values()):
+            if pending.deadline <= now:
+                _fail(pending, WorkerTimeoutError())
+        if self._transport is None:
+            if not self.retired:
+                self._start_connecting()
+        elif self._ping is None:
+            self._ping = (next(self._ids) & 0xFFFFFFFF, now)
+            self._write(self._ping[0], frames.encode(self._ping[0], frames.PING))
+        elif now - self._ping[1] > ping_timeout:
+            self._late = True
+
+    def retire(self) -> None:
+        """Take no more requests; close once those in flight are answered."""
+        self.retired = True
+        self._close_if_idle()
+
+    def close(self) -> None:
+        """Close now; what is in flight fails with ``WorkerLostError``."""
+        self.retired = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    # connecting
+
+    async def _connect(self) -> None:
+        # Shielded: a client that gives up must not undo the connection that others wait for.
+        await asyncio.shield(self._start_connecting())
+        if self._transport is None:
+            raise NotSentError(str(self.socket))
+
+    def _start_connecting(self) -> asyncio.Task[None]:
+        if self._connecting is None or self._connecting.done():
+            self._connecting = self._loop.create_task(self._open())
+        return self._connecting
+
+    async def _open(self) -> None:
+        try:
+            stream = sockets.connect(self.socket, timeout=0)
+            try:
+                await self._loop.create_unix_connection(lambda: self, sock=stream)
+            except BaseException:
+                stream.close()
+                raise
+        except OSError:
+            return  # nobody listens; who waits for the connection finds none
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._splitter = frames.Splitter()
+        self._ping, self._late = None, False
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            received = self._splitter.feed(data)
+        except frames.FrameError:  # user code wrote on the server's socket
+            if self._transport is not None:
+                self._transport.abort()
+            return
+        for frame in received:
+            pending = self._pending.get(frame.id)
+            if pending is not None:
+                if not pending.future.done():
+                    pending.future.set_result(frame)
+            elif self._ping is not None and frame.id == self._ping[0]:
+                self._ping, self._late = None, False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
+        self._transport = None
+        self._outgoing.clear()
+        for pending in self._pending.values():
+            _fail(pending, WorkerLostError() if pending.sent_at else NotSentError(str(self.socket)))
+
+    # writing
+
+    def _write(self, frame_id: int, encoded: bytes) -> None:
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing.append((frame_id, encoded))
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is None or self._transport.is_closing():
+            return  # connection_lost has failed them or will
+        now = time.perf_counter_ns()
+        for frame_id, _ in outgoing:
+            pending = self._pending.get(frame_id)
+            if pending is not None:
+                pending.sent_at = now
+        self._transport.write(b"".join([encoded for _, encoded in outgoing]))
+
+    def _close_if_idle(self) -> None:
+        if not self._pending and self._transport is not None:
+            self._transport.close()
+
+
+def _fail(pending: _Pending, error: Exception) -> None:
+    if not pending.future.done():
+        pending.future.set_exception(error)

@@ -1,0 +1,105 @@
+"""Request bodies of the XGBoost built-in as matrices, where a value that is absent is NaN (missing to XGBoost)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+CSV, LIBSVM, PARQUET, RECORDIO = "csv", "libsvm", "parquet", "recordio-protobuf"
+
+MEDIA_TYPES = {
+    "csv": CSV,
+    "text/csv": CSV,
+    "libsvm": LIBSVM,
+    "text/libsvm": LIBSVM,
+    "text/x-libsvm": LIBSVM,
+    "parquet": PARQUET,
+    "application/x-parquet": PARQUET,
+    "recordio-protobuf": RECORDIO,
+    "application/x-recordio-protobuf": RECORDIO,
+}
+
+_MOST_DENSE = 1 << 22  # cells; wider libsvm data stays sparse, since a few bytes of it may name millions of columns
+
+
+class UnsupportedBodyError(ValueError):
+    """The body is of no accepted type, or not what its type says; answered with status 415."""
+
+
+def parse(body: bytes, content_type: str, features: int) -> Any:
+    """``body`` as a float matrix of shape (rows, columns), dense or CSR. ``features`` is the model's column count.
+
+    Raises ``UnsupportedBodyError``. Content types and wording after aws/sagemaker-xgboost-container.
+    """
+    name = content_type.partition(";")[0].strip().lower() or LIBSVM
+    kind = MEDIA_TYPES.get(name)
+    if kind is None:
+        accepted = ", ".join(MEDIA_TYPES)
+        raise UnsupportedBodyError(f"{content_type} is not an accepted ContentType: {accepted}.")
+    try:
+        if kind == CSV:
+            return parse_csv(body.decode())
+        if kind == LIBSVM:
+            return parse_libsvm(body.decode(), features)
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedBodyError(
+            f"Loading {kind} data failed with Exception, please ensure data is in {kind} format:\n"
+            f" {type(error)}\n {error}"
+        ) from error
+    raise UnsupportedBodyError(f"Content-type {content_type} is not supported.")
+
+
+def parse_csv(text: str) -> Any:
+    """CSV without a header as a float64 matrix; an empty field is NaN. The delimiter is found in the first line.
+
+    Raises ``ValueError`` for words and for rows of different lengths.
+    """
+    text = text.strip()
+    first = text.partition("\n")[0]
+    delimiter = next((mark for mark in ",\t;| " if mark in first), ",")
+    # What numpy's C parser takes whole is the rule; it stops at empty fields, and does not see where lines end.
+    columns = first.count(delimiter) + 1
+    lines = text.count("\n") + 1
+    try:
+        values = np.fromstring(text.replace("\n", delimiter) if lines > 1 else text, sep=delimiter)
+    except ValueError:
+        return _parse_fields(text, delimiter)
+    uneven = lines > 1 and any(line.count(delimiter) != columns - 1 for line in text.split("\n"))
+    if uneven or values.size != lines * columns:
+        return _parse_fields(text, delimiter)
+    return values.reshape(lines, columns)
+
+
+def _parse_fields(text: str, delimiter: str) -> Any:
+    rows = [[float(field.strip() or "nan") for field in line.split(delimiter)] for line in text.split("\n")]
+    return np.array(rows, dtype=np.float64)
+
+
+def parse_libsvm(text: str, features: int | None = None) -> Any:
+    """``label index:value …`` lines as a matrix of at least ``features`` columns; the label may be absent.
+
+    Indices count from 0, as XGBoost's own reader of training files takes them. Where an index lies beyond the model
+    and none is 0, they count from 1. Raises ``ValueError``.
+    """
+    rows, columns, values = [], [], []
+    lines = text.strip().split("\n")
+    for row, line in enumerate(lines):
+        for token in line.split():
+            index, colon, value = token.partition(":")
+            if colon:
+                rows.append(row)
+                columns.append(int(index))
+                values.append(float(value))
+    if columns and min(columns) < 0:
+        raise ValueError(f"a feature index is negative: {min(columns)}")
+    if features is not None and columns and min(columns) >= 1 and max(columns) >= features:
+        columns = [column - 1 for column in columns]
+    width = max(features or 0, max(columns, default=-1) + 1)
+    if len(lines) * width > _MOST_DENSE:
+        from scipy.sparse import csr_matrix  # noqa: PLC0415 (rare)
+
+        return csr_matrix((np.array(values, dtype=np.float32), (rows, columns)), shape=(len(lines), width))
+    matrix = np.full((len(lines), width), np.nan)
+    matrix[rows, columns] = values
+    return matrix

@@ -1,0 +1,1 @@
+"""The model server: what ``serve`` runs inside an endpoint's sandbox, and the frames it speaks with the router."""

@@ -1,0 +1,193 @@
+"""The inference contract: the functions of a user's module around a loaded model.
+
+``model_fn(model_dir)`` loads; then for each request either ``transform_fn(model, body, content_type, accept)``, or
+``input_fn(body, content_type)``, ``predict_fn(data, model)``, ``output_fn(prediction, accept)``, each with a default
+by framework. Any of them may take one more argument, the ``context``. Optional: ``pre_model_fn(model_dir)`` and
+``model_warmup_fn(model_dir, model)``. After the SageMaker inference toolkit and the framework containers.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import inspect
+import os
+import sys
+import tarfile
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sagewright_runtime.serving import codecs
+from sagewright_runtime.serving.context import Context
+from sagewright_runtime.serving.server import Answer, Request
+
+Function = Callable[..., Any]
+_STEPS = ("input_fn", "predict_fn", "output_fn")
+
+
+class ContractError(Exception):
+    """The user's module breaks the contract, or is not where it is said to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a framework's container does where the user's module defines no function of its own."""
+
+    input_fn: Function
+    predict_fn: Function
+    output_fn: Function = codecs.encode
+
+
+def find_module(env: Mapping[str, str]) -> Path | None:
+    """The user's module: ``SAGEMAKER_PROGRAM`` (``inference.py``) in ``SAGEMAKER_SUBMIT_DIRECTORY`` or ``code/``.
+
+    The submit directory counts when it is a local directory or ``.tar.gz`` (of an ``s3://`` one the server has laid the
+    files out in the model's ``code/``). None when no program is named and there is none.
+    Raises ``ContractError`` when a named program is not there.
+    """
+    program = env.get("SAGEMAKER_PROGRAM", "")
+    name = program or "inference.py"
+    submitted = env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").removeprefix("file://")
+    folders = [Path(env.get("SM_MODEL_DIR", "/opt/ml/model")) / "code"]
+    if submitted and "://" not in submitted:
+        folders.insert(0, _unpacked(Path(submitted)))
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    if program:
+        raise ContractError(f"SAGEMAKER_PROGRAM is {program}, but there is no such file in {folders[0]}")
+    return None
+
+
+def _unpacked(path: Path) -> Path:
+    if not path.is_file():
+        return path
+    folder = tempfile.mkdtemp(prefix="code-")
+    with tarfile.open(path) as archive:
+        archive.extractall(folder, filter="data")
+    return Path(folder)
+
+
+def import_module(path: Path) -> ModuleType:
+    """The user's module, with its folder on ``sys.path`` and under its own name, which its pickles may refer to."""
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ContractError(f"{path} is not a Python module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class UserModel:
+    """A handler that runs the user's functions, one request at a time.
+
+    Raises, when made, ``ContractError`` for a module that breaks the contract, and whatever the user's code raises.
+    """
+
+    inline = False
+
+    def __init__(self, module: ModuleType, defaults: Defaults, env: Mapping[str, str]) -> None:
+        functions = {
+            name: getattr(module, name, None)
+            for name in ("pre_model_fn", "model_fn", "model_warmup_fn", "transform_fn", *_STEPS)
+        }
+        if functions["transform_fn"] and any(functions[name] for name in _STEPS):
+            raise ContractError(
+                "Cannot use transform_fn implementation in conjunction with input_fn, predict_fn, and/or output_fn "
+                "implementation"
+            )
+        if functions["model_fn"] is None:
+            raise ContractError(f"Please provide a model_fn implementation: {module.__name__} has no model_fn.")
+        self._model_dir = env.get("SM_MODEL_DIR", "/opt/ml/model")
+        self._default_accept = env.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or codecs.JSON
+        self._transform = functions["transform_fn"]
+        self._input = functions["input_fn"] or defaults.input_fn
+        self._predict = functions["predict_fn"] or defaults.predict_fn
+        self._output = functions["output_fn"] or defaults.output_fn
+        context = Context(self._model_dir)
+        if functions["pre_model_fn"]:
+            _call(functions["pre_model_fn"], context, self._model_dir)
+        self._model = _call(functions["model_fn"], context, self._model_dir)
+        if functions["model_warmup_fn"]:
+            _call(functions["model_warmup_fn"], context, self._model_dir, self._model)
+
+    def answer(self, requests: Sequence[Request]) -> Sequence[Answer]:
+        """One answer for each request; an error of the user's code is an answer of status 500 with its traceback."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Request) -> Answer:
+        context = Context(self._model_dir, request.headers)
+        try:
+            return self._respond(request, context)
+        except (Exception, SystemExit) as error:
+            trace = traceback.format_exc()
+            print(trace, file=sys.stderr, flush=True)
+            return Answer(_status_of(error), f"{getattr(error, 'message', error)}\n{trace}".encode(errors="replace"))
+
+    def _respond(self, request: Request, context: Context) -> Answer:
+        content_type = request.content_type or codecs.JSON
+        accept = request.accept
+        if not accept or codecs.media_type(accept) == "*/*":
+            accept = self._default_accept
+        is_text = codecs.media_type(content_type) in codecs.UTF8_TYPES
+        body = request.body.decode() if is_text else request.body
+        if self._transform:
+            result = _call(self._transform, context, self._model, body, content_type, accept)
+        else:
+            data = _call(self._input, context, body, content_type)
+            prediction = _call(self._predict, context, data, self._model)
+            result = _call(self._output, context, prediction, accept)
+        answer_type = accept
+        if isinstance(result, tuple) and len(result) == 2:
+            result, answer_type = result
+        return Answer(
+            context.status or 200, _body(result), context.content_type or str(answer_type), context.response_headers
+        )
+
+
+def _call(function: Function, context: Context, *arguments: Any) -> Any:
+    """Call with ``arguments``, and with the context where the function has a place for one more."""
+    count = _parameter_count(function)
+    if count == len(arguments):
+        return function(*arguments)
+    if count == len(arguments) + 1:
+        return function(*arguments, context)
+    raise TypeError(f"{function.__name__} takes {count} arguments but {len(arguments)} were given.")
+
+
+@functools.lru_cache(maxsize=64)
+def _parameter_count(function: Function) -> int:
+    return len(inspect.signature(function).parameters)
+
+
+def _body(result: Any) -> bytes:
+    """What ``output_fn`` gave, as bytes: text and bytes as they are, a response object's own data, else JSON."""
+    if isinstance(result, str):
+        return result.encode()
+    if isinstance(result, bytes | bytearray | memoryview):
+        return bytes(result)
+    if result is None:
+        return b""
+    return str(codecs.encode(result, codecs.JSON)).encode()
+
+
+def _status_of(error: BaseException) -> int:
+    """The status an error of the inference toolkit's family asks for, else 500."""
+    ours = isinstance(error, codecs.UnsupportedFormatError)
+    if ours or any(base.__name__ == "BaseInferenceToolkitError" for base in type(error).__mro__):
+        status = getattr(error, "status_code", 500)
+        return status if isinstance(status, int) and 400 <= status <= 599 else 500
+    return 500
+
+
+def environment() -> dict[str, str]:
+    """This process's environment with ``SM_MODEL_DIR`` set, which user code reads."""
+    os.environ.setdefault("SM_MODEL_DIR", "/opt/ml/model")
+    return dict(os.environ)

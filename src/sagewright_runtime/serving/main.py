@@ -1,0 +1,65 @@
+"""The ``serve`` program: load the model, then listen.
+
+``SAGEWRIGHT_ALGORITHM`` names the built-in algorithm or framework of the image (``xgboost``, ``sklearn``, or empty for
+any other Python). A user's module wins over the built-in server. The socket appears only when the model is loaded, so
+that an answered ping means a model that answers; a model that does not load ends the process with its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+from sagewright_runtime.serving.contract import (
+    ContractError,
+    Defaults,
+    UserModel,
+    environment,
+    find_module,
+    import_module,
+)
+from sagewright_runtime.serving.server import Handler, ModelServer
+
+
+def load(env: Mapping[str, str]) -> Handler:
+    """The model that ``env`` describes. Raises ``ContractError``, or whatever loading it raises."""
+    algorithm = env.get("SAGEWRIGHT_ALGORITHM", "")
+    path = find_module(env)
+    if path is not None:
+        defaults = _defaults(algorithm)
+        return UserModel(import_module(path), defaults, env)
+    if algorithm == "xgboost":
+        from sagewright_runtime.algorithms.xgboost.serve import XGBoostModel  # noqa: PLC0415 (needs xgboost)
+
+        return XGBoostModel.load(env)
+    raise ContractError("There is no inference.py in the model's code/ and SAGEMAKER_PROGRAM is not set.")
+
+
+def _defaults(algorithm: str) -> Defaults:
+    if algorithm == "xgboost":
+        from sagewright_runtime.algorithms.xgboost import script_mode  # noqa: PLC0415 (needs xgboost)
+
+        script_mode.offer_encoder()
+        return script_mode.DEFAULTS
+    from sagewright_runtime.serving import frameworks  # noqa: PLC0415 (needs numpy)
+
+    return frameworks.SKLEARN if algorithm == "sklearn" else frameworks.GENERIC
+
+
+def main() -> int:
+    """Run the model server; the exit code of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # Lines reach the endpoint's log as they are printed, and a character the locale lacks stops nothing.
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    env = environment()
+    try:
+        handler = load(env)
+    except (Exception, SystemExit):
+        traceback.print_exc()
+        return 1
+    ModelServer(handler, Path(env.get("SAGEWRIGHT_RUN_DIR", "/opt/sagewright/run")) / "serve.sock").run()
+    sys.stdout.flush()
+    return os.EX_OK

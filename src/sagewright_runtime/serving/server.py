@@ -1,0 +1,175 @@
+"""The model server's loop: frames in, frames out, around one handler.
+
+Everything read in one wake-up is one batch. A handler that computes in microseconds and takes a batch at once (the
+built-in algorithms) runs right in the reading thread: a hand-over between threads would cost as much as its work.
+The user's own code may block for a minute, so it keeps the main thread, where libraries expect to be, and another
+thread reads on and answers pings meanwhile. User code is run one request at a time, as in a SageMaker worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import selectors
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sagewright_runtime.serving import frames, sockets
+
+_READ_SIZE = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One invocation. Header names are in lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get(frames.CONTENT_TYPE, "")
+
+    @property
+    def accept(self) -> str:
+        return self.headers.get(frames.ACCEPT, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: an HTTP status, the body and its type, and further headers."""
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Handler(Protocol):
+    """A loaded model."""
+
+    inline: bool
+    """True: quick, and wants whole batches; False: the user's code, one request at a time beside the reader."""
+
+    def answer(self, requests: Sequence[Request]) -> Sequence[Answer]:
+        """One answer for each request, in their order."""
+        ...
+
+
+class _Peer:
+    """One connected router."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.stream = stream
+        self.splitter = frames.Splitter()
+        self._lock = threading.Lock()
+
+    def send(self, data: bytes) -> None:
+        # A router that went away is no error here: the reader sees the end of the stream and forgets it.
+        with self._lock, contextlib.suppress(OSError):
+            self.stream.sendall(data)
+
+
+_Item = tuple[_Peer, int, Request]
+
+
+class ModelServer:
+    """Serves ``handler`` on the unix socket at ``path`` until ``stop``."""
+
+    def __init__(self, handler: Handler, path: Path) -> None:
+        self._handler = handler
+        self._path = path
+        self._wake_read, self._wake_write = socket.socketpair()
+
+    def stop(self) -> None:
+        """End ``run`` once the requests already read are answered. Safe in a signal handler."""
+        with contextlib.suppress(OSError):
+            self._wake_write.send(b"\0")
+
+    def run(self) -> None:
+        """Listen and answer; SIGTERM and SIGINT stop it. To be called in the main thread. Raises ``OSError``."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        with sockets.listen(self._path) as listener:
+            if self._handler.inline:
+                self._read(listener, self._execute)
+            else:
+                self._run_beside(listener)
+
+    def _run_beside(self, listener: socket.socket) -> None:
+        """Read in another thread, execute in this one."""
+        batches: queue.SimpleQueue[list[_Item] | None] = queue.SimpleQueue()
+
+        def read() -> None:
+            try:
+                self._read(listener, batches.put)
+            finally:
+                batches.put(None)
+
+        threading.Thread(target=read, name="frames", daemon=True).start()
+        while (batch := batches.get()) is not None:
+            for item in batch:
+                self._execute([item])
+
+    def _read(self, listener: socket.socket, deliver: Callable[[list[_Item]], None]) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            while True:
+                batch: list[_Item] = []
+                stopping = False
+                for key, _ in selector.select():
+                    if key.fileobj is listener:
+                        stream = listener.accept()[0]
+                        selector.register(stream, selectors.EVENT_READ, _Peer(stream))
+                    elif key.fileobj is self._wake_read:
+                        stopping = True
+                    elif not self._receive(key.data, batch):
+                        selector.unregister(key.fileobj)
+                        key.data.stream.close()
+                if batch:
+                    deliver(batch)
+                if stopping:
+                    return
+
+    @staticmethod
+    def _receive(peer: _Peer, batch: list[_Item]) -> bool:
+        """Read once from ``peer``, answer its pings, add its requests to ``batch``; False when it is gone."""
+        try:
+            data = peer.stream.recv(_READ_SIZE)
+            found = peer.splitter.feed(data)
+        except (OSError, frames.FrameError):
+            return False
+        for frame_id, code, head, body in found:
+            if code == frames.INVOKE:
+                batch.append((peer, frame_id, Request(frames.decode_headers(head), body)))
+            else:
+                peer.send(frames.encode(frame_id, 200 if code == frames.PING else 400))
+        return bool(data)
+
+    def _execute(self, batch: list[_Item]) -> None:
+        try:
+            answers = self._handler.answer([request for _, _, request in batch])
+        except Exception:  # a handler answers its own errors; what escapes is a defect worth showing whole
+            text = traceback.format_exc()
+            print(text, flush=True)
+            answers = [Answer(500, text.encode())] * len(batch)
+        outgoing: dict[_Peer, list[bytes]] = {}
+        for (peer, frame_id, _), answer in zip(batch, answers, strict=True):
+            outgoing.setdefault(peer, []).append(_encode_answer(frame_id, answer))
+        for peer, encoded in outgoing.items():
+            peer.send(b"".join(encoded))
+
+
+def _encode_answer(frame_id: int, answer: Answer) -> bytes:
+    try:
+        head = frames.encode_headers({frames.CONTENT_TYPE: answer.content_type, **answer.headers})
+        return frames.encode(frame_id, answer.status, head, answer.body)
+    except frames.FrameError as error:
+        return frames.encode(frame_id, 500, b"", f"The answer of the model cannot be sent: {error}".encode())

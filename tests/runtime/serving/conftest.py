@@ -1,0 +1,1 @@
+"""Model directories that the model server's tests share."""
