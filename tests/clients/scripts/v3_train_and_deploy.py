@@ -17,8 +17,7 @@ from sagemaker.train import ModelTrainer
 SOURCE = str(Path(__file__).parent / "source")
 
 log = io.StringIO()
-for name in ("sagemaker", "sagemaker.core", "sagemaker.core.resources", "sagemaker.core.utils.utils"):
-    logging.getLogger(name).addHandler(logging.StreamHandler(log))
+logging.basicConfig(stream=log, level=logging.INFO)
 
 session = Session()
 role = get_execution_role(session)

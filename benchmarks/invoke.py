@@ -1,0 +1,149 @@
+"""InvokeEndpoint with a small XGBoost model, against the same model behind a hand-written FastAPI server."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.tools import (
+    PEER_PYTHON,
+    ROLE,
+    ROOT,
+    client,
+    free_port,
+    keys_of,
+    peer,
+    sagewright_server,
+    sign,
+    span,
+    table,
+    until,
+)
+from sagewright.testing.server import ServerProcess
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
+CONNECTIONS, TURNS, SECONDS = (1, 16, 64), 5, 3.0
+FEATURES = 50
+
+TEXT = """\
+## InvokeEndpoint, against FastAPI
+
+One row of {features} numbers as text/csv to an XGBoost model of 100 trees. Ours is the whole way of a SageMaker client:
+the signature is verified, the variant chosen, the request routed to the model server of an endpoint. The peer reads the
+raw body with NumPy and calls `inplace_predict`, with no authentication, on uvicorn with uvloop and httptools; once with
+one worker process, once with two. Both answer the same number.
+"""
+
+
+def run() -> str:
+    rows = []
+    with tempfile.TemporaryDirectory() as name, sagewright_server() as server:
+        folder = Path(name)
+        deploy(server, folder)
+        line = row_of(1)
+        ours = prepare(server, line, folder)
+        one, two = free_port(), free_port()
+        script, model = ROOT / "benchmarks" / "fastapi_server.py", folder / "xgboost-model.json"
+        with (
+            peer(script, model, str(one), "1", port=one, wait_for="/ping"),
+            peer(script, model, str(two), "2", port=two, wait_for="/ping"),
+        ):
+            plain = folder / "plain.http"
+            plain.write_bytes(raw("/invocations", {"Host": "127.0.0.1", "Content-Type": "text/csv"}, line))
+            sides = {"ours": ours, "one": (one, plain), "two": (two, plain)}
+            for connections in CONNECTIONS:
+                turns = [{side: load(*where, connections) for side, where in sides.items()} for _ in range(TURNS)]
+                rows.append(row(connections, turns))
+    header = ["connections", "", "Sagewright", "FastAPI, 1 worker", "FastAPI, 2 workers", "ours / 1", "ours / 2"]
+    return TEXT.format(features=FEATURES) + "\n" + table(header, [line for lines in rows for line in lines])
+
+
+def row(connections: int, turns: list[dict[str, dict[str, float]]]) -> list[list[str]]:
+    def column(side: str, what: str) -> list[float]:
+        return [turn[side][what] for turn in turns]
+
+    def ratio(side: str) -> str:
+        return span([turn["ours"]["rps"] / turn[side]["rps"] for turn in turns], ".2f")
+
+    rates = [span(column(side, "rps")) for side in ("ours", "one", "two")]
+    tails = [span(column(side, "p99"), ".2f") for side in ("ours", "one", "two")]
+    return [
+        [str(connections), "requests a second", *rates, ratio("one"), ratio("two")],
+        ["", "99th percentile, ms", *tails, "", ""],
+    ]
+
+
+def deploy(server: ServerProcess, folder: Path) -> None:
+    """Train a model by the built-in algorithm, put it behind the endpoint ``bench``, keep its file for the peer."""
+    s3, sagemaker = client("s3", server), client("sagemaker", server)
+    s3.create_bucket(Bucket="bench")
+    rows = "".join(f"{number % 2},{row_of(number)}\n" for number in range(2000))
+    s3.put_object(Bucket="bench", Key="train/data.csv", Body=rows.encode())
+    source = {"S3DataType": "S3Prefix", "S3Uri": "s3://bench/train/"}
+    sagemaker.create_training_job(
+        TrainingJobName="bench",
+        RoleArn=ROLE,
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        HyperParameters={"objective": "binary:logistic", "num_round": "100", "max_depth": "5"},
+        InputDataConfig=[
+            {"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}},
+        ],
+        OutputDataConfig={"S3OutputPath": "s3://bench/output"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+    )
+    soon = {"Delay": 1, "MaxAttempts": 600}
+    sagemaker.get_waiter("training_job_completed_or_stopped").wait(TrainingJobName="bench", WaiterConfig=soon)
+    artifacts = "s3://bench/output/bench/output/model.tar.gz"
+    s3.download_file("bench", artifacts.removeprefix("s3://bench/"), str(folder / "model.tar.gz"))
+    with tarfile.open(folder / "model.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    convert = "import sys, xgboost; xgboost.Booster(model_file=sys.argv[1]).save_model(sys.argv[1] + '.json')"
+    subprocess.run([PEER_PYTHON, "-c", convert, folder / "xgboost-model"], check=True)
+    sagemaker.create_model(
+        ModelName="bench", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifacts}
+    )
+    variant: dict[str, Any] = {"VariantName": "all", "ModelName": "bench", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="bench",
+        ProductionVariants=[{**variant, "InstanceType": "ml.m5.large", "InitialVariantWeight": 1}],
+    )
+    sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
+    until(lambda: sagemaker.describe_endpoint(EndpointName="bench")["EndpointStatus"] == "InService")
+
+
+def prepare(server: ServerProcess, line: str, folder: Path) -> tuple[int, Path]:
+    """The port and a file with one signed request."""
+    path = "/endpoints/bench/invocations"
+    headers = sign(server.url + path, keys_of(server), "sagemaker", {"Content-Type": "text/csv"}, line.encode())
+    parts = urlsplit(server.url)
+    (folder / "signed.http").write_bytes(raw(path, {"Host": parts.netloc, **headers}, line))
+    return parts.port or 0, folder / "signed.http"
+
+
+def raw(path: str, headers: dict[str, str], body: str) -> bytes:
+    fields = {**headers, "Content-Length": str(len(body))}
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", body]
+    return "\r\n".join(lines).encode()
+
+
+def row_of(seed: int) -> str:
+    """Features that lean a little with the parity of the seed, so that there is something to learn."""
+    source = random.Random(seed)
+    return ",".join(f"{source.gauss(0.3 * (seed % 2), 1):.4f}" for _ in range(FEATURES))
+
+
+def load(port: int, request: Path, connections: int) -> dict[str, float]:
+    script = ROOT / "benchmarks" / "load.py"
+    command = [PEER_PYTHON, script, str(port), str(connections), str(SECONDS), request]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    if found["errors"]:
+        raise RuntimeError(f"{found['errors']:.0f} requests went wrong on port {port}")
+    return found
