@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
 Document = JSON().with_variant(postgresql.JSONB(), "postgresql")
 Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Key(TypeDecorator[str]):
+    """A name kept as its UTF-8 bytes: any character is allowed, and both databases order it as S3 does.
+
+    A query may also compare with bytes that are no text, such as the end of a range.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | bytes | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        return value.encode() if isinstance(value, str) else value
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else bytes(value).decode()
+
 
 resources = Table(
     "resources",
@@ -124,16 +156,72 @@ metric_points = Table(
     sqlite_with_rowid=False,
 )
 
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("account", String(12), nullable=False),
+    Column("region", String(32), nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("bucket", String(63), primary_key=True),
+    Column("key", Key(), primary_key=True),
+    Column("blob", String(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("etag", String(64), nullable=False),
+    Column("modified", Float, nullable=False),
+    Column("algorithm", String(16), nullable=False),
+    Column("checksum", String(128), nullable=False),
+    Column("checksum_type", String(16), nullable=False),
+    Column("attributes", Document, nullable=False),
+    Column("parts", Document, nullable=False, comment="sizes of the parts of a multipart upload"),
+    sqlite_with_rowid=False,
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("bucket", String(63), nullable=False),
+    Column("key", Key(), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("algorithm", String(16), nullable=False),
+    Column("checksum_type", String(16), nullable=False),
+    Column("attributes", Document, nullable=False),
+    Index("uploads_by_key", "bucket", "key"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("upload", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("blob", String(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("etag", String(64), nullable=False),
+    Column("checksum", String(128), nullable=False),
+    Column("modified", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 __all__ = [
     "Document",
     "Serial",
     "access_keys",
+    "buckets",
     "events",
     "log_groups",
     "log_streams",
     "metadata",
     "metric_points",
     "metrics",
+    "objects",
+    "parts",
     "resources",
     "tags",
+    "uploads",
 ]

@@ -1,0 +1,33 @@
+"""The object store: buckets, objects and multipart uploads, in a database and a directory.
+
+Reading order: ``model`` (the values), ``store`` (the doors), ``uploads``, ``index`` and ``listing`` (the database),
+``blobs`` (the files), ``checksums``, ``errors``.
+"""
+
+from sagewright.store.objects.model import (
+    Attributes,
+    Blob,
+    Bucket,
+    Checksum,
+    Guard,
+    ObjectInfo,
+    Page,
+    Part,
+    StoredObject,
+    Upload,
+)
+from sagewright.store.objects.store import ObjectStore
+
+__all__ = [
+    "Attributes",
+    "Blob",
+    "Bucket",
+    "Checksum",
+    "Guard",
+    "ObjectInfo",
+    "ObjectStore",
+    "Page",
+    "Part",
+    "StoredObject",
+    "Upload",
+]

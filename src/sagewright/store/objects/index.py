@@ -1,0 +1,90 @@
+"""Rows of objects: read one, replace one. Both work inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sagewright.store.objects.blobs import Blobs
+from sagewright.store.objects.errors import NoSuchBucket
+from sagewright.store.objects.model import Attributes, Checksum, Guard, StoredObject
+from sagewright.store.schema import buckets, objects
+
+
+class Index:
+    """The table of objects."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def get(self, connection: Connection, bucket: str, key: str, *, lock: bool = False) -> StoredObject | None:
+        """The object under ``key``, or None; ``lock`` keeps other writers off its row until the commit."""
+        query = select(objects).where(objects.c.bucket == bucket, objects.c.key == key)
+        row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+        if row is None:
+            return None
+        return StoredObject(
+            bucket=bucket,
+            key=key,
+            size=row.size,
+            etag=row.etag,
+            modified=row.modified,
+            path=self._blobs.path(row.blob),
+            checksum=Checksum(row.algorithm, row.checksum, row.checksum_type),
+            attributes=Attributes(**row.attributes),
+            parts=tuple(row.parts),
+        )
+
+    def put(self, connection: Connection, new: StoredObject, guard: Guard | None = None) -> Sequence[str]:
+        """Make ``new`` the object under its key; gives the blobs that lose their name by it.
+
+        Raises NoSuchBucket, what ``guard`` raises, and ``IntegrityError`` when another writer was first.
+        """
+        require_bucket(connection, new.bucket)
+        old = self.get(connection, new.bucket, new.key, lock=True)
+        if guard is not None:
+            guard(old)
+        values: dict[str, Any] = {
+            "blob": new.path.name,
+            "size": new.size,
+            "etag": new.etag,
+            "modified": new.modified,
+            "algorithm": new.checksum.algorithm,
+            "checksum": new.checksum.value,
+            "checksum_type": new.checksum.type,
+            "attributes": as_document(new.attributes),
+            "parts": list(new.parts),
+        }
+        if old is None:
+            connection.execute(insert(objects).values(bucket=new.bucket, key=new.key, **values))
+            return []
+        here = and_(objects.c.bucket == new.bucket, objects.c.key == new.key)
+        connection.execute(update(objects).where(here).values(**values))
+        lost = [old.path.name]
+        self._blobs.doubt(lost)
+        return lost
+
+
+def as_document(attributes: Attributes) -> dict[str, dict[str, str]]:
+    """``attributes`` as their column keeps them; ``Attributes(**document)`` is the way back."""
+    return {"headers": dict(attributes.headers), "metadata": dict(attributes.metadata)}
+
+
+def require_bucket(connection: Connection, name: str) -> None:
+    """Raises NoSuchBucket; else keeps the bucket from being deleted until the commit."""
+    query = select(buckets.c.name).where(buckets.c.name == name).with_for_update(read=True)
+    if connection.execute(query).first() is None:
+        raise NoSuchBucket(BucketName=name)
+
+
+def retried(act: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """Do it again when another writer put the same new row first; the second time there is a row to replace."""
+    for _ in range(8):
+        try:
+            return act()
+        except IntegrityError:
+            continue
+    return act()

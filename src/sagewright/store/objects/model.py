@@ -1,0 +1,118 @@
+"""The values of the object store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from sagewright.store.objects.checksums import FULL_OBJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket. Names are global, as in S3; ``created`` is in seconds since the epoch."""
+
+    name: str
+    account: str
+    region: str
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """An additional checksum: ``value`` is base64, of type COMPOSITE with ``-<number of parts>`` at its end."""
+
+    algorithm: str
+    value: str
+    type: str = FULL_OBJECT
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a client says about an object. The store keeps both maps and reads neither."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What passing bytes came to: their number, their MD5 in hex, and the checksums asked for in base64."""
+
+    size: int
+    md5: str
+    checksums: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes in the store that no key names yet, and what they came to."""
+
+    id: str
+    path: Path
+    sums: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object as lists show it: ``etag`` without quotes, ``modified`` in seconds since the epoch.
+
+    ``path`` is a file with the object's bytes, never to be written to. It outlives a replaced or deleted object for
+    ``blobs.GRACE`` seconds; who needs it longer opens or links it.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    modified: float
+    path: Path
+    checksum: Checksum
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject(ObjectInfo):
+    """An object with all that is known of it; ``parts`` are the sizes of the parts it was uploaded in, if it was."""
+
+    attributes: Attributes
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a listing. ``next`` is what to pass as ``start_after`` for the following page, None on the last."""
+
+    objects: tuple[ObjectInfo, ...] = ()
+    common_prefixes: tuple[str, ...] = ()
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart upload in progress; ``checksum_type`` says what becomes of its parts' checksums."""
+
+    id: str
+    bucket: str
+    key: str
+    created: float
+    algorithm: str
+    checksum_type: str
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An uploaded part; ``checksum`` is base64, in its upload's algorithm."""
+
+    number: int
+    size: int
+    etag: str
+    checksum: str
+    modified: float
+    path: Path
+
+
+Guard: TypeAlias = Callable[[StoredObject | None], None]
+"""Looks at the object now under a key, inside the transaction that would change it, and raises to forbid that."""
