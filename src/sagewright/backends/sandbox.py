@@ -118,7 +118,7 @@ class SandboxBackend(LocalBackend):
             "--bind",
             sources.of(directory / "home"),
             "/root",
-        ]  # noqa: S108
+        ]
         arguments += ["--dir", "/var/tmp"]  # noqa: S108
         for name in _ETC:
             arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
