@@ -28,6 +28,7 @@ SageMaker:
     Modules:
       TelemetryOptOut: true
 """
+_STS = "sts.us-east-1.amazonaws.com"
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
