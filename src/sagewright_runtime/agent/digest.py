@@ -1,0 +1,122 @@
+"""Why a job failed, in one line that a person can act on: from the exit code and the last lines it printed."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_FRAME = re.compile(r'\s*File "(?P<file>.+?)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?::(?: .*|$)|$)")
+_HEADER = re.compile(r"(Exception Group )?Traceback \(most recent call last\):$")
+_PREFIX = re.compile(r"^(\[rank\d+\]: ?|(?=  [|+])[ |+]{4})")  # torch.distributed's mark; an exception group's margin
+_LIBRARY = ("/site-packages/", "/dist-packages/")
+_CODE = ("/code/", "/input/data/code/", "/model/code/", "/")
+_MAX_CHARACTERS = 1000
+_TRAILING_LINES = 5
+_TRAILING_LINES_BEFORE_ANOTHER = 15
+
+
+@dataclass(slots=True)
+class _Frame:
+    file: str
+    line: str
+    function: str
+
+
+@dataclass(slots=True)
+class _Traceback:
+    frames: list[_Frame] = field(default_factory=list)
+    exception: str = ""
+    start: int = 0
+    end: int = 0
+
+
+def explain(exit_code: int, lines: Iterable[str], base: str = "/opt/ml") -> str:
+    """The reason of a failure; empty for exit code 0.
+
+    ``train.py line 12, in main: ValueError: bad label`` when the output ends in a traceback: the exception and the
+    deepest frame in the user's own code, which is what lies below ``base`` and is no installed package. A traceback
+    that the program went on from does not count. Otherwise the decoded exit code and the last line.
+    """
+    if exit_code == 0:
+        return ""
+    if died := signal_name(exit_code):
+        return f"killed by {died} (exit code {exit_code})"
+    said = [line for line in lines if line.strip()]
+    traceback = _fatal(_tracebacks(said), len(said), base)
+    if traceback is not None:
+        return _describe(traceback, base)[:_MAX_CHARACTERS]
+    last = f": {said[-1].strip()}" if said else ""
+    return f"exited with code {exit_code}{last}"[:_MAX_CHARACTERS]
+
+
+def signal_name(exit_code: int) -> str:
+    """``SIGKILL`` for 137 and so on; empty when the code is no death by signal."""
+    try:
+        return signal.Signals(exit_code - 128).name
+    except ValueError:
+        return ""
+
+
+def mebibytes(count: int) -> str:
+    """Bytes as people read memory sizes."""
+    return f"{count / 2**20:.0f} MiB"
+
+
+def _tracebacks(lines: list[str]) -> list[_Traceback]:
+    found: list[_Traceback] = []
+    current: _Traceback | None = None
+    for number, raw in enumerate(lines):
+        line = _PREFIX.sub("", raw)
+        if _HEADER.match(line.strip()):
+            current = _Traceback(start=number)
+        elif frame := _FRAME.match(line):
+            current = current or _Traceback(start=number)  # a SyntaxError of the script itself has no header
+            current.frames.append(_Frame(frame["file"], frame["line"], frame["function"] or ""))
+        elif current is not None and not line.startswith((" ", "\t")):
+            if current.frames and _EXCEPTION.match(line):
+                current.exception, current.end = line.strip(), number
+                found.append(current)
+            current = None
+    return found
+
+
+def _fatal(found: list[_Traceback], count: int, base: str) -> _Traceback | None:
+    """The traceback that ended the program: the last one if it is at the end of the output. Where that one shows only
+    a launcher's own code (torchrun), the one before it."""
+    if not found or count - 1 - found[-1].end > _TRAILING_LINES:
+        return None
+    last = found[-1]
+    after = last
+    for earlier in reversed(found):
+        if earlier is not last and after.start - earlier.end > _TRAILING_LINES_BEFORE_ANOTHER:
+            break
+        if _user_frame(earlier, base) is not None:
+            return earlier
+        after = earlier
+    return last
+
+
+def _user_frame(traceback: _Traceback, base: str) -> _Frame | None:
+    return next((frame for frame in reversed(traceback.frames) if _is_users(frame.file, base)), None)
+
+
+def _is_users(file: str, base: str) -> bool:
+    if file.startswith("<"):
+        return file in ("<string>", "<stdin>")
+    return not any(part in file for part in _LIBRARY) and (file.startswith(base + "/") or not file.startswith("/"))
+
+
+def _describe(traceback: _Traceback, base: str) -> str:
+    frame = _user_frame(traceback, base)
+    if frame is None:
+        return traceback.exception
+    name = frame.file
+    for root in _CODE:
+        if name.startswith(base + root):
+            name = name[len(base + root) :]
+            break
+    function = f", in {frame.function}" if frame.function not in ("", "<module>") else ""
+    return f"{name} line {frame.line}{function}: {traceback.exception}"

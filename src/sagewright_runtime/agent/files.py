@@ -1,0 +1,261 @@
+"""Files in and out: lays out a job's ``/opt/ml`` from its inputs and packs its outputs.
+
+Paths inside the job (``/opt/ml/model``) are told from paths on this machine. Before the job runs a lexical check is
+enough; afterwards every symbolic link is the user's, and is followed only within the job's own tree.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Callable, Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tarfile
+
+DIRECTORIES = ("input/config", "input/data", "model", "output/data", "code")
+MAX_UNPACKED_FILES = 1_000_000
+MAX_UNPACK_RATIO = 200
+FREE_UNPACKED_BYTES = 1 << 30
+_COMPRESSION = 3
+_BLOCK = 1 << 20
+_FAILURE_CHARACTERS = 1024
+
+
+class Stopped(Exception):
+    """The run was stopped while its files were brought in."""
+
+
+class Tree:
+    """A job's ``base`` (``/opt/ml``), which is ``root`` on this machine and which the process itself sees at ``seen``
+    (another path only where there is no sandbox)."""
+
+    def __init__(self, root: str, base: str, seen: str = "") -> None:
+        self.root = root
+        self.base = base
+        self._seen = seen or base
+
+    def place(self, path: str, name: str = "") -> str:
+        """Where ``path`` (with ``name`` below it) is on this machine. Raises ``ValueError`` when it is outside."""
+        top = posixpath.normpath(path)
+        whole = posixpath.normpath(posixpath.join(top, name)) if name else top
+        if (top + "/").startswith(self.base + "/") and (whole == top or whole.startswith(top + "/")):
+            return self.root + whole[len(self.base) :]
+        raise ValueError(f"{posixpath.join(path, name)!r} is not below {path if name else self.base}")
+
+    def follow(self, path: str) -> str | None:
+        """Where the job's ``path`` leads on this machine, links followed as the job saw them; None if outside."""
+        parts = [part for part in path.split("/") if part not in ("", ".")][::-1]
+        seen: list[str] = []
+        for _ in range(4096):
+            if not parts:
+                whole = "/" + "/".join(seen)
+                return self.root + whole[len(self.base) :] if (whole + "/").startswith(self.base + "/") else None
+            part = parts.pop()
+            if part == "..":
+                seen = seen[:-1]
+                continue
+            seen.append(part)
+            here = "/" + "/".join(seen)
+            if not here.startswith(self.base + "/"):
+                continue
+            try:
+                link = os.readlink(self.root + here[len(self.base) :])
+            except OSError:
+                continue
+            if link.startswith(self._seen + "/"):
+                link = self.base + link[len(self._seen) :]
+            seen = [] if link.startswith("/") else seen[:-1]
+            parts.extend(p for p in reversed(link.split("/")) if p not in ("", "."))
+        return None
+
+
+def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -> None:
+    """Make the directories, write ``files`` and bring the ``inputs`` in.
+
+    Raises ``ValueError`` for a path that leaves its place or an archive over the bounds, ``OSError`` for what cannot
+    be copied, ``Stopped`` when ``stopped()`` says so between two files.
+    """
+    for name in DIRECTORIES:
+        os.makedirs(os.path.join(tree.root, name), exist_ok=True)
+    for path, text in document["files"].items():
+        target = tree.place(path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w", encoding="utf-8") as file:
+            file.write(text)
+    for entry in document["inputs"]:
+        os.makedirs(tree.place(entry["path"]), exist_ok=True)
+        for name, source in entry["files"]:
+            if stopped():
+                raise Stopped
+            target = tree.place(entry["path"], name)
+            if entry["unpack"] and name.endswith((".tar.gz", ".tgz")):
+                _unpack(source, os.path.dirname(target))
+                continue
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            _copy(source, target)
+
+
+def give(root: str, uid: int) -> None:
+    """Make ``uid`` the owner of a whole tree."""
+    os.chown(root, uid, uid)
+    for directory, names, files in os.walk(root):
+        for name in names + files:
+            os.chown(os.path.join(directory, name), uid, uid, follow_symlinks=False)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy inside the kernel, which shares the blocks where the file system can."""
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        left = os.fstat(reader.fileno()).st_size
+        try:
+            while left > 0 and (copied := os.copy_file_range(reader.fileno(), writer.fileno(), left)):
+                left -= copied
+        except OSError:  # other file systems, old kernels
+            _pump(reader, writer)
+
+
+def _pump(reader: IO[bytes], writer: IO[bytes]) -> None:
+    while block := reader.read(_BLOCK):
+        writer.write(block)
+
+
+class _Bounded:
+    """Reads on behalf of an extraction and gives up once too much came out."""
+
+    def __init__(self, file: IO[bytes], left: int) -> None:
+        self._file = file
+        self._left = left
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(size)
+        self._left -= len(block)
+        if self._left < 0:
+            raise ValueError("an archive holds far more than its size promises; not unpacked")
+        return block
+
+
+def _unpack(source: str, target: str) -> None:
+    import gzip
+    import tarfile
+
+    os.makedirs(target, exist_ok=True)
+    limit = max(FREE_UNPACKED_BYTES, MAX_UNPACK_RATIO * os.path.getsize(source))
+    with open(source, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        plain = gzip.open(file, "rb") if zipped else file
+        try:
+            with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|") as archive:  # type: ignore[call-overload]
+                for count, member in enumerate(archive):
+                    if count >= MAX_UNPACKED_FILES:
+                        raise ValueError(f"an archive holds more than {MAX_UNPACKED_FILES} files; not unpacked")
+                    archive.extract(member, target, filter="data")
+        except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
+            raise ValueError(f"{os.path.basename(source)} cannot be unpacked: {error}") from error
+
+
+def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str) -> dict[str, str]:
+    """Put each output that has anything in it into ``outbox``; returns its name and path."""
+    kept: dict[str, str] = {}
+    for output in outputs:
+        root = tree.follow(output["path"])
+        found = list(_entries(root)) if root and os.path.isdir(root) else []
+        if not found and not output["always"]:
+            continue
+        os.makedirs(outbox, exist_ok=True)
+        target = os.path.join(outbox, output["name"])
+        if output["pack"]:
+            _pack(tree, output["path"], found, target)
+        else:
+            _mirror(tree, output["path"], found, target)
+        kept[output["name"]] = target
+    return kept
+
+
+def failure(tree: Tree) -> str:
+    """The text the job left in ``output/failure``."""
+    path = tree.follow(tree.base + "/output/failure")
+    file = path and _open(path)
+    if not file:
+        return ""
+    with file:
+        return file.read(4 * _FAILURE_CHARACTERS).decode(errors="replace")[:_FAILURE_CHARACTERS].strip()
+
+
+def _entries(root: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Names below ``root`` in a fixed order, parents first, with their own status; links are not entered."""
+    for directory, names, files in os.walk(root):
+        names.sort()
+        for name in sorted(names + files):
+            path = os.path.join(directory, name)
+            yield os.path.relpath(path, root), os.lstat(path)
+
+
+def _open(path: str) -> IO[bytes] | None:
+    """A regular file, opened without waiting for a pipe's other end or following a last link."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    return None
+
+
+def _content(tree: Tree, path: str) -> IO[bytes] | None:
+    place = tree.follow(path)
+    return _open(place) if place else None
+
+
+def _pack(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target: str) -> None:
+    import gzip
+    import tarfile
+
+    with (
+        open(target, "wb") as file,
+        gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, status in found:
+            member = tarfile.TarInfo(name)
+            member.mtime = int(status.st_mtime)
+            member.mode = stat.S_IMODE(status.st_mode)
+            if stat.S_ISDIR(status.st_mode):
+                member.type = tarfile.DIRTYPE
+                archive.addfile(member)
+            elif stat.S_ISLNK(status.st_mode) and (link := _link_within(tree, top, name)):
+                member.type, member.linkname = tarfile.SYMTYPE, link
+                archive.addfile(member)
+            elif content := _content(tree, f"{top}/{name}"):
+                with content:
+                    _add(archive, member, content)
+
+
+def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, content: IO[bytes]) -> None:
+    status = os.fstat(content.fileno())
+    member.size, member.mode = status.st_size, stat.S_IMODE(status.st_mode)
+    archive.addfile(member, content)
+
+
+def _link_within(tree: Tree, top: str, name: str) -> str | None:
+    """The text of a relative link that stays in its output; others are packed as the file they lead to."""
+    top_place, place = tree.follow(top), tree.follow(f"{top}/{name}")
+    if top_place is None or place is None or not place.startswith(top_place + "/"):
+        return None
+    link = os.readlink(os.path.join(top_place, name))
+    return None if link.startswith("/") else link
+
+
+def _mirror(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target: str) -> None:
+    os.makedirs(target, exist_ok=True)
+    for name, status in found:
+        place = os.path.join(target, name)
+        if stat.S_ISDIR(status.st_mode):
+            os.makedirs(place, exist_ok=True)
+        elif content := _content(tree, f"{top}/{name}"):
+            with content, open(place, "wb") as writer:
+                _pump(content, writer)

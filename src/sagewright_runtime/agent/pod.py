@@ -1,0 +1,141 @@
+"""The private network that the instances of one run share: ``eth0`` with the addresses of ``algo-1`` … ``algo-N``.
+
+The agent of the first host forks a holder into a new network namespace and the others enter it by the holder's pid.
+Once every sandbox is inside, the namespace lives in them; until then the first agent stays.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+from sagewright_runtime.agent import documents, system
+
+_PATIENCE_SECONDS = 60.0
+_NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x200, 0x400
+_RTM_NEWLINK, _RTM_NEWADDR, _NLMSG_ERROR = 16, 20, 2
+_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 3, 18, 1, 2, 1
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_IFF_UP = 1
+
+
+def address(number: int) -> str:
+    """The address of host ``number``, counted from 1."""
+    return f"10.0.{number >> 8}.{number & 0xFF}"
+
+
+def hold(run_directory: str, count: int) -> int:
+    """Fork the holder of a new network for ``count`` hosts; returns its pid once the network is up."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        trouble = b""
+        try:
+            os.close(reader)
+            system.die_with_parent(signal.SIGKILL)
+            _leave_network()
+            _build(count)
+        except BaseException as error:
+            trouble = str(error).encode()
+        os.write(writer, trouble)
+        os.close(writer)
+        while not trouble:
+            signal.pause()
+        os._exit(1)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        trouble = file.read()
+    if trouble:
+        os.waitpid(pid, 0)
+        raise OSError(f"cannot make the network of the run's hosts: {trouble.decode()}")
+    documents.write(os.path.join(run_directory, "pod.json"), {"holder": documents.identity(pid)})
+    return pid
+
+
+def enter(run_directory: str, first_host: str, stopped: Callable[[], bool]) -> Callable[[], None]:
+    """Wait for the network; returns what a new process calls to be in it. Raises ``OSError`` when it never comes."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    first = os.path.join(run_directory, first_host)
+    while (document := documents.read(os.path.join(run_directory, "pod.json"))) is None:
+        mark = documents.claimed(first)
+        if stopped() or time.monotonic() > deadline or (mark and not documents.pid_of(mark)):
+            raise OSError(f"the network of the run's hosts is not there: {first_host} did not make it")
+        time.sleep(0.01)
+    pid = documents.pid_of(document["holder"])
+    if not pid:
+        raise OSError(f"the network of the run's hosts is gone with {first_host}")
+    kinds = [("net", system.CLONE_NEWNET)]
+    if os.geteuid() != 0:
+        kinds.insert(0, ("user", system.CLONE_NEWUSER))
+    opened = [(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in kinds]
+
+    def join() -> None:
+        for descriptor, kind in opened:
+            system.setns(descriptor, kind)
+
+    return join
+
+
+def wait_for_others(run_directory: str, others: list[str]) -> None:
+    """Return when each of the other hosts is inside the network, or will never be."""
+    waiting = [os.path.join(run_directory, host) for host in others]
+    while waiting:
+        waiting = [directory for directory in waiting if not _past_joining(directory)]
+        if waiting:
+            time.sleep(0.1)
+
+
+def _past_joining(directory: str) -> bool:
+    report = documents.read(os.path.join(directory, "report.json")) or {}
+    if report.get("stage") in ("running", "packing", "ended"):
+        return True
+    mark = documents.claimed(directory)
+    return bool(mark) and not documents.pid_of(mark)
+
+
+def _leave_network() -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        system.unshare(system.CLONE_NEWNET)
+        return
+    system.unshare(system.CLONE_NEWUSER | system.CLONE_NEWNET)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def _build(count: int) -> None:
+    """A veth pair with both ends here (no dummy driver needed): one end is eth0 and carries every host's address."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
+        peer = _attribute(_VETH_INFO_PEER, _link() + _attribute(_IFLA_IFNAME, b"eth0peer\0"))
+        kind = _attribute(_IFLA_INFO_KIND, b"veth") + _attribute(_IFLA_INFO_DATA, peer)
+        new = _link() + _attribute(_IFLA_IFNAME, b"eth0\0") + _attribute(_IFLA_LINKINFO, kind)
+        _request(netlink, _RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, new)
+        for name in ("lo", "eth0peer", "eth0"):
+            _request(netlink, _RTM_NEWLINK, 0, _link(socket.if_nametoindex(name), _IFF_UP))
+        index = socket.if_nametoindex("eth0")
+        for number in range(1, count + 1):
+            packed = socket.inet_aton(address(number))
+            body = struct.pack("=BBBBI", socket.AF_INET, 16, 0, 0, index)
+            body += _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
+            _request(netlink, _RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_EXCL, body)
+
+
+def _link(index: int = 0, flags: int = 0) -> bytes:
+    return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, flags)
+
+
+def _attribute(kind: int, data: bytes) -> bytes:
+    return struct.pack("=HH", len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
+
+
+def _request(netlink: socket.socket, kind: int, flags: int, body: bytes) -> None:
+    flags |= _NLM_F_REQUEST | _NLM_F_ACK
+    netlink.send(struct.pack("=IHHII", len(body) + 16, kind, flags, 1, 0) + body)
+    _, answer, _, _, _, error = struct.unpack("=IHHIIi", netlink.recv(1 << 16)[:20])
+    if answer == _NLMSG_ERROR and error:
+        raise OSError(-error, os.strerror(-error))

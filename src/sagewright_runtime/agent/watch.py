@@ -1,0 +1,130 @@
+"""Beside a running process: its output, its time, its memory and the wish to stop it."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sagewright_runtime.agent import digest
+from sagewright_runtime.agent.limits import WATCH_SECONDS, Limiter
+from sagewright_runtime.agent.output import Output
+from sagewright_runtime.agent.process import Process
+
+_ASK_AGAIN_SECONDS = 0.02
+_DRAIN_SECONDS = 2.0
+_COALESCE_SECONDS = 0.005
+
+
+class Watch:
+    """Follows ``process`` to its end."""
+
+    def __init__(self, process: Process, output: Output, limiter: Limiter, max_runtime_seconds: float) -> None:
+        self._process = process
+        self._output = output
+        self._limiter = limiter
+        self._started = time.monotonic()
+        self._max_runtime = max_runtime_seconds
+        self._timed_out = False
+        self._asked = False
+        self._killed = False
+        self._kill_at: float | None = None
+
+    def until(self, ended: int, wake: int, grace: Callable[[], float | None], usual_grace: float) -> None:
+        """Return when descriptor ``ended`` is readable. ``wake`` is readable after a signal.
+
+        ``grace`` gives the seconds of a wished stop, or None while there is no wish; ``usual_grace`` is for a job
+        that runs longer than it may.
+        """
+        poller = select.poll()
+        for descriptor in (ended, wake, self._output.descriptor):
+            poller.register(descriptor, select.POLLIN)
+        read_at = 0.0
+        while True:
+            ready = {descriptor for descriptor, _ in poller.poll(self._timeout())}
+            if wake in ready:
+                os.read(wake, 4096)
+            if self._output.descriptor in ready:
+                # Lines that come one by one are taken in handfuls; the pipe holds plenty meanwhile.
+                time.sleep(max(0.0, min(_COALESCE_SECONDS, read_at + _COALESCE_SECONDS - time.monotonic())))
+                if not self._output.drain(time.time()):
+                    poller.unregister(self._output.descriptor)
+                read_at = time.monotonic()
+            if ended in ready:
+                os.close(ended)
+                return
+            self._enforce(grace, usual_grace)
+
+    def _timeout(self) -> float | None:
+        """Milliseconds until something is due; None waits for an event."""
+        now = time.monotonic()
+        due: list[float] = []
+        if self._kill_at is not None and not self._killed:
+            due.append(self._kill_at)
+            if not self._asked:
+                due.append(now + _ASK_AGAIN_SECONDS)
+        elif self._max_runtime and not self._killed:
+            due.append(self._started + self._max_runtime)
+        if self._limiter.watches:
+            due.append(now + WATCH_SECONDS)
+        return max(0.0, min(due) - now) * 1000 + 1 if due else None
+
+    def _enforce(self, grace: Callable[[], float | None], usual_grace: float) -> None:
+        now = time.monotonic()
+        if self._limiter.watches and self._limiter.watch(self._process.pid):
+            self._kill()
+        if self._kill_at is None:
+            seconds = grace()
+            if seconds is None and self._max_runtime and now >= self._started + self._max_runtime:
+                self._timed_out = True
+                seconds = usual_grace
+            if seconds is not None:
+                self._kill_at = now + seconds
+        if self._kill_at is not None and not self._killed:
+            self._asked = self._asked or self._process.ask()
+            if now >= self._kill_at:
+                self._kill()
+
+    def _kill(self) -> None:
+        self._killed = True
+        self._process.kill()
+
+    def drain(self) -> None:
+        """Take what the ended process left in the pipe."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while time.monotonic() < deadline:
+            if not select.select([self._output.descriptor], [], [], 0.05)[0]:
+                continue
+            if not self._output.drain(time.time()):
+                return
+        self._output.finish(time.time())
+
+    def verdict(self, code: int, base: str) -> dict[str, Any]:
+        """The end as a report's members."""
+        remembered = list(self._output.remembered)
+        peak = self._limiter.peak_bytes()
+        out_of_memory = code != 0 and self._limiter.out_of_memory()
+        if self._process.never_ran() and not self._killed:
+            said = remembered[-1] if remembered else f"bubblewrap exited with code {code}"
+            return {"reason": f"the sandbox could not start: {said}"}
+        if code == 1 and remembered and remembered[-1].startswith("bwrap: execvp "):
+            code = 126 if remembered[-1].endswith("Permission denied") else 127
+            reason = f"cannot start {remembered[-1].removeprefix('bwrap: execvp ')}"
+        else:
+            reason = digest.explain(code, remembered, base)
+        if out_of_memory:
+            limit = (
+                f"out of memory, peak {digest.mebibytes(peak)} of {digest.mebibytes(self._limiter.memory_bytes)} limit"
+            )
+            reason = f"{reason}: {limit}" if digest.signal_name(code) else f"{limit}; {reason}"
+        elif self._timed_out:
+            reason = f"ran longer than {self._max_runtime:g} s and was stopped" + (f"; {reason}" if reason else "")
+        return {
+            "exit_code": code,
+            "out_of_memory": out_of_memory,
+            "timed_out": self._timed_out,
+            "peak_memory_bytes": peak,
+            "reason": reason,
+        }
