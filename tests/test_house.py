@@ -28,6 +28,7 @@ def test_functions_stay_small() -> None:
     long = [
         f"{name}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
         for name, tree in modules()
+        if "/migrations/" not in name  # a migration is a list of tables
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
