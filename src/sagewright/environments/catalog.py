@@ -25,7 +25,7 @@ _URI = re.compile(
 _CPU = re.compile(r"-cpu(?:-py\d+)?$|-py3$")
 
 
-class UnknownImage(ValueError):  # noqa: N818
+class UnknownImage(ValueError):
     """No environment stands for this image; the message says which images work and is fit to be shown to a user."""
 
 
@@ -59,7 +59,7 @@ class EnvironmentSpec:
     @property
     def variables(self) -> Mapping[str, str]:
         """Environment variables that every process of the image gets."""
-        return {"SAGEWRIGHT_ALGORITHM": self.algorithm} if self.algorithm else {}
+        return {"SAGEWRIGHT_ALGORITHM": self.framework}
 
 
 def resolve(image_uri: str) -> EnvironmentSpec:
