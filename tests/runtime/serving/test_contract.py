@@ -149,8 +149,7 @@ def sklearn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(100, 3))
     joblib.dump(LogisticRegression().fit(rows, rows[:, 0] > 0), folder / "model.joblib")
-    env = {"SAGEWRIGHT_ALGORITHM": "sklearn", "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
-    with ModelServer(folder, **env) as server:
+    with ModelServer(folder, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT="text/csv") as server:
         yield server.wait_ready()
 
 
@@ -192,6 +191,14 @@ def test_types_without_a_codec(sklearn: ModelServer, content_type: str, accept: 
     got, _, body = sklearn.ask("1,2,3", content_type, accept)
     assert got == status
     assert body.startswith(b"Content type image/png is not supported by this framework.")
+
+
+def test_sklearn_numbers_are_float32_and_a_row_is_flat(tmp_path: Path) -> None:
+    code = "def model_fn(d): return 0\ndef predict_fn(data, m): return f'{data.dtype} {data.shape} {data}'"
+    with ModelServer(write_model(tmp_path, code)) as server:
+        for content_type, text in [("text/csv", "1,2.5"), ("application/json", "[1, 2.5]")]:
+            assert json.loads(server.ask(text, content_type)[2]) == "float32 (2,) [1.  2.5]"
+        assert json.loads(server.ask("1,\n3,4", "text/csv")[2]) == "float32 (2, 2) [[ 1. nan]\n [ 3.  4.]]"
 
 
 SLOW = """

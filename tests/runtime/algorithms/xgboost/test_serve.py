@@ -27,7 +27,7 @@ Start = Callable[..., tuple[ModelServer, xgboost.Booster]]
 
 
 def train(objective: str, seed: int = 0, **more: object) -> xgboost.Booster:
-    settings = {"objective": objective, "max_depth": 4, "seed": seed, "subsample": 0.8, "nthread": 1, **more}
+    settings = {"objective": objective, "seed": seed, "nthread": 1, **(more or {"max_depth": 4, "subsample": 0.8})}
     if objective.startswith("multi:"):
         settings["num_class"] = 3
     return xgboost.train(settings, xgboost.DMatrix(ROWS, TARGETS[objective]), 15)
