@@ -24,7 +24,7 @@ def test_a_path_longer_than_an_address_can_hold(tmp_path: Path) -> None:
 def test_a_link_to_another_socket_is_not_followed(tmp_path: Path) -> None:
     with sockets.listen(tmp_path / "secret.sock"):
         (tmp_path / "serve.sock").symlink_to(tmp_path / "secret.sock")
-        with pytest.raises(OSError, match=r"not a socket|symbolic"):
+        with pytest.raises(OSError, match="is not a socket"):
             sockets.connect(tmp_path / "serve.sock")
 
 
