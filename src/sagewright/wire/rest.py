@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
 
+from sagewright.core.errors import SerializationException
 from sagewright.wire import scalars
 from sagewright.wire.http import FileSlice, Request
 
@@ -47,6 +48,14 @@ def payload_of(shape: StructureShape) -> tuple[str, Shape] | None:
     """The member that is the whole body, if there is one."""
     name = shape.serialization.get("payload")
     return (name, shape.members[name]) if name else None
+
+
+def text_payload(body: bytes) -> str:
+    """A body that is one string member. Raises ``SerializationException``."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SerializationException("The request body is not UTF-8.") from None
 
 
 def parse_bindings(shape: StructureShape, request: Request, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -30,9 +30,15 @@ def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
     if shape is None:
         return {}
     try:
-        parsed = rest.parse_bindings(shape, request, s3_labels(request))
+        return _parse(shape, request)
     except SerializationException as error:
+        if error.code != SerializationException.code:
+            raise
         raise SerializationException(error.message, code="InvalidArgument") from None
+
+
+def _parse(shape: StructureShape, request: Request) -> dict[str, Any]:
+    parsed = rest.parse_bindings(shape, request, s3_labels(request))
     payload = rest.payload_of(shape)
     if payload is None:
         return parsed
@@ -41,10 +47,10 @@ def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
         parsed[name] = request.body if member.serialization.get("streaming") else read_body(request)
         return parsed
     body = read_body(request)
-    if not body:
-        return parsed
     if member.type_name == "string":
-        parsed[name] = body.decode("utf-8", "replace")
+        parsed[name] = rest.text_payload(body)
+        return parsed
+    if not body:
         return parsed
     root = xml_body.load(body)
     expected = member.serialization.get("name", member.name)
