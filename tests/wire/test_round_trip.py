@@ -23,7 +23,7 @@ CASES = [(served.name, protocol) for served in SERVED.values() for protocol in s
 
 def for_all(strategy: st.SearchStrategy[Any], test: Callable[[Any], None]) -> None:
     few = settings(
-        max_examples=5, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=4, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
     )
     few(given(strategy)(test))()
 

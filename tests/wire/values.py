@@ -53,7 +53,9 @@ def _structures(shape: StructureShape, protocol: str, depth: int) -> st.SearchSt
     always = {
         name: values(member, protocol, depth + 1)
         for name, member in members.items()
-        if member.serialization.get("location") == "uri" or name == shape.serialization.get("payload")
+        if member.serialization.get("location") == "uri"
+        or member.serialization.get("hostLabel")
+        or name == shape.serialization.get("payload")
     }
     if not always and members and protocol in ("query", "rest-xml"):
         # An empty structure is no structure in these protocols.
@@ -75,6 +77,8 @@ def _scalars(shape: Shape, protocol: str) -> st.SearchStrategy[Any]:
     kind, where = shape.type_name, shape.serialization.get("location")
     form = shape.serialization.get("timestampFormat")
     if kind in ("string", "character"):
+        if shape.serialization.get("hostLabel"):
+            return st.text("abc", min_size=1, max_size=3)
         if where in ("header", "headers"):
             return _HEADER
         if where == "uri":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.model import OperationModel, StructureShape
+from botocore.model import OperationModel, Shape, StructureShape
 
 from sagewright.core.errors import AwsError, SerializationException
 from sagewright.wire import event_stream, rest, xml_body
@@ -41,6 +41,8 @@ def _parse(shape: StructureShape, request: Request) -> dict[str, Any]:
     parsed = rest.parse_bindings(shape, request, s3_labels(request))
     payload = rest.payload_of(shape)
     if payload is None:
+        if rest.bindings(shape).body and (body := read_body(request)):
+            parsed.update(_read_root(shape, body, shape.name))
         return parsed
     name, member = payload
     if member.type_name == "blob":
@@ -50,14 +52,17 @@ def _parse(shape: StructureShape, request: Request) -> dict[str, Any]:
     if member.type_name == "string":
         parsed[name] = rest.text_payload(body)
         return parsed
-    if not body:
-        return parsed
+    if body:
+        parsed[name] = _read_root(member, body, name)
+    return parsed
+
+
+def _read_root(shape: Shape, body: bytes, default_name: str) -> Any:
     root = xml_body.load(body)
-    expected = member.serialization.get("name", member.name)
+    expected = shape.serialization.get("name", default_name)
     if root.tag != expected:
         raise xml_body.malformed(f"expected {expected}")
-    parsed[name] = xml_body.read(member, root)
-    return parsed
+    return xml_body.read(shape, root)
 
 
 def serialise(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Response:  # noqa: ARG001
