@@ -79,12 +79,10 @@ def _scalars(shape: Shape, protocol: str) -> st.SearchStrategy[Any]:
     if kind in ("string", "character"):
         if shape.serialization.get("hostLabel"):
             return st.text("abc", min_size=1, max_size=3)
-        if where in ("header", "headers"):
+        if where in ("header", "headers") or shape.serialization.get("xmlAttribute"):
             return _HEADER
         if where == "uri":
             return _XML.filter(bool)
-        if shape.serialization.get("xmlAttribute"):
-            return _HEADER
         return _XML if protocol in ("query", "rest-xml") else _TEXT
     if kind == "integer":
         return st.integers(100, 599) if where == "statusCode" else st.integers(-(2**31), 2**31 - 1)

@@ -16,7 +16,7 @@ from botocore.model import ListShape, Shape, StructureShape
 
 from sagewright.core.errors import SerializationException
 from sagewright.wire import scalars
-from sagewright.wire.http import FileSlice, Request
+from sagewright.wire.http import Request
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _LIST_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*))\s*(?:,|$)')
@@ -71,7 +71,8 @@ def parse_bindings(shape: StructureShape, request: Request, labels: Mapping[str,
         if text is not None:
             parsed[name] = _header_value(member, text)
     for name, prefix, _ in where.headers:
-        parsed[name] = _header_map(prefix.lower(), request)
+        if found := _header_map(prefix.lower(), request):
+            parsed[name] = found
     return parsed
 
 
@@ -165,4 +166,4 @@ def stream(value: Any) -> Any:
         return b""
     if isinstance(value, str):
         return value.encode("utf-8", "replace")
-    return bytes(value) if isinstance(value, bytearray | memoryview) and not isinstance(value, FileSlice) else value
+    return bytes(value) if isinstance(value, bytearray | memoryview) else value
