@@ -17,7 +17,6 @@ from sagewright.store.metrics import Point, Search
 Json = dict[str, Any]
 DATA_LIMIT, VALUES_LIMIT = 1000, 150
 PAST, FUTURE = 14 * 86_400, 2 * 3600
-LARGEST = 2.0**360
 PAGE = 500
 """Limits of PutMetricData (data and values a call, seconds from now) and the page of ListMetrics."""
 
@@ -46,9 +45,10 @@ def _points(call: Call, at: str, datum: Json) -> Iterator[Point]:
         )
     common = {"dimensions": dimensions_of(datum), "unit": datum.get("Unit", "None")}
     for total, minimum, maximum, samples in _sets(at, datum):
-        if not all(abs(number) <= LARGEST for number in (total, minimum, maximum, samples)):  # NaN is not either
+        point = Point(datum["MetricName"], when, total, minimum, maximum, samples, **common)
+        if not point.storable:
             raise InvalidParameterValue(f"The parameter {at}.Value must be a number in the range of -2^360 to 2^360.")
-        yield Point(datum["MetricName"], when, total, minimum, maximum, samples, **common)
+        yield point
 
 
 def _sets(at: str, datum: Json) -> Iterator[tuple[float, float, float, float]]:
