@@ -28,11 +28,12 @@ def test_forbidden_calls_answer_and_work_goes_on(tmp_path) -> None:  # type: ign
         import ctypes, errno, platform, threading
         column = 0 if platform.machine() == "x86_64" else 1
         libc = ctypes.CDLL(None, use_errno=True)
-        for name, numbers in {"unshare": (272, 97), "keyctl": (250, 219), "mount": (165, 40), "io_uring_setup": (425, 425),
-                              "clone3": (435, 435)}.items():
+        calls = {"unshare": (272, 97), "keyctl": (250, 219), "mount": (165, 40), "io_uring_setup": (425, 425)}
+        for name, numbers in {**calls, "clone3": (435, 435)}.items():
             answer = libc.syscall(numbers[column], 0, 0, 0, 0, 0)
             print(name, answer, errno.errorcode[ctypes.get_errno()])
-        print("clone", libc.syscall((56, 220)[column], 0x10000000 | 17, 0, 0, 0, 0), errno.errorcode[ctypes.get_errno()])
+        answer = libc.syscall((56, 220)[column], 0x10000000 | 17, 0, 0, 0, 0)
+        print("clone", answer, errno.errorcode[ctypes.get_errno()])
         print("ioctl", libc.ioctl(0, 0x5412, b"x"), errno.errorcode[ctypes.get_errno()])
         thread = threading.Thread(target=print, args=["a thread"]); thread.start(); thread.join()
     """

@@ -400,6 +400,13 @@ class BackendCase:
         assert bench.backend.poll(handle).stage == "lost"
         assert list((bench.place / "runs").iterdir()) == []
 
+    def test_a_tree_closed_by_its_owner_is_removed(self, bench: Bench) -> None:
+        script = "import os; os.makedirs('../model/a/b'); open('../model/a/b/c', 'w'); os.chmod('../model/a', 0)"
+        handle = bench.start(bench.workload(script))
+        assert only(bench.wait(handle)).exit_code == 0
+        bench.backend.remove(handle)
+        assert list((bench.place / "runs").iterdir()) == []
+
     def test_nothing_the_job_started_outlives_it(self, bench: Bench) -> None:
         script = """
             import subprocess, sys
@@ -415,6 +422,9 @@ class BackendCase:
             bench.start(bench.workload("", env={"A=B": "c"}))
         with pytest.raises(ValueError, match="name of a run"):
             bench.start(bench.workload("", hosts=("../algo-1",)))
+        for place in ("/etc/passwd", "/opt/ml/../../etc/passwd"):
+            with pytest.raises(ValueError, match="not below /opt/ml"):
+                bench.start(bench.workload("", files={place: ""}))
         with pytest.raises(OSError, match="no Python environment"):
             bench.start(bench.workload("", environment="/nowhere"))
         assert list((bench.place / "runs").iterdir()) == []

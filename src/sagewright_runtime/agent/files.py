@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import tarfile
+    from collections.abc import Callable, Iterator
+    from typing import IO, Any
 
 DIRECTORIES = ("input/config", "input/data", "model", "output/data", "code")
 _COMPRESSION = 3

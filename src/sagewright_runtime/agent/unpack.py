@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
-from typing import IO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
 
 MAX_FILES = 1_000_000
 MAX_RATIO = 200
