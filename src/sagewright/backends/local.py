@@ -84,7 +84,8 @@ class LocalBackend:
         for name in (run_id, *workload.hosts, *(output.name for output in workload.outputs)):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot be the name of a run, a host or an output")
-        for path in (*workload.files, *(entry.path for entry in (*workload.inputs, *workload.outputs))):
+        inside = [entry.path for entry in workload.inputs] + [output.path for output in workload.outputs]
+        for path in (*workload.files, *inside):
             Tree("", BASE).place(path)
         run = self._root / run_id
         if not run.is_dir():
