@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import subprocess
 from collections.abc import Callable
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
+@functools.cache
 def client_bin(name: str) -> Path:
     """``.clients/<name>/bin``, built if it is not there; two test processes may ask at once."""
     with (ROOT / "Makefile").open() as lock:
