@@ -1,4 +1,4 @@
-"""Where this machine lets us make control groups: cgroup v2 where it is delegated to us, else v1 as root, else nowhere."""
+"""Where this machine lets us make control groups: cgroup v2 where it is handed to us, else v1 as root, else nowhere."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ Memory, cores and run time are limited as in the sandbox, by control groups or b
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ class PlainBackend(LocalBackend):
 
     def _command(self, instance: Instance, place: Path) -> dict[str, Any]:
         workload = instance.workload
-        if not os.path.isdir(workload.environment):
+        if not Path(workload.environment).is_dir():
             raise OSError(f"there is no Python environment at {workload.environment}")
         (place / "home").mkdir()
         base = str(instance.directory / "ml")

@@ -48,11 +48,11 @@ def python_roots(environment: str) -> dict[str, str]:
     The environment itself, and the prefix of its base interpreter by every name that a link on the way gives it.
     """
     roots = {environment: os.path.realpath(environment)}
-    hop = f"{environment}/bin/python"
-    while len(roots) < 16 and os.path.islink(hop):
-        hop = os.path.normpath(os.path.join(os.path.dirname(hop), os.readlink(hop)))
-        for prefix in (os.path.dirname(os.path.dirname(hop)), os.path.dirname(os.path.dirname(os.path.realpath(hop)))):
-            roots[prefix] = os.path.realpath(prefix)
+    hop = Path(environment, "bin/python")
+    while len(roots) < 16 and hop.is_symlink():
+        hop = Path(os.path.normpath(hop.parent / hop.readlink()))
+        for prefix in (hop.parent.parent, hop.resolve().parent.parent):
+            roots[str(prefix)] = str(prefix.resolve())
     shown = ("/", "/usr")
     return {name: real for name, real in roots.items() if name not in shown and not name.startswith("/usr/")}
 
@@ -66,7 +66,7 @@ class SandboxBackend(LocalBackend):
         bwrap = find_bwrap()
         if bwrap is None:
             raise OSError("bubblewrap is not installed; `sagewright doctor` says how to get it")
-        if not os.path.isdir(instance.workload.environment):
+        if not Path(instance.workload.environment).is_dir():
             raise OSError(f"there is no Python environment at {instance.workload.environment}")
         for name in ("tmp", "home", "etc"):
             (place / name).mkdir()
@@ -111,14 +111,8 @@ class SandboxBackend(LocalBackend):
         arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108
         arguments += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system", "--dir", "/run"]
         # On disk, not in memory: jobs keep downloads and caches there.
-        arguments += [
-            "--bind",
-            sources.of(directory / "tmp"),
-            "/tmp",
-            "--bind",
-            sources.of(directory / "home"),
-            "/root",
-        ]  # noqa: S108
+        for name, target in (("tmp", "/tmp"), ("home", "/root"), ("ml", BASE)):  # noqa: S108
+            arguments += ["--bind", sources.of(directory / name), target]
         arguments += ["--dir", "/var/tmp"]  # noqa: S108
         for name in _ETC:
             arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
@@ -130,7 +124,6 @@ class SandboxBackend(LocalBackend):
         # The package alone: what lies beside it is the server.
         arguments += ["--ro-bind", sources.of(RUNTIME), f"{LIBRARY}/{RUNTIME.name}"]
         arguments += ["--symlink", f"lib/{RUNTIME.name}/bin", PROGRAMS]
-        arguments += ["--bind", sources.of(directory / "ml"), BASE]
         if workload.socket:
             arguments += ["--bind", sources.of(directory / "run"), SOCKETS]
         return arguments
@@ -165,7 +158,7 @@ def _top_level() -> list[str]:
     for name in _TOP:
         path = Path("/", name)
         if path.is_symlink():
-            arguments += ["--symlink", os.readlink(path), str(path)]
+            arguments += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             arguments += ["--ro-bind", str(path), str(path)]
     return arguments

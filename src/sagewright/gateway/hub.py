@@ -77,6 +77,7 @@ class Hub:
     connections: set[Connection] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False
+    port: int = 0
 
     def spawn(self, task: asyncio.Task[None]) -> None:
         """Keep ``task`` alive until it is done."""

@@ -84,7 +84,7 @@ class Server:
             self._bound.set()
             return
         self._hub = hub
-        self._port = cast(int, listener.sockets[0].getsockname()[1])
+        self._port = hub.port = cast(int, listener.sockets[0].getsockname()[1])
         self._bound.set()
         watch = loop.create_task(self._watch(hub))
         await self._stopping.wait()

@@ -272,13 +272,16 @@ class LogStore:
                 position = line[0]
         return Page(found[::-1], position, end)
 
+    def size(self, stream: LogStream) -> int:
+        """How many bytes a stream takes."""
+        try:
+            return stream.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def extent(self, stream: LogStream) -> Extent:
         """How much a stream holds, and from when to when."""
-        try:
-            size = stream.path.stat().st_size
-        except FileNotFoundError:
-            return Extent(0)
-        return _extent(stream, size)
+        return _extent(stream, self.size(stream))
 
 
 def parse(line: _Line) -> LogEvent | None:

@@ -1,4 +1,4 @@
-"""What every backend promises. Subclass ``BackendCase``, say how to make yours, and pytest checks it:
+"""What every backend promises. Subclass ``BackendCase``, say how to make yours, and pytest checks it::
 
 class TestMine(BackendCase):
     def make(self, root: Path, hint_socket: Path) -> Backend:
@@ -364,7 +364,7 @@ class BackendCase:
         bench.backend.stop(handle, 20)
         assert only(bench.wait(handle)).exit_code == 143
 
-    def test_a_start_cut_short_is_completed_by_the_next(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_start_cut_short_is_completed_by_the_next(self, bench: Bench) -> None:
         workload, run_id = bench.workload("print('once')"), uuid.uuid4().hex
         pid = os.fork()
         if pid == 0:  # a server that dies as it starts the first agent

@@ -12,7 +12,7 @@ from botocore.model import OperationModel
 
 from sagewright.core.errors import AwsError
 from sagewright.wire import event_stream, json_body
-from sagewright.wire.faults import error_members
+from sagewright.wire.faults import error_members, error_shape
 from sagewright.wire.http import Request, Response
 from sagewright.wire.routing import read_body
 
@@ -43,7 +43,9 @@ def serialise_error(
     request_id: str,  # noqa: ARG001
 ) -> Response:
     """``{"__type": code, "message": …}`` and the modelled members."""
-    body = {"__type": error.code, **body_members(operation, error)}
+    shape = error_shape(operation, error.code)
+    # A service that used to speak query has older codes than shape names; those go into x-amzn-query-error.
+    body = {"__type": shape.name if shape else error.code, **body_members(operation, error)}
     return Response(status, _content_type(operation), json_body.dump(body))
 
 

@@ -68,7 +68,7 @@ def _body(shape: StructureShape, result: Mapping[str, Any]) -> Response:
     name, member = payload
     value = result.get(name)
     if member.type_name in ("blob", "string"):
-        return Response(200, {"content-type": "application/octet-stream"}, rest.stream(value))
+        return Response(200, {}, rest.stream(value))
     return Response(
         200, {"content-type": _JSON}, b"" if value is None else json_body.dump(json_body.writer(member)(value))
     )

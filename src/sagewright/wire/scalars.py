@@ -35,7 +35,9 @@ def from_text(shape: Shape, text: str) -> Any:
     """
     kind = shape.type_name
     if kind in ("string", "character"):
-        return text
+        if text.isascii() or _is_utf8(text):
+            return text
+        raise SerializationException("The request is not UTF-8.")
     text = text.strip()
     try:
         if kind == "boolean":
@@ -49,6 +51,11 @@ def from_text(shape: Shape, text: str) -> Any:
     if kind == "timestamp":
         return timestamp(shape, text)
     return blob(shape, text)
+
+
+def _is_utf8(text: str) -> bool:
+    # Bytes that were not UTF-8 reach us as surrogates.
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def in_range(shape: Shape, number: int) -> int:

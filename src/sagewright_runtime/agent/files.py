@@ -146,7 +146,7 @@ def _unpack(source: str, target: str) -> None:
     with open(source, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
-        plain = gzip.open(file, "rb") if zipped else file
+        plain = gzip.GzipFile(fileobj=file) if zipped else file
         try:
             with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|") as archive:  # type: ignore[call-overload]
                 for count, member in enumerate(archive):

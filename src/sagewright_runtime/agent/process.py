@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from sagewright_runtime.agent import system
@@ -38,10 +39,8 @@ class Process:
         """Fork and exec; returns a descriptor that becomes readable when the process ended. Raises ``OSError``."""
         system.become_subreaper()
         self.output, output = os.pipe2(os.O_CLOEXEC)
-        try:
+        with suppress(OSError):  # a smaller pipe works as well
             fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        except OSError:
-            pass  # a smaller pipe works as well
         self._status, status = os.pipe2(os.O_CLOEXEC)
         trouble, write_trouble = os.pipe2(os.O_CLOEXEC)
         self.pid = os.fork()
@@ -75,7 +74,8 @@ class Process:
                 self._join()
             self._enter_sandbox(self._sandbox, status)
         except FileNotFoundError as error:
-            os.write(trouble, f"cannot start {error.filename or self._command['argv'][0]}: {error.strerror}".encode())
+            name = error.filename if self._sandbox else self._command["argv"][0]  # else the last place in PATH tried
+            os.write(trouble, f"cannot start {name}: {error.strerror}".encode())
         except BaseException as error:
             os.write(trouble, f"cannot start the process: {error}".encode())
         os._exit(127)
@@ -120,13 +120,11 @@ class Process:
     def kill(self) -> None:
         """SIGKILL to everything."""
         init = self._told_number("child-pid") if self._sandbox is not None else 0
-        try:
+        with suppress(ProcessLookupError):
             if init:
                 os.kill(init, signal.SIGKILL)
             else:
                 os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def reap(self) -> int:
         """The exit code, 128+n for a death by signal, once all that the process started is gone as well."""
@@ -145,19 +143,17 @@ class Process:
         deadline = time.monotonic() + _CLEANUP_SECONDS
         while time.monotonic() < deadline:
             for target in system.descendants(os.getpid()) if pid == -1 else [pid]:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(target, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
             try:
                 if os.waitpid(pid, os.WNOHANG)[0] == 0:
                     time.sleep(0.001)
             except ChildProcessError:
                 return
 
-    def never_ran(self) -> bool:
-        """Whether the sandbox failed before it started the user's process."""
-        return self._sandbox is not None and self._told_number("exit-code") is None
+    def ran(self) -> bool:
+        """Whether the user's process was started; bubblewrap tells the exit code of no other."""
+        return self._sandbox is None or self._told_number("exit-code") is not None
 
     def _told_number(self, key: str) -> int | None:
         """What bubblewrap said on its status descriptor: one JSON object a line."""

@@ -42,7 +42,7 @@ def become_subreaper() -> None:
 
 
 def stage(paths: list[str], place: str) -> None:
-    """In a mount namespace of our own, show ``paths`` as ``place/0``, ``place/1`` … to a user who may not reach them."""
+    """In a new mount namespace, show ``paths`` as ``place/0``, ``place/1`` … to a user who may not reach them."""
     unshare(CLONE_NEWNS)
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     opened = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths]  # before place hides any of them

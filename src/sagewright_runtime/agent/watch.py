@@ -106,12 +106,12 @@ class Watch:
         remembered = list(self._output.remembered)
         peak = self._limiter.peak_bytes()
         out_of_memory = code != 0 and self._limiter.out_of_memory()
-        if self._process.never_ran() and not self._killed:
-            said = remembered[-1] if remembered else f"bubblewrap exited with code {code}"
-            return {"reason": f"the sandbox could not start: {said}"}
-        if code == 1 and remembered and remembered[-1].startswith("bwrap: execvp "):
-            code = 126 if remembered[-1].endswith("Permission denied") else 127
-            reason = f"cannot start {remembered[-1].removeprefix('bwrap: execvp ')}"
+        last = remembered[-1] if remembered else f"bubblewrap exited with code {code}"
+        if not self._process.ran() and not self._killed:
+            if not last.startswith("bwrap: execvp "):
+                return {"reason": f"the sandbox could not start: {last}"}
+            code = 126 if last.endswith("Permission denied") else 127  # as shells and container engines say it
+            reason = f"cannot start {last.removeprefix('bwrap: execvp ')}"
         else:
             reason = digest.explain(code, remembered, base)
         if out_of_memory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from sagewright.store.schema import Key
+from sagewright.store.schema import Document, Key, Serial
 
 revision = "0001"
 down_revision = None
@@ -40,13 +40,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "events",
-        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("seq", Serial, autoincrement=True, nullable=False),
         sa.Column("resource", sa.String(length=32), nullable=False),
         sa.Column("arn", sa.String(length=2048), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("word", sa.String(length=64), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("detail", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False),
+        sa.Column("detail", Document, nullable=False),
         sa.PrimaryKeyConstraint("seq"),
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
@@ -73,7 +73,7 @@ def upgrade() -> None:
 
     op.create_table(
         "metrics",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("id", Serial, autoincrement=True, nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False, comment="of all that names the metric"),
         sa.Column("account", sa.String(length=12), nullable=False),
         sa.Column("region", sa.String(length=32), nullable=False),
@@ -97,15 +97,8 @@ def upgrade() -> None:
         sa.Column("algorithm", sa.String(length=16), nullable=False),
         sa.Column("checksum", sa.String(length=128), nullable=False),
         sa.Column("checksum_type", sa.String(length=16), nullable=False),
-        sa.Column(
-            "attributes", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
-        ),
-        sa.Column(
-            "parts",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
-            comment="sizes of the parts of a multipart upload",
-        ),
+        sa.Column("attributes", Document, nullable=False),
+        sa.Column("parts", Document, nullable=False, comment="sizes of the parts of a multipart upload"),
         sa.PrimaryKeyConstraint("bucket", "key"),
         sqlite_with_rowid=False,
     )
@@ -129,14 +122,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=512), nullable=False),
         sa.Column("arn", sa.String(length=2048), nullable=False),
-        sa.Column("spec", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False),
-        sa.Column("status", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False),
-        sa.Column(
-            "run",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
-            comment="the engine's own notes: handles, offsets; never shown",
-        ),
+        sa.Column("spec", Document, nullable=False),
+        sa.Column("status", Document, nullable=False),
+        sa.Column("run", Document, nullable=False, comment="the engine's own notes: handles, offsets; never shown"),
         sa.Column("phase", sa.String(length=16), nullable=False),
         sa.Column("wish", sa.String(length=16), nullable=False),
         sa.Column("created", sa.Float(), nullable=False),
@@ -173,9 +161,7 @@ def upgrade() -> None:
         sa.Column("created", sa.Float(), nullable=False),
         sa.Column("algorithm", sa.String(length=16), nullable=False),
         sa.Column("checksum_type", sa.String(length=16), nullable=False),
-        sa.Column(
-            "attributes", sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"), nullable=False
-        ),
+        sa.Column("attributes", Document, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("uploads", schema=None) as batch_op:

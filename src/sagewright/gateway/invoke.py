@@ -1,0 +1,141 @@
+"""InvokeEndpoint's short way: on the event loop, from the signature to the router and back, the body untouched.
+
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import re
+from functools import cache
+
+from sagewright.core.errors import AwsError, InternalFailure, ValidationError
+from sagewright.core.ids import request_id
+from sagewright.gateway import sigv4
+from sagewright.gateway.hub import FastPath
+from sagewright.gateway.refusals import Refusal, refuse
+from sagewright.kernel.platform import Platform
+from sagewright.serving.base import Invoker, InvokeRequest, InvokeResponse
+from sagewright.wire.codec import serialise_error
+from sagewright.wire.http import Request, Response
+from sagewright.wire.models import service_model
+from sagewright.wire.routing import Route
+
+log = logging.getLogger(__name__)
+PREFIX, SUFFIX = "/endpoints/", "/invocations"
+BODY_LIMIT = 25 * 1024 * 1024
+HASH_IN_THREAD = 64 * 1024
+"""Bodies above this size are hashed in a thread: SHA-256 releases the interpreter, and 100 KB take 60 µs."""
+PROTOCOL = "rest-json"
+_ENDPOINT = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+
+
+class Invocations:
+    """Answers ``POST /endpoints/{EndpointName}/invocations``."""
+
+    def __init__(self, platform: Platform, invoker: Invoker) -> None:
+        self._platform = platform
+        self._invoker = invoker
+
+    def fast_path(self) -> FastPath:
+        """The route, for the server."""
+        return FastPath(_is_invocation, self._answer, self._too_large, BODY_LIMIT)
+
+    async def _answer(self, request: Request, body: bytes) -> Response:
+        identifier = request_id()
+        try:
+            key, region = await self._authenticate(request, body)
+            return _response(await self._invoker.invoke(_invocation(request, body, key.account, region)), identifier)
+        except AwsError as error:
+            return _error(error, identifier, request)
+        except Exception:
+            log.exception("InvokeEndpoint failed (%s, request %s)", request.raw_path, identifier)
+            return _error(
+                InternalFailure(f"We made a mistake. The server's log has the cause under request {identifier}."),
+                identifier,
+                request,
+            )
+
+    async def _authenticate(self, request: Request, body: bytes) -> tuple[sigv4.Key, str]:
+        try:
+            claim = sigv4.claim(request)
+        except sigv4.Malformed as error:
+            raise refuse(Refusal.MALFORMED, PROTOCOL, str(error)) from None
+        if claim is None or claim.version != 4:
+            raise refuse(Refusal.UNSIGNED, PROTOCOL)
+        if claim.signing_name != "sagemaker":
+            message = f"Credential should be scoped to correct service: 'sagemaker', not '{claim.signing_name}'."
+            raise refuse(Refusal.MISMATCH, PROTOCOL, message)
+        declared = request.headers.get("x-amz-content-sha256")
+        payload = declared
+        if declared != sigv4.UNSIGNED_PAYLOAD:
+            payload = await asyncio.to_thread(_sha256, body) if len(body) > HASH_IN_THREAD else _sha256(body)
+            if declared is not None and not hmac.compare_digest(declared.encode("utf-8", "replace"), payload.encode()):
+                raise refuse(Refusal.WRONG_HASH, PROTOCOL)
+        key = sigv4.verify(
+            request,
+            claim,
+            self._platform.credentials,
+            now=self._platform.clock.now(),
+            protocol=PROTOCOL,
+            payload=payload,
+        )
+        return key, claim.region
+
+    def _too_large(self, request: Request, size: int) -> Response:
+        message = f"The request body of {size} bytes or more exceeds the limit of {BODY_LIMIT} bytes."
+        return _error(ValidationError(message, status=413), request_id(), request)
+
+
+def _is_invocation(method: str, path: str) -> bool:
+    return method == "POST" and path.startswith(PREFIX) and path.endswith(SUFFIX)
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _invocation(request: Request, body: bytes, account: str, region: str) -> InvokeRequest:
+    endpoint = request.path[len(PREFIX) : -len(SUFFIX)]
+    if not _ENDPOINT.fullmatch(endpoint):
+        raise ValidationError(
+            f"1 validation error detected: Value '{endpoint}' at 'endpointName' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {_ENDPOINT.pattern}"
+        )
+    headers = request.headers
+    return InvokeRequest(
+        account=account,
+        region=region,
+        endpoint=endpoint,
+        body=body,
+        content_type=headers.get("content-type", ""),
+        accept=headers.get("accept", ""),
+        target_variant=headers.get("x-amzn-sagemaker-target-variant"),
+        custom_attributes=headers.get("x-amzn-sagemaker-custom-attributes"),
+        inference_id=headers.get("x-amzn-sagemaker-inference-id"),
+        target_model=headers.get("x-amzn-sagemaker-target-model"),
+        headers=headers,
+    )
+
+
+def _response(answer: InvokeResponse, identifier: str) -> Response:
+    headers = {
+        "content-type": answer.content_type,
+        "x-amzn-requestid": identifier,
+        "x-Amzn-Invoked-Production-Variant": answer.variant,
+    }
+    if answer.custom_attributes is not None:
+        headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
+    return Response(200, headers, answer.body)
+
+
+def _error(error: AwsError, identifier: str, request: Request) -> Response:
+    return serialise_error(_route(), error, identifier, request)
+
+
+@cache
+def _route() -> Route:
+    return Route("sagemaker-runtime", service_model("sagemaker-runtime").operation_model("InvokeEndpoint"))

@@ -1,0 +1,98 @@
+"""The way of a request, one function a step: identify, authenticate, read, find, call, answer."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.core.errors import NotImplementedYet
+from sagewright.gateway import sigv4
+from sagewright.gateway.checked import CheckedReader
+from sagewright.gateway.refusals import Refusal, refuse
+from sagewright.kernel import operations
+from sagewright.kernel.operations import Call, Handler, Principal, Result
+from sagewright.kernel.platform import Platform
+from sagewright.wire import codec, routing
+from sagewright.wire.http import Request, Response
+from sagewright.wire.routing import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who signed the request, and for which region."""
+
+    principal: Principal
+    region: str
+
+
+def identify(request: Request) -> tuple[Route, sigv4.Claim]:
+    """The operation called and the signature claimed. Raises ``AwsError`` for unsigned and unknown requests."""
+    try:
+        claim = sigv4.claim(request)
+    except sigv4.Malformed as error:
+        raise refuse(Refusal.MALFORMED, _unsigned_protocol(request), str(error)) from None
+    if claim is None:
+        raise refuse(Refusal.UNSIGNED, _unsigned_protocol(request))
+    return routing.identify(request, claim.signing_name), claim
+
+
+def _unsigned_protocol(request: Request) -> str:
+    return routing.identify(request, None).protocol
+
+
+def authenticate(request: Request, route: Route, claim: sigv4.Claim, platform: Platform) -> Caller:
+    """The caller, proven by the signature. From here on reading the body raises if it is not what was signed."""
+    payload = None
+    if claim.version == 4 and route.service != "s3" and "x-amz-content-sha256" not in request.headers:
+        payload = hashlib.sha256(routing.read_body(request)).hexdigest()
+    key = sigv4.verify(
+        request, claim, platform.credentials, now=platform.clock.now(), protocol=route.protocol, payload=payload
+    )
+    declared = sigv4.declared_hash(request)
+    if declared is not None:
+        length = request.headers.get("content-length")
+        size = None if length is None or "transfer-encoding" in request.headers else int(length)
+        request.body = CheckedReader(request.body, declared, size, route.protocol)
+    return Caller(principal_of(key), claim.region or platform.settings.default_region)
+
+
+def principal_of(key: sigv4.Key) -> Principal:
+    """Who a key speaks for."""
+    return Principal(key.principal, key.account, key.access_key_id, key.user_id)
+
+
+def read(request: Request, route: Route) -> dict[str, Any]:
+    """The parameters, parsed and checked against the model."""
+    parameters = codec.parse(route, request)
+    codec.check(route, parameters)
+    return parameters
+
+
+def find(route: Route) -> Handler:
+    """The function that carries the operation out."""
+    found = operations.find(route.service, route.operation.name)
+    if found is None:
+        name = f"{route.service}:{route.operation.name}"
+        raise NotImplementedYet(
+            f"{name} is known to Sagewright but does not work yet. docs/coverage.md lists the operations that do."
+        )
+    return found.handler
+
+
+def call(request: Request, route: Route, caller: Caller, request_id: str, platform: Platform) -> Call:
+    """What the function is called with."""
+    return Call(
+        service=route.service,
+        operation=route.operation.name,
+        region=caller.region,
+        principal=caller.principal,
+        request_id=request_id,
+        http=request,
+        platform=platform,
+    )
+
+
+def answer(route: Route, result: Result, request_id: str) -> Response:
+    """The result on the wire."""
+    return codec.serialise(route, result, request_id)

@@ -1,0 +1,74 @@
+"""What the nouns of CloudWatch Logs share: finding groups and streams, tokens, and the words of its errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.core.errors import AwsError
+from sagewright.kernel.operations import Call
+from sagewright.store.logs import LogGroup, LogStream
+
+Json = dict[str, Any]
+
+
+class InvalidParameter(AwsError):
+    """A member is wrong in a way the model does not say."""
+
+    code = "InvalidParameterException"
+
+
+class NotFound(AwsError):
+    """The group or the stream is not there. Both SDKs wait for it quietly."""
+
+    code = "ResourceNotFoundException"
+
+
+class AlreadyThere(AwsError):
+    """The group or the stream is there already."""
+
+    code = "ResourceAlreadyExistsException"
+
+
+def group_of(call: Call, request: Mapping[str, Any]) -> LogGroup:
+    """The group the request names by ``logGroupName``, or by name or ARN in ``logGroupIdentifier``."""
+    name, identifier = request.get("logGroupName"), request.get("logGroupIdentifier")
+    if (name is None) == (identifier is None):
+        raise InvalidParameter("Exactly one of logGroupName and logGroupIdentifier must be specified.")
+    if identifier is not None:
+        name = identifier.rpartition(":log-group:")[2].removesuffix(":*")
+    found = call.platform.logs.group(call.account, call.region, str(name))
+    if found is None:
+        raise NotFound("The specified log group does not exist.")
+    return found
+
+
+def stream_of(call: Call, group: LogGroup, name: str) -> LogStream:
+    """The stream of that name. Raises ``NotFound``."""
+    found = call.platform.logs.stream(group, name)
+    if found is None:
+        raise NotFound("The specified log stream does not exist.")
+    return found
+
+
+def milliseconds(seconds: float) -> int:
+    """Seconds since the epoch as the API tells time."""
+    return round(seconds * 1000)
+
+
+def token(position: object) -> str:
+    """A position as text.
+
+    Hexadecimal, since SDK v3 hands ``nextToken`` to botocore's paginator as its ``StartingToken``, which takes
+    anything that looks like base64 of JSON for a token of its own.
+    """
+    return json.dumps(position, separators=(",", ":")).encode().hex()
+
+
+def position_of(text: str) -> Any:
+    """What ``token`` was given. Raises ``InvalidParameter`` for a token not made by it."""
+    try:
+        return json.loads(bytes.fromhex(text))
+    except (ValueError, RecursionError):
+        raise InvalidParameter("The specified nextToken is invalid.") from None
