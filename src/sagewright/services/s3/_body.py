@@ -1,0 +1,116 @@
+"""Bodies on their way in: de-framed, measured, and held to every digest that their sender gave."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from typing import Any
+
+from sagewright.kernel.operations import Call
+from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidDigest, InvalidRequest
+from sagewright.store.objects import Blob, checksums
+from sagewright.wire.aws_chunked import AwsChunkedReader, is_aws_chunked
+from sagewright.wire.http import BodyReader
+
+MAX_PUT = 5 << 30
+"""Bytes that one PUT may bring."""
+_CHECKSUM = "x-amz-checksum-"
+
+
+class FileRange:
+    """A ``BodyReader`` over ``length`` bytes of an open file from ``offset`` on."""
+
+    def __init__(self, file: FileIO, offset: int, length: int) -> None:
+        file.seek(offset)
+        self._file, self._left = file, length
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes, ``b""`` at the end of the range."""
+        data = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+
+@contextmanager
+def received(call: Call, request: dict[str, Any], keep: str | None = None) -> Iterator[Blob]:
+    """The request's body in the store, found to be what its sender says it is.
+
+    The checksum that stays with it is ``keep``, or else the one the sender chose. Raises BadDigest, InvalidDigest,
+    InvalidRequest, EntityTooLarge and IncompleteBody.
+    """
+    headers = call.http.headers
+    md5 = _content_md5(request)
+    length = _number(headers.get("x-amz-decoded-content-length") or headers.get("content-length"))
+    if length is not None and length > MAX_PUT:
+        raise EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT)
+    body: BodyReader = request["Body"]
+    chunked = AwsChunkedReader(body, length) if is_aws_chunked(headers) else None
+    claimed = {name: request[f"Checksum{name}"] for name in checksums.ALGORITHMS if f"Checksum{name}" in request}
+    announced = [
+        name.strip().lower().removeprefix(_CHECKSUM).upper()
+        for name in headers.get("x-amz-trailer", "").split(",")
+        if name.strip().lower().startswith(_CHECKSUM)
+    ]
+    algorithm = _the_one([*claimed, *announced]) or request.get("ChecksumAlgorithm") or checksums.DEFAULT
+    with call.platform.objects.receive(chunked or body, keep or algorithm, [algorithm]) as blob:
+        if chunked is not None:
+            claimed |= _from_trailers(chunked.trailers, announced)
+        if md5 is not None and md5 != blob.sums.md5:
+            raise BadDigest(ExpectedDigest=request["ContentMD5"])
+        for name, value in claimed.items():
+            check_checksum(name, value, blob.sums.checksums[name])
+        yield blob
+
+
+def check_checksum(algorithm: str, claimed: str, computed: str) -> None:
+    """Raises InvalidRequest for what is no checksum at all, BadDigest for one that is wrong."""
+    bare, computed_bare = claimed.partition("-")[0], computed.partition("-")[0]
+    try:
+        sizes = len(base64.b64decode(bare, validate=True)), len(base64.b64decode(computed_bare))
+    except (binascii.Error, ValueError):
+        sizes = 0, 1
+    if sizes[0] != sizes[1]:
+        raise InvalidRequest(f"Value for {_CHECKSUM}{algorithm.lower()} header is invalid.")
+    if claimed not in (computed, computed_bare):
+        raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
+
+
+def _the_one(algorithms: list[str]) -> str | None:
+    names = set(algorithms)
+    if len(names) > 1:
+        raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+    name = next(iter(names), None)
+    if name is not None and name not in checksums.ALGORITHMS:
+        raise InvalidRequest("The value specified in the x-amz-trailer header is not supported")
+    return name
+
+
+def _from_trailers(trailers: dict[str, str], announced: list[str]) -> dict[str, str]:
+    found = {name: trailers[_CHECKSUM + name.lower()] for name in announced if _CHECKSUM + name.lower() in trailers}
+    if len(found) != len(announced):
+        raise InvalidRequest("The request body is missing the trailer that its x-amz-trailer header announces.")
+    return found
+
+
+def _content_md5(request: dict[str, Any]) -> str | None:
+    """The MD5 in hex that the sender gives, if any."""
+    if "ContentMD5" not in request:
+        return None
+    try:
+        digest = base64.b64decode(request["ContentMD5"], validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidDigest from None
+    if len(digest) != 16:
+        raise InvalidDigest
+    return digest.hex()
+
+
+def _number(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidRequest("The content length is not a number.")
+    return int(text)

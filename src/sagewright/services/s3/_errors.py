@@ -1,0 +1,129 @@
+"""S3's errors that are about a request rather than the store. An error's docstring is its message.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from __future__ import annotations
+
+from sagewright.store.objects.errors import ObjectStoreError
+
+
+class AccessDenied(ObjectStoreError):
+    """Access Denied"""
+
+    code = "AccessDenied"
+    status = 403
+
+
+class AccessControlListNotSupported(ObjectStoreError):
+    """The bucket does not allow ACLs"""
+
+    code = "AccessControlListNotSupported"
+
+
+class BadDigest(ObjectStoreError):
+    """The Content-MD5 you specified did not match what we received."""
+
+    code = "BadDigest"
+
+
+class BucketAlreadyOwnedByYou(ObjectStoreError):
+    """Your previous request to create the named bucket succeeded and you already own it."""
+
+    code = "BucketAlreadyOwnedByYou"
+    status = 409
+
+
+class EntityTooLarge(ObjectStoreError):
+    """Your proposed upload exceeds the maximum allowed size"""
+
+    code = "EntityTooLarge"
+
+
+class IllegalLocationConstraint(ObjectStoreError):
+    """The unspecified location constraint is incompatible for the region specific endpoint this request was sent to."""
+
+    code = "IllegalLocationConstraintException"
+
+
+class InvalidArgument(ObjectStoreError):
+    """Invalid Argument"""
+
+    code = "InvalidArgument"
+
+
+class InvalidBucketName(ObjectStoreError):
+    """The specified bucket is not valid."""
+
+    code = "InvalidBucketName"
+
+
+class InvalidDigest(ObjectStoreError):
+    """The Content-MD5 you specified was invalid."""
+
+    code = "InvalidDigest"
+
+
+class InvalidLocationConstraint(ObjectStoreError):
+    """The specified location-constraint is not valid"""
+
+    code = "InvalidLocationConstraint"
+
+
+class InvalidPartNumber(ObjectStoreError):
+    """The requested partnumber is not satisfiable"""
+
+    code = "InvalidPartNumber"
+    status = 416
+
+
+class InvalidRange(ObjectStoreError):
+    """The requested range is not satisfiable"""
+
+    code = "InvalidRange"
+    status = 416
+
+
+class InvalidRequest(ObjectStoreError):
+    """Invalid Request"""
+
+    code = "InvalidRequest"
+
+
+class KeyTooLong(ObjectStoreError):
+    """Your key is too long"""
+
+    code = "KeyTooLongError"
+
+
+class MalformedXML(ObjectStoreError):
+    """The XML you provided was not well-formed or did not validate against our published schema"""
+
+    code = "MalformedXML"
+
+
+class MetadataTooLarge(ObjectStoreError):
+    """Your metadata headers exceed the maximum allowed metadata size"""
+
+    code = "MetadataTooLarge"
+
+
+class NotImplementedHeader(ObjectStoreError):
+    """A header you provided implies functionality that is not implemented"""
+
+    code = "NotImplemented"
+    status = 501
+
+
+class NotModified(ObjectStoreError):
+    """Not Modified"""
+
+    code = "NotModified"
+    status = 304
+
+
+class PreconditionFailed(ObjectStoreError):
+    """At least one of the pre-conditions you specified did not hold"""
+
+    code = "PreconditionFailed"
+    status = 412

@@ -1,0 +1,146 @@
+"""What several operations read from a request, and what several answers say alike."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import Any
+
+from sagewright.kernel.operations import Call
+from sagewright.services.s3._errors import (
+    AccessControlListNotSupported,
+    AccessDenied,
+    InvalidArgument,
+    KeyTooLong,
+    MetadataTooLarge,
+    NotImplementedHeader,
+)
+from sagewright.store.objects import Attributes, Bucket, Checksum, StoredObject
+from sagewright.store.objects.errors import NoSuchBucket, NoSuchKey
+from sagewright.wire.aws_chunked import codings
+
+MAX_KEY = 1024
+MAX_METADATA = 2048
+HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
+"""Members of requests and answers that are kept as they come; ``Expires`` is the sixth, kept as text."""
+
+_REFUSED = (
+    "CopySourceSSECustomerAlgorithm",
+    "CopySourceSSECustomerKey",
+    "IfMatchLastModifiedTime",
+    "IfMatchSize",
+    "ObjectLockLegalHoldStatus",
+    "ObjectLockMode",
+    "ObjectLockRetainUntilDate",
+    "SSECustomerAlgorithm",
+    "SSECustomerKey",
+    "Tagging",
+    "WebsiteRedirectLocation",
+    "WriteOffsetBytes",
+)
+_GRANTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
+
+
+def bucket_of(call: Call, request: dict[str, Any]) -> Bucket:
+    """The request's bucket; raises NoSuchBucket, and AccessDenied when it is another account's than expected."""
+    return named_bucket(call, request["Bucket"], request.get("ExpectedBucketOwner"))
+
+
+def named_bucket(call: Call, name: str, expected_owner: str | None) -> Bucket:
+    """The bucket ``name``, on the terms of ``bucket_of``."""
+    bucket = call.platform.objects.bucket(name)
+    if bucket is None:
+        raise NoSuchBucket(BucketName=name)
+    if bucket.account != call.account or bucket.account != (expected_owner or bucket.account):
+        raise AccessDenied
+    return bucket
+
+
+def object_of(call: Call, request: dict[str, Any]) -> StoredObject:
+    """The request's object; raises NoSuchBucket, AccessDenied and NoSuchKey."""
+    bucket = bucket_of(call, request)
+    check_version(request.get("VersionId"))
+    found = call.platform.objects.head(bucket.name, request["Key"])
+    if found is None:
+        raise NoSuchKey(Key=request["Key"])
+    return found
+
+
+def check_version(version: str | None) -> None:
+    """Buckets are not versioned: their objects have the version ``null`` only."""
+    if version not in (None, "null"):
+        raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+
+
+def check_write(request: dict[str, Any]) -> None:
+    """Raises for a key that is too long and for what would be stored otherwise than asked."""
+    size = len(request.get("Key", "").encode())
+    if size > MAX_KEY:
+        raise KeyTooLong(Size=size, MaxSizeAllowed=MAX_KEY)
+    for member in _REFUSED:
+        if member in request:
+            raise NotImplementedHeader(Header=member)
+    if request.get("ACL", "private") not in ("private", "bucket-owner-full-control") or any(
+        grant in request for grant in _GRANTS
+    ):
+        raise AccessControlListNotSupported
+
+
+def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
+    """The headers and metadata to keep with an object; raises MetadataTooLarge."""
+    headers = {member: str(request[member]) for member in HEADERS if member in request}
+    left = [coding for coding in codings(headers.pop("ContentEncoding", "")) if coding != "aws-chunked"]
+    if left:
+        headers["ContentEncoding"] = ",".join(left)
+    if "Expires" in request:
+        headers["Expires"] = call.http.headers.get("expires", "")
+    metadata = {_text(name): _text(value) for name, value in request.get("Metadata", {}).items()}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > MAX_METADATA:
+        raise MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA)
+    return Attributes({"ContentType": "binary/octet-stream", **headers}, metadata)
+
+
+def etag_of(text: str) -> str:
+    """An entity tag without its quotes, as the store keeps it."""
+    return text.strip().removeprefix("W/").strip('"')
+
+
+def quoted(etag: str) -> str:
+    """An entity tag as S3 sends it."""
+    return f'"{etag}"'
+
+
+def seconds(time: float) -> int:
+    """A time as S3 keeps it: whole seconds, so that what it says can be compared with what it is asked."""
+    return int(time)
+
+
+def checksum_members(checksum: Checksum) -> dict[str, str]:
+    """A checksum as members of an answer."""
+    return {f"Checksum{checksum.algorithm}": checksum.value, "ChecksumType": checksum.type}
+
+
+def owner(account: str) -> dict[str, str]:
+    """The canonical user of an account: 64 hex digits that follow from its number."""
+    return {"ID": hashlib.sha256(f"canonical-user:{account}".encode()).hexdigest()}
+
+
+def to_token(name: str) -> str:
+    """Where a listing stopped, for a client that must not look inside."""
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def from_token(token: str) -> str:
+    """What ``to_token`` was given; raises InvalidArgument for a token that we never gave out."""
+    try:
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidArgument(
+            "The continuation token provided is incorrect", ArgumentName="continuation-token"
+        ) from None
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()

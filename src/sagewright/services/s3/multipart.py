@@ -1,0 +1,265 @@
+"""Multipart uploads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from sagewright.kernel.operations import Call, operation
+from sagewright.services.s3._body import FileRange, check_checksum, received
+from sagewright.services.s3._conditions import write_guard
+from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidArgument, InvalidRequest, MalformedXML
+from sagewright.services.s3._request import (
+    attributes_of,
+    bucket_of,
+    check_write,
+    checksum_members,
+    etag_of,
+    owner,
+    quoted,
+    seconds,
+)
+from sagewright.services.s3.listing import common_prefixes, encoder, limited
+from sagewright.services.s3.object import MAX_COPY, copy_source
+from sagewright.store.objects import Part, StoredObject, Upload, checksums
+from sagewright.store.objects.blobs import open_regular
+from sagewright.store.objects.uploads import Choice
+
+MAX_PARTS = 10_000
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+
+
+@operation("s3", "CreateMultipartUpload")
+def create_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    bucket = bucket_of(call, request)
+    check_write(request)
+    algorithm, kind = request.get("ChecksumAlgorithm", ""), request.get("ChecksumType", "")
+    if kind and not algorithm:
+        raise InvalidRequest(
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+        )
+    if kind and kind not in checksums.multipart_types(algorithm):
+        raise InvalidRequest(
+            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
+        )
+    upload = call.platform.objects.uploads.create(
+        bucket.name, request["Key"], attributes_of(call, request), algorithm or checksums.DEFAULT, kind
+    )
+    answer = {"Bucket": bucket.name, "Key": upload.key, "UploadId": upload.id}
+    return answer | ({"ChecksumAlgorithm": algorithm, "ChecksumType": upload.checksum_type} if algorithm else {})
+
+
+@operation("s3", "UploadPart")
+def upload_part(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    upload = _upload_of(call, request)
+    number = _part_number(request)
+    with received(call, request, keep=upload.algorithm) as blob:
+        part = call.platform.objects.uploads.put_part(upload, number, blob)
+    return {"ETag": quoted(part.etag), f"Checksum{upload.algorithm}": part.checksum}
+
+
+@operation("s3", "UploadPartCopy")
+def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    upload = _upload_of(call, request)
+    number = _part_number(request)
+    source = copy_source(call, request)
+    first, length = _copied_range(request.get("CopySourceRange"), source.size)
+    objects = call.platform.objects
+    with open_regular(source.path) as file, objects.receive(FileRange(file, first, length), upload.algorithm) as blob:
+        part = objects.uploads.put_part(upload, number, blob)
+    result = {"ETag": quoted(part.etag), "LastModified": seconds(part.modified)}
+    return {"CopyPartResult": result | {f"Checksum{upload.algorithm}": part.checksum}}
+
+
+@operation("s3", "CompleteMultipartUpload")
+def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    upload = _upload_of(call, request)
+    parts = request.get("MultipartUpload", {}).get("Parts", [])
+    if not 1 <= len(parts) <= MAX_PARTS or any("ETag" not in part or "PartNumber" not in part for part in parts):
+        raise MalformedXML
+    choices = [
+        Choice(part["PartNumber"], etag_of(part["ETag"]), part.get(f"Checksum{upload.algorithm}")) for part in parts
+    ]
+
+    def check(planned: StoredObject) -> None:
+        if request.get("ChecksumType", upload.checksum_type) != upload.checksum_type:
+            raise BadDigest("The checksum type does not match that of the upload.")
+        if request.get("MpuObjectSize", planned.size) != planned.size:
+            raise InvalidRequest("The provided 'x-amz-mp-object-size' header does not match what was computed.")
+        claimed = request.get(f"Checksum{upload.algorithm}")
+        if claimed is not None:
+            check_checksum(upload.algorithm, claimed, planned.checksum.value)
+
+    stored = call.platform.objects.uploads.complete(upload, choices, write_guard(request), check)
+    host = call.http.headers.get("host", "")
+    return {
+        "Location": f"http://{host}/{upload.bucket}/{quote(upload.key)}",
+        "Bucket": upload.bucket,
+        "Key": upload.key,
+        "ETag": quoted(stored.etag),
+        **checksum_members(stored.checksum),
+    }
+
+
+@operation("s3", "AbortMultipartUpload")
+def abort_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    call.platform.objects.uploads.abort(_upload_of(call, request))
+    return {}
+
+
+@operation("s3", "ListParts")
+def list_parts(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    upload = _upload_of(call, request)
+    limit, marker = limited(request, "MaxParts"), _marker(request)
+    found = call.platform.objects.uploads.parts(upload, marker, limit + 1)
+    shown = found[:limit]
+    return {
+        "Bucket": upload.bucket,
+        "Key": upload.key,
+        "UploadId": upload.id,
+        "PartNumberMarker": marker,
+        "NextPartNumberMarker": shown[-1].number if shown else None,
+        "MaxParts": limit,
+        "IsTruncated": bool(limit) and len(found) > limit,
+        "Parts": [_part(upload, part) for part in shown] or None,
+        "StorageClass": "STANDARD",
+        "ChecksumAlgorithm": upload.algorithm,
+        "ChecksumType": upload.checksum_type,
+        **_owners(call),
+    }
+
+
+@operation("s3", "ListMultipartUploads")
+def list_multipart_uploads(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    bucket, encode = bucket_of(call, request), encoder(request)
+    limit, prefix, delimiter = limited(request, "MaxUploads"), request.get("Prefix", ""), request.get("Delimiter", "")
+    found = call.platform.objects.uploads.list(bucket.name)
+    entries = _folded(_after(found, request), prefix, delimiter, request.get("KeyMarker", ""))
+    shown = entries[:limit]
+    uploads = [upload for _, upload in shown if upload is not None]
+    truncated = bool(limit) and len(entries) > limit
+    last, last_upload = shown[-1] if truncated else (None, None)
+    return {
+        "Bucket": bucket.name,
+        "KeyMarker": encode(request.get("KeyMarker", "")),
+        "UploadIdMarker": request.get("UploadIdMarker", ""),
+        "NextKeyMarker": encode(last) if last is not None else None,
+        "NextUploadIdMarker": last_upload.id if last_upload else None,
+        "Prefix": encode(prefix),
+        "Delimiter": encode(delimiter) if delimiter else None,
+        "MaxUploads": limit,
+        "EncodingType": request.get("EncodingType"),
+        "IsTruncated": truncated,
+        "Uploads": [
+            {
+                "Key": encode(upload.key),
+                "UploadId": upload.id,
+                "Initiated": seconds(upload.created),
+                "StorageClass": "STANDARD",
+                "ChecksumAlgorithm": upload.algorithm,
+                "ChecksumType": upload.checksum_type,
+                **_owners(call),
+            }
+            for upload in uploads
+        ]
+        or None,
+        "CommonPrefixes": common_prefixes(tuple(name for name, upload in shown if upload is None), encode),
+    }
+
+
+def _upload_of(call: Call, request: dict[str, Any]) -> Upload:
+    bucket = bucket_of(call, request)
+    check_write(request)
+    return call.platform.objects.uploads.get(bucket.name, request["Key"], request["UploadId"])
+
+
+def _part_number(request: dict[str, Any]) -> int:
+    number: int = request["PartNumber"]
+    if not 1 <= number <= MAX_PARTS:
+        raise InvalidArgument(
+            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=number,
+        )
+    return number
+
+
+def _copied_range(text: str | None, size: int) -> tuple[int, int]:
+    """First byte and length of what UploadPartCopy takes of a source of ``size`` bytes."""
+    if text is None:
+        first, last = 0, size - 1
+    else:
+        match = _RANGE.fullmatch(text)
+        if match is None or int(match[1]) > int(match[2]):
+            raise InvalidArgument(
+                "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+                "zero-based offsets of the first and last bytes to copy",
+                ArgumentName="x-amz-copy-source-range",
+                ArgumentValue=text,
+            )
+        first, last = int(match[1]), int(match[2])
+        if last >= size:
+            raise InvalidArgument(
+                f"Range specified is not valid for source object of size: {size}",
+                ArgumentName="x-amz-copy-source-range",
+                ArgumentValue=text,
+            )
+    if last - first + 1 > MAX_COPY:
+        raise EntityTooLarge(ProposedSize=last - first + 1, MaxSizeAllowed=MAX_COPY)
+    return first, last - first + 1
+
+
+def _marker(request: dict[str, Any]) -> int:
+    """ListParts' marker, which its model calls a string."""
+    text = str(request.get("PartNumberMarker") or 0)
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidArgument(
+            "Argument part-number-marker must be an integer between 0 and 2147483647",
+            ArgumentName="part-number-marker",
+            ArgumentValue=text,
+        )
+    return int(text)
+
+
+def _part(upload: Upload, part: Part) -> dict[str, Any]:
+    return {
+        "PartNumber": part.number,
+        "LastModified": seconds(part.modified),
+        "ETag": quoted(part.etag),
+        "Size": part.size,
+        f"Checksum{upload.algorithm}": part.checksum,
+    }
+
+
+def _owners(call: Call) -> dict[str, Any]:
+    return {
+        "Initiator": {"ID": call.principal.arn, "DisplayName": call.principal.arn.rpartition("/")[2]},
+        "Owner": owner(call.account),
+    }
+
+
+def _after(uploads: Sequence[Upload], request: dict[str, Any]) -> list[Upload]:
+    """The uploads behind the markers: of the marked key itself only those behind the marked upload."""
+    key, upload_id = request.get("KeyMarker", ""), request.get("UploadIdMarker", "")
+    if not upload_id:
+        return [upload for upload in uploads if upload.key > key]
+    same = [upload for upload in uploads if upload.key == key]
+    marked = next((place for place, upload in enumerate(same) if upload.id == upload_id), len(same))
+    return same[marked + 1 :] + [upload for upload in uploads if upload.key > key]
+
+
+def _folded(uploads: Sequence[Upload], prefix: str, delimiter: str, marker: str) -> list[tuple[str, Upload | None]]:
+    """Uploads under their keys, those that share a common prefix folded into one entry without an upload."""
+    entries: dict[tuple[str, str], tuple[str, Upload | None]] = {}
+    for upload in uploads:
+        if not upload.key.startswith(prefix):
+            continue
+        end = upload.key.find(delimiter, len(prefix)) if delimiter else -1
+        common = upload.key[: end + len(delimiter)] if end >= 0 else ""
+        if not common:
+            entries[upload.key, upload.id] = (upload.key, upload)
+        elif common > marker:
+            entries[common, ""] = (common, None)
+    return list(entries.values())

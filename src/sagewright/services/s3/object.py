@@ -1,0 +1,189 @@
+"""Objects: put, get, head, delete, copy."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from sagewright.core.errors import AwsError
+from sagewright.kernel.operations import Call, operation
+from sagewright.services.s3._body import received
+from sagewright.services.s3._conditions import check_copy_source, check_read, write_guard
+from sagewright.services.s3._errors import (
+    InvalidArgument,
+    InvalidPartNumber,
+    InvalidRange,
+    InvalidRequest,
+    MalformedXML,
+)
+from sagewright.services.s3._request import (
+    HEADERS,
+    attributes_of,
+    bucket_of,
+    check_version,
+    check_write,
+    checksum_members,
+    named_bucket,
+    object_of,
+    quoted,
+    seconds,
+)
+from sagewright.store.objects import StoredObject
+from sagewright.store.objects.errors import NoSuchKey
+from sagewright.wire.http import FileSlice
+
+MAX_COPY = 5 << 30
+"""Bytes that one CopyObject may copy."""
+MAX_DELETE = 1000
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_OVERRIDES = {f"Response{member}": member for member in (*HEADERS, "Expires")}
+
+
+@operation("s3", "PutObject")
+def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    bucket = bucket_of(call, request)
+    check_write(request)
+    attributes, guard = attributes_of(call, request), write_guard(request)
+    with received(call, request) as blob:
+        stored = call.platform.objects.put(bucket.name, request["Key"], blob, attributes, guard)
+    return {"ETag": quoted(stored.etag), **checksum_members(stored.checksum)}
+
+
+@operation("s3", "GetObject")
+def get_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    found = object_of(call, request)
+    answer, part = _described(found, request)
+    return {"Body": part, **answer}
+
+
+@operation("s3", "HeadObject")
+def head_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    return _described(object_of(call, request), request)[0]
+
+
+def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, Any], FileSlice]:
+    """The answer to GET and HEAD, and the part of the file that it is about."""
+    check_read(request, found)
+    part = _wanted(found, request)
+    whole = part.length == found.size and "PartNumber" not in request
+    answer: dict[str, Any] = {
+        "AcceptRanges": "bytes",
+        "ContentLength": part.length,
+        "ETag": quoted(found.etag),
+        "LastModified": seconds(found.modified),
+        "Metadata": found.attributes.metadata,
+        **found.attributes.headers,
+    }
+    if "PartNumber" in request or (request.get("Range") and _RANGE.fullmatch(request["Range"].strip())):
+        answer["ContentRange"] = f"bytes {part.offset}-{part.offset + part.length - 1}/{found.size}"
+    if "PartNumber" in request and found.parts:
+        answer["PartsCount"] = len(found.parts)
+    if whole and request.get("ChecksumMode") == "ENABLED":
+        answer |= checksum_members(found.checksum)
+    return answer | {member: request[name] for name, member in _OVERRIDES.items() if name in request}, part
+
+
+def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice:
+    """The bytes that ``Range`` or ``PartNumber`` ask for; raises InvalidRange and InvalidPartNumber.
+
+    A range that is not of the form of RFC 9110, or several of them, is ignored, as S3 does.
+    """
+    if "PartNumber" in request:
+        if "Range" in request:
+            raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
+        sizes, number = found.parts or (found.size,), request["PartNumber"]
+        if not 1 <= number <= len(sizes):
+            raise InvalidPartNumber(PartNumberRequested=number, ActualPartCount=len(sizes))
+        return FileSlice(found.path, sum(sizes[: number - 1]), sizes[number - 1])
+    match = _RANGE.fullmatch(request.get("Range", "").strip())
+    if match is None or match[1] == match[2] == "" or (match[1] and match[2] and int(match[1]) > int(match[2])):
+        return FileSlice(found.path, 0, found.size)
+    first, last = match[1], match[2]
+    if first:
+        begin, end = int(first), min(int(last or found.size), found.size - 1)
+    else:
+        begin, end = max(0, found.size - int(last)), found.size - 1
+    if begin > end:
+        raise InvalidRange(RangeRequested=request["Range"], ActualObjectSize=found.size)
+    return FileSlice(found.path, begin, end - begin + 1)
+
+
+@operation("s3", "DeleteObject")
+def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Delete; a key that is not there is no error."""
+    bucket = bucket_of(call, request)
+    check_version(request.get("VersionId"))
+    check_write(request)
+    call.platform.objects.delete(bucket.name, [request["Key"]], write_guard(request))
+    return {}
+
+
+@operation("s3", "DeleteObjects")
+def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Delete up to 1,000 objects; each that cannot be deleted is an entry of ``Errors``."""
+    bucket = bucket_of(call, request)
+    wanted = request.get("Delete", {}).get("Objects", [])
+    if not 1 <= len(wanted) <= MAX_DELETE or any("Key" not in entry for entry in wanted):
+        raise MalformedXML
+    deleted, errors, at_once = [], [], []
+    for entry in wanted:
+        try:
+            check_version(entry.get("VersionId"))
+            guard = write_guard({"Key": entry["Key"], "IfMatch": entry["ETag"]} if "ETag" in entry else {})
+            if guard is None:
+                at_once.append(entry["Key"])
+            else:
+                call.platform.objects.delete(bucket.name, [entry["Key"]], guard)
+            deleted.append({"Key": entry["Key"]})
+        except AwsError as error:
+            errors.append({"Key": entry["Key"], "Code": error.code, "Message": error.message})
+    if at_once:
+        call.platform.objects.delete(bucket.name, at_once)
+    return {"Deleted": None if request["Delete"].get("Quiet") else deleted, "Errors": errors}
+
+
+@operation("s3", "CopyObject")
+def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    bucket = bucket_of(call, request)
+    check_write(request)
+    source = copy_source(call, request)
+    if source.size > MAX_COPY:
+        raise InvalidRequest(
+            f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY}"
+        )
+    replace = request.get("MetadataDirective", "COPY") == "REPLACE"
+    changes = replace or "StorageClass" in request or "ServerSideEncryption" in request
+    if (source.bucket, source.key) == (bucket.name, request["Key"]) and not changes:
+        raise InvalidRequest(
+            "This copy request is illegal because it is trying to copy an object to itself without changing the "
+            "object's metadata, storage class, website redirect location or encryption attributes."
+        )
+    attributes = attributes_of(call, request) if replace else source.attributes
+    with call.platform.objects.duplicate(source, request.get("ChecksumAlgorithm")) as blob:
+        stored = call.platform.objects.put(bucket.name, request["Key"], blob, attributes, write_guard(request))
+    result = {"ETag": quoted(stored.etag), "LastModified": seconds(stored.modified)}
+    return {"CopyObjectResult": result | checksum_members(stored.checksum)}
+
+
+def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:
+    """The object that ``CopySource`` names, if the ``CopySourceIf…`` conditions hold for it.
+
+    Raises InvalidArgument, NoSuchBucket, NoSuchKey, AccessDenied and PreconditionFailed.
+    """
+    path, _, version = request["CopySource"].partition("?versionId=")
+    try:
+        name, _, key = unquote_to_bytes(path).decode().removeprefix("/").partition("/")
+    except UnicodeDecodeError:
+        name = key = ""
+    if not name or not key:
+        raise InvalidArgument(
+            "Invalid copy source object key", ArgumentName="x-amz-copy-source", ArgumentValue=request["CopySource"]
+        )
+    check_version(version or None)
+    bucket = named_bucket(call, name, request.get("ExpectedSourceBucketOwner"))
+    found = call.platform.objects.head(bucket.name, key)
+    if found is None:
+        raise NoSuchKey(Key=key)
+    check_copy_source(request, found)
+    return found
