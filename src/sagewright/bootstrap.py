@@ -25,8 +25,9 @@ from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
+from sagewright.gateway import tls
 from sagewright.gateway.app import Gateway
-from sagewright.gateway.proxy import Proxy
+from sagewright.gateway.proxy import Proxy, upstream
 from sagewright.gateway.server import Server
 from sagewright.kernel.nouns import Noun, all_nouns
 from sagewright.kernel.platform import Platform
@@ -101,7 +102,11 @@ class Installation:
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
         gateway = Gateway(self._platform, self._router, self._internal())
         self._server = Server(
-            gateway, host=settings.host, port=settings.port, fast=gateway.fast, doorman=Proxy(settings)
+            gateway,
+            host=settings.host,
+            port=settings.port,
+            fast=gateway.fast,
+            doorman=Proxy(tls.identity(data).server_context(), upstream(os.environ)),
         )
 
     def start(self) -> str:

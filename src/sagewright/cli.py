@@ -70,6 +70,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
     settings = _settings(arguments)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="sagewright-") as scratch:
         if settings.ephemeral and arguments.data_dir is None:
             settings = _settings(arguments, data_dir=Path(scratch))

@@ -69,17 +69,17 @@ class Builder:
         self._env = _installer_environment(os.environ if env is None else env)
 
     def ready(self, spec: EnvironmentSpec, requirements: str | None = None) -> Path | None:
-        """The environment's root if it is built, else None; builds nothing. Raises ``NotLayerable``."""
-        path = self._path(spec, normalise(requirements or ""))
+        """The environment's root if it is built, else None; builds nothing. Raises ``BuildFailed`` as ``build``."""
+        path = self._path(spec, _lines(requirements))
         return path if (path / _MARKER).exists() else None
 
     def build(self, spec: EnvironmentSpec, requirements: str | None = None, log: Log = lambda _: None) -> Path:
         """The environment's root, built first if need be; ``log`` gets the installer's lines.
 
-        Takes seconds to a minute. Two callers, also in two servers, build once. Raises ``BuildFailed`` and, for
-        requirements that the server does not install, ``NotLayerable``.
+        Takes seconds to a minute. Two callers, also in two servers, build once. Raises ``BuildFailed``, also for
+        requirements that the server does not install.
         """
-        extra = normalise(requirements or "")
+        extra = _lines(requirements)
         path = self._path(spec, extra)
         if (path / _MARKER).exists():
             return path
@@ -88,10 +88,14 @@ class Builder:
             if (path / _MARKER).exists():
                 return path
             shutil.rmtree(path, ignore_errors=True)
-            if base is None:
-                self._install_base(path, spec, log)
-            else:
-                self._install_layer(path, base, extra, log)
+            try:
+                if base is None:
+                    self._install_base(path, spec, log)
+                else:
+                    self._install_layer(path, base, extra, log)
+            except BaseException:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
             built = {"name": spec.name, "requirements": extra, "built_at": time.time()}
             (path / _MARKER).write_text(json.dumps(built), "utf-8")
         return path
@@ -182,6 +186,13 @@ def _installer_environment(env: Mapping[str, str]) -> dict[str, str]:
         if pip_name in env:
             kept.setdefault(uv_name, env[pip_name])
     return kept | {"UV_PYTHON_DOWNLOADS": "never"}
+
+
+def _lines(requirements: str | None) -> tuple[str, ...]:
+    try:
+        return normalise(requirements or "")
+    except ValueError as error:
+        raise BuildFailed(str(error)) from None
 
 
 def _interpreter(wanted: str) -> str:

@@ -59,7 +59,7 @@ class EnvironmentSpec:
     @property
     def variables(self) -> Mapping[str, str]:
         """Environment variables that every process of the image gets."""
-        return {"SAGEWRIGHT_ALGORITHM": self.algorithm} if self.algorithm else {}
+        return {"SAGEWRIGHT_ALGORITHM": self.framework}
 
 
 def resolve(image_uri: str) -> EnvironmentSpec:

@@ -22,18 +22,14 @@ _OPTION = re.compile(
 )
 
 
-class NotLayerable(ValueError):
-    """The server does not install these requirements; the message names the line and why."""
-
-
 def normalise(text: str) -> tuple[str, ...]:
     """The lines that matter, without comments, joined over continuation lines, sorted.
 
-    Raises ``NotLayerable`` when a line is more than a requirement by name, by https URL, or an index option.
+    Raises ``ValueError`` when a line is more than a requirement by name, by https URL, or an index option.
     """
     joined = re.sub(r"\\\r?\n", " ", text)
     lines = sorted({re.sub(r"(^|\s)#.*", "", line).strip() for line in joined.splitlines()} - {""})
     for line in lines:
         if "${" in line or not (_OPTION.fullmatch(line) or _REQUIREMENT.fullmatch(line)):
-            raise NotLayerable(f"requirements.txt: the line '{line}' cannot be installed before the job starts")
+            raise ValueError(f"requirements.txt: the line '{line}' cannot be installed before the job starts")
     return tuple(lines)

@@ -223,7 +223,7 @@ class Router:
             # The sort is stable: start elsewhere each time, lest equals always yield the first.
             self._turn = (self._turn + 1) % len(workers)
             workers = workers[self._turn :] + workers[: self._turn]
-            workers.sort(key=lambda worker: (not worker.healthy, worker.outstanding))
+            workers.sort(key=lambda worker: (worker.doubtful, worker.outstanding))
         return workers
 
     def _worker(self, socket: Path) -> Worker:

@@ -58,12 +58,17 @@ class Worker(asyncio.Protocol):
         self._pending: dict[int, _Pending] = {}
         self._outgoing: list[tuple[int, bytes]] = []
         self._ping: tuple[int, float] | None = None
-        self._late = False
+        self._doubtful = False
 
     @property
     def healthy(self) -> bool:
         """Connected, and not late with the answer to a ping."""
-        return self._transport is not None and not self._late
+        return self._transport is not None and not self._doubtful
+
+    @property
+    def doubtful(self) -> bool:
+        """Late with the answer to a ping, or not to be reached when last tried; not so before the first try."""
+        return self._doubtful
 
     @property
     def outstanding(self) -> int:
@@ -102,7 +107,7 @@ class Worker(asyncio.Protocol):
             self._ping = (next(self._ids) & 0xFFFFFFFF, now)
             self._write(self._ping[0], frames.encode(self._ping[0], frames.PING))
         elif now - self._ping[1] > ping_timeout:
-            self._late = True
+            self._doubtful = True
 
     def retire(self) -> None:
         """Take no more requests; close once those in flight are answered."""
@@ -139,14 +144,14 @@ class Worker(asyncio.Protocol):
                 stream.close()
                 raise
         except OSError:
-            return  # nobody listens; who waits for the connection finds none
+            self._doubtful = True  # nobody listens; who waits for the connection finds none
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._splitter = frames.Splitter()
-        self._ping, self._late = None, False
+        self._ping, self._doubtful = None, False
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -161,10 +166,10 @@ class Worker(asyncio.Protocol):
                 if not pending.future.done():
                     pending.future.set_result(frame)
             elif self._ping is not None and frame.id == self._ping[0]:
-                self._ping, self._late = None, False
+                self._ping, self._doubtful = None, False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
-        self._transport = None
+        self._transport, self._doubtful = None, True
         self._outgoing.clear()
         for pending in self._pending.values():
             _fail(pending, WorkerLostError() if pending.sent_at else NotSentError(str(self.socket)))

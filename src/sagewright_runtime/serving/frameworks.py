@@ -11,22 +11,16 @@ from sagewright_runtime.serving.contract import Defaults
 
 
 def _float32_input(body: str | bytes, content_type: str) -> Any:
-    """scikit-learn: JSON and CSV become float32 (aws/sagemaker-scikit-learn-container)."""
+    """scikit-learn: JSON and CSV become float32 (aws/sagemaker-scikit-learn-container).
+
+    CSV keeps the container's shapes, in which one row or one column is one-dimensional; but a hole is always NaN, where
+    the container reads -1 in a column of whole numbers.
+    """
     kind = codecs.media_type(content_type)
     if kind == codecs.CSV and isinstance(body, str):
-        return _float32_csv(body)
+        return np.squeeze(codecs.parse_csv(body).astype(np.float32))
     data = codecs.decode(body, content_type)
     return data.astype(np.float32) if kind in codecs.UTF8_TYPES else data
-
-
-def _float32_csv(text: str) -> Any:
-    """As ``genfromtxt``, with its shapes: one row or one column is one-dimensional. 20 times quicker for a row."""
-    try:
-        rows = [[float(value) for value in line.split(",")] for line in text.splitlines() if line.strip()]
-        data = np.array(rows, dtype=np.float32)
-    except ValueError:  # holes, comments, words, ragged rows
-        data = codecs.decode(text, codecs.CSV).astype(np.float32)
-    return np.squeeze(data)
 
 
 def _predict(data: Any, model: Any) -> Any:

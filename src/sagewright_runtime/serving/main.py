@@ -1,12 +1,13 @@
 """The ``serve`` program: load the model, then listen.
 
-``SAGEWRIGHT_ALGORITHM`` names the built-in algorithm or framework of the image (``xgboost``, ``sklearn``, or empty for
-any other Python). A user's module wins over the built-in server. The socket appears only when the model is loaded, so
-that an answered ping means a model that answers; a model that does not load ends the process with its traceback.
+``SAGEWRIGHT_ALGORITHM`` names the image's built-in algorithm, if it has one; a user's module wins over its server. The
+socket appears only when the model is loaded, so that an answered ping means a model that answers; a model that does not
+load ends the process with its traceback.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import traceback
@@ -46,7 +47,7 @@ def _defaults(algorithm: str) -> Defaults:
         return script_mode.DEFAULTS
     from sagewright_runtime.serving import frameworks  # noqa: PLC0415 (needs numpy)
 
-    return frameworks.SKLEARN if algorithm == "sklearn" else frameworks.GENERIC
+    return frameworks.SKLEARN if importlib.util.find_spec("sklearn") else frameworks.GENERIC
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 
@@ -25,17 +24,17 @@ def test_a_path_longer_than_an_address_can_hold(tmp_path: Path) -> None:
 def test_a_link_to_another_socket_is_not_followed(tmp_path: Path) -> None:
     with sockets.listen(tmp_path / "secret.sock"):
         (tmp_path / "serve.sock").symlink_to(tmp_path / "secret.sock")
-        with pytest.raises(OSError, match="not a socket|symbolic"):
+        with pytest.raises(OSError, match="is not a socket"):
             sockets.connect(tmp_path / "serve.sock")
 
 
 def test_a_file_in_its_place_is_refused_and_no_descriptor_leaks(tmp_path: Path) -> None:
     (tmp_path / "serve.sock").write_text("")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         with pytest.raises(FileNotFoundError):
             sockets.connect(tmp_path / "serve.sock")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_socket_left_by_a_dead_server_refuses_and_is_replaced(tmp_path: Path) -> None:

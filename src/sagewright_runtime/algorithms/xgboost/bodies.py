@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from sagewright_runtime.serving import codecs
+
 CSV, LIBSVM, PARQUET, RECORDIO = "csv", "libsvm", "parquet", "recordio-protobuf"
 
 MEDIA_TYPES = {
@@ -39,7 +41,7 @@ def parse(body: bytes, content_type: str, features: int) -> Any:
         raise UnsupportedBodyError(f"{content_type} is not an accepted ContentType: {accepted}.")
     try:
         if kind == CSV:
-            return parse_csv(body.decode())
+            return codecs.parse_csv(body.decode())
         if kind == LIBSVM:
             return parse_libsvm(body.decode(), features)
     except (ValueError, OverflowError) as error:
@@ -48,32 +50,6 @@ def parse(body: bytes, content_type: str, features: int) -> Any:
             f" {type(error)}\n {error}"
         ) from error
     raise UnsupportedBodyError(f"Content-type {content_type} is not supported.")
-
-
-def parse_csv(text: str) -> Any:
-    """CSV without a header as a float64 matrix; an empty field is NaN. The delimiter is found in the first line.
-
-    Raises ``ValueError`` for words and for rows of different lengths.
-    """
-    text = text.strip()
-    first = text.partition("\n")[0]
-    delimiter = next((mark for mark in ",\t;| " if mark in first), ",")
-    # What numpy's C parser takes whole is the rule; it stops at empty fields, and does not see where lines end.
-    columns = first.count(delimiter) + 1
-    lines = text.count("\n") + 1
-    try:
-        values = np.fromstring(text.replace("\n", delimiter) if lines > 1 else text, sep=delimiter)
-    except ValueError:
-        return _parse_fields(text, delimiter)
-    uneven = lines > 1 and any(line.count(delimiter) != columns - 1 for line in text.split("\n"))
-    if uneven or values.size != lines * columns:
-        return _parse_fields(text, delimiter)
-    return values.reshape(lines, columns)
-
-
-def _parse_fields(text: str, delimiter: str) -> Any:
-    rows = [[float(field.strip() or "nan") for field in line.split(delimiter)] for line in text.split("\n")]
-    return np.array(rows, dtype=np.float64)
 
 
 def parse_libsvm(text: str, features: int | None = None) -> Any:

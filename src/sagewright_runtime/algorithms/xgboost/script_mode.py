@@ -18,7 +18,7 @@ from sagewright_runtime.serving.contract import Defaults
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgboost.DMatrix:
     """CSV text as a DMatrix; an empty field is missing."""
-    return xgboost.DMatrix(bodies.parse_csv(_text(input)).astype(dtype or np.float64))
+    return xgboost.DMatrix(codecs.parse_csv(_text(input)).astype(dtype or np.float64))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgboost.DMatrix:

@@ -1,0 +1,221 @@
+"""XGBoost as SageMaker's built-in algorithm: channels in, ``xgboost-model`` out.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost.html. What it trains equals ``xgboost.train`` called with the
+same parameters on the same rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, TypeAlias
+
+# Threads that wait by spinning take the cores from those that work when jobs share a machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import xgboost
+
+from sagewright_runtime.algorithms.xgboost import data, hyperparameters, metrics
+from sagewright_runtime.training.environment import Training
+from sagewright_runtime.training.failures import ClientError
+
+MODEL = "xgboost-model"
+_CHECKPOINT = "xgboost-checkpoint"
+_CHECKPOINTS_KEPT = 5
+_CHANNELS = ("train", "validation", "code")
+_ONLY_OURS = (
+    "_tuning_objective_metric", "_num_cv_round", "csv_weights", "dsplit", "early_stopping_rounds", "eval_metric",
+    "num_round", "save_model_on_termination", "use_dask_gpu_training",
+)  # fmt: skip
+# What XGBoost says when the data does not suit the objective: the user's to mend, not ours.
+_OF_THE_DATA = re.compile(
+    r"label must be|must be nonnegative|preds\.size\(\) == info\.labels|only contains pos or neg|base_score must be"
+    r"|should be greater equal to 0|feature_names mismatch|Invalid Parameter|[Uu]nknown|invalid|Check failed"
+)
+
+EvalLog: TypeAlias = dict[str, dict[str, list[float]]]
+
+
+def train(training: Training) -> None:
+    """Train on the job's channels and save the model. Raises ``ClientError`` for what the user can mend."""
+    values = hyperparameters.validate(_texts(training))
+    matrices = _matrices(training, weighted=bool(values.get("csv_weights")))
+    for name, matrix in matrices.items():
+        print(f"[INFO] {name} matrix has {matrix.num_row()} rows and {matrix.num_col()} columns", flush=True)
+    stop = _Stop(enabled=values.get("save_model_on_termination") == "true")
+    checkpoints = _Checkpoints(training.checkpoints())
+    booster = _boost(values, matrices, checkpoints, [stop, checkpoints])
+    Path(training.model_dir).mkdir(parents=True, exist_ok=True)
+    _save(booster, Path(training.model_dir, MODEL))
+
+
+def _texts(training: Training) -> dict[str, str]:
+    """Hyperparameters as the user wrote them; SDKs put some in JSON quotes. Those of the platform are not ours."""
+    texts = {}
+    for name, text in training.raw_hyperparameters.items():
+        if not name.startswith("sagemaker_"):
+            texts[name] = json.loads(text) if re.fullmatch(r'"[^"\\]*"', text) else text
+    return texts
+
+
+def _matrices(training: Training, weighted: bool) -> dict[str, xgboost.DMatrix]:
+    if len(training.hosts) > 1:
+        raise ClientError("Distributed XGBoost training is not supported yet: set InstanceCount to 1.")
+    for channel in training.channels:
+        if channel not in _CHANNELS:
+            raise ClientError(f"Extraneous channel found: {channel}")
+    if "train" not in training.channels:
+        raise ClientError("Missing required channel: train")
+    return {
+        channel: data.load(channel, training.channel_dir(channel), training.channels[channel], weighted)
+        for channel in ("train", "validation")
+        if channel in training.channels
+    }
+
+
+def _boost(
+    values: dict[str, Any],
+    matrices: dict[str, xgboost.DMatrix],
+    checkpoints: _Checkpoints,
+    callbacks: list[xgboost.callback.TrainingCallback],
+) -> xgboost.Booster:
+    objective = values.get("objective", hyperparameters.DEFAULT_OBJECTIVE)
+    wanted: list[str] = list(values.get("eval_metric", ()))
+    tuned = values.get("_tuning_objective_metric", "").rpartition(":")[2]
+    if tuned and tuned not in wanted:
+        metrics.check(tuned, objective)
+        wanted.append(tuned)
+    own = [name for name in wanted if name not in metrics.ADDED]
+    added = [name for name in wanted if name in metrics.ADDED]
+    parameters = {name: _plain(value) for name, value in values.items() if name not in _ONLY_OURS}
+    if wanted:
+        parameters |= {"eval_metric": own} if own else {"disable_default_eval_metric": 1}
+    rounds = values["num_round"] - checkpoints.done
+    if rounds <= 0 and checkpoints.model is not None:
+        return checkpoints.model
+    callbacks = [_Monitor(checkpoints.done), *callbacks]
+    if patience := values.get("early_stopping_rounds"):
+        callbacks += _early_stopping(patience, tuned or (wanted[-1] if wanted else ""), "validation" in matrices)
+    try:
+        return xgboost.train(
+            parameters,
+            matrices["train"],
+            num_boost_round=rounds,
+            evals=[(matrix, name) for name, matrix in matrices.items()],
+            custom_metric=metrics.evaluation(added, objective) if added else None,
+            callbacks=callbacks,
+            xgb_model=checkpoints.model,
+            verbose_eval=False,
+        )
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        if _OF_THE_DATA.search(str(error)):
+            raise ClientError(f"XGB train call failed with exception:\n{_first_lines(error)}") from None
+        raise
+
+
+def _plain(value: Any) -> Any:
+    """A value in the form in which XGBoost takes it."""
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return ",".join(value)
+    return str(value) if isinstance(value, list | tuple) else value
+
+
+def _first_lines(error: Exception) -> str:
+    """XGBoost's message without its C++ stack."""
+    return str(error).partition("Stack trace:")[0].strip()
+
+
+def _early_stopping(patience: int, metric: str, validated: bool) -> list[xgboost.callback.TrainingCallback]:
+    if not validated:
+        print("[WARNING] early_stopping_rounds has no effect: there is no validation channel", flush=True)
+        return []
+    # None is XGBoost's own choice: the objective's metric, and which way it improves.
+    larger = metric.partition("@")[0] in metrics.LARGER_IS_BETTER if metric else None
+    return [
+        xgboost.callback.EarlyStopping(
+            rounds=patience,
+            metric_name=metric or None,
+            data_name="validation",
+            maximize=larger,
+            save_best=True,
+        )
+    ]
+
+
+def _save(booster: xgboost.Booster, path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a name without an ending is the contract's
+        booster.save_model(path)
+
+
+class _Monitor(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Prints ``[0]#011train-error:0.07715#011validation-error:0.09910``: a tab shows as #011 in CloudWatch."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__()
+        self._done = done
+
+    def after_iteration(self, _model: xgboost.Booster, epoch: int, evals_log: EvalLog) -> bool:
+        scores = "".join(
+            f"#011{data_name}-{metric}:{log[-1]:.5f}"
+            for data_name, logs in evals_log.items()
+            for metric, log in logs.items()
+        )
+        sys.stdout.write(f"[{self._done + epoch}]{scores}\n")
+        sys.stdout.flush()
+        return False
+
+
+class _Stop(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """SIGTERM ends the training after the current round, so that the model until there is saved."""
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__()
+        self._asked = False
+        if enabled:
+            signal.signal(signal.SIGTERM, lambda _number, _frame: setattr(self, "_asked", True))
+
+    def after_iteration(self, *_: object) -> bool:
+        if self._asked:
+            print("[INFO] Stopped by SIGTERM: saving the model as it is", flush=True)
+        return self._asked
+
+
+class _Checkpoints(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """``xgboost-checkpoint.<round>`` after each round, the last few kept; a restarted job goes on from the latest."""
+
+    def __init__(self, directory: str | None) -> None:
+        super().__init__()
+        self._directory = Path(directory) if directory else None
+        self.model: xgboost.Booster | None = None
+        self.done = 0
+        if self._directory is not None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._restore(self._directory)
+
+    def after_iteration(self, model: xgboost.Booster, epoch: int, _: object) -> bool:
+        if self._directory is None:
+            return False
+        number = self.done + epoch
+        unfinished = self._directory / f"{_CHECKPOINT}.{number}.sagemaker-ignore"  # a name that is not uploaded
+        _save(model, unfinished)
+        unfinished.rename(self._directory / f"{_CHECKPOINT}.{number}")
+        (self._directory / f"{_CHECKPOINT}.{number - _CHECKPOINTS_KEPT}").unlink(missing_ok=True)
+        return False
+
+    def _restore(self, directory: Path) -> None:
+        found = {int(file.suffix[1:]): file for file in directory.glob(f"{_CHECKPOINT}.*") if file.suffix[1:].isdigit()}
+        if not found:
+            return
+        number = max(found)
+        self.model = xgboost.Booster()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            self.model.load_model(found[number])
+        self.done = number + 1
+        print(f"[INFO] Checkpoint loaded from {found[number]}, resuming from round {self.done}", flush=True)

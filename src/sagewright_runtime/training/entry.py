@@ -1,0 +1,207 @@
+"""Runs the user's program: a script in this very process, a package or a command as a child.
+
+A script runs in the interpreter that is already there, as ``__main__`` and with its own tracebacks, arguments and
+paths. That saves the start of a second interpreter, and signals reach the script with nobody in between.
+"""
+
+# ruff: noqa: PTH
+# (pathlib and typing are slow to import, and every job waits for them)
+from __future__ import annotations
+
+import builtins
+import io
+import json
+import os
+import sys
+
+from sagewright_runtime.training.environment import Training
+from sagewright_runtime.training.failures import ClientError, ProgramFailed, digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-/")
+
+
+def run(training: Training) -> None:
+    """Run the job's program to its end; raises ``ClientError`` when it cannot be run or fails."""
+    program = _checked(training)
+    _lay_out(training)
+    if program.endswith(".sh"):
+        kind = "command"
+    elif os.path.exists(f"{training.code_dir}/setup.py"):
+        kind = "package"
+    else:
+        kind = "script" if program.endswith(".py") else "command"
+    os.environ.update(settable(training.variables()))
+    os.environ["PYTHONPATH"] = ":".join(filter(None, (training.code_dir, os.environ.get("PYTHONPATH"))))
+    os.chdir(training.code_dir)
+    if kind != "command":
+        _install(training, package=kind == "package")
+    if len(training.hosts) > 1 and os.environ.get("SM_STUDIO_LOCAL_MODE", "").lower() != "true":
+        _wait_for(training.hosts)
+    if kind == "script":
+        run_script(training.code_dir, program, training.arguments())
+        return
+    from sagewright_runtime.training import child  # noqa: PLC0415 (subprocess and threading are slow to import)
+
+    child.run(_command(training, program, kind), "ExecuteUserScriptError")
+
+
+def run_script(code_dir: str, program: str, arguments: list[str]) -> None:
+    """Do what ``python -- program arguments`` does, in this interpreter.
+
+    Raises ``ProgramFailed`` for an uncaught exception, whose traceback is shown by then, or a non-zero exit.
+    """
+    path = os.path.join(code_dir, program)
+    command = [sys.executable, "--", program, *arguments]
+    if not os.path.isfile(path):
+        message = f"{sys.executable}: can't open file '{path}': [Errno 2] No such file or directory"
+        print(message, file=sys.stderr)
+        raise ProgramFailed("ExecuteUserScriptError", 2, message, command)
+    sys.argv = command[2:]
+    sys.path[:0] = [os.path.dirname(os.path.realpath(path)), code_dir]
+    main = type(sys)("__main__")
+    main.__dict__.update(__file__=path, __builtins__=builtins, __cached__=None, __annotations__={})
+    sys.modules["__main__"] = main
+    process = os.getpid()
+    code, message = 0, ""
+    try:
+        _execute(path, main.__dict__)
+    except SystemExit as stop:
+        if os.getpid() != process:
+            raise
+        code, message = _exit_code(stop)
+    except BaseException as error:
+        _show(error)
+        if os.getpid() != process:
+            os._exit(1)  # a child that the script forked: the report is its parent's to make
+        code, message = 1, _message(error)
+    if code:
+        raise ProgramFailed("ExecuteUserScriptError", code, message, command)
+
+
+def _execute(path: str, names: dict[str, object]) -> None:
+    with io.open_code(path) as file:
+        source = file.read()
+    exec(compile(source, path, "exec", dont_inherit=True), names)  # noqa: S102 (the job's own program)
+
+
+def _show(error: BaseException) -> None:
+    """The traceback from the script's first frame on: ours above it would only puzzle."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
+        trace = trace.tb_next
+    error.__traceback__ = trace
+    sys.excepthook(type(error), error, trace)
+
+
+def _message(error: BaseException) -> str:
+    import traceback  # noqa: PLC0415 (only failures need it)
+
+    return digest("".join(traceback.format_exception(error)), type(error).__name__)
+
+
+def _exit_code(stop: SystemExit) -> tuple[int, str]:
+    if stop.code is None or isinstance(stop.code, int):
+        return (stop.code or 0) & 0xFF, ""
+    print(stop.code, file=sys.stderr)
+    return 1, str(stop.code)
+
+
+def _command(training: Training, program: str, kind: str) -> list[str]:
+    if kind == "package":
+        return [sys.executable, "-m", program.removesuffix(".py"), *training.arguments()]
+    import shlex  # noqa: PLC0415 (rare)
+
+    os.chmod(os.path.join(training.code_dir, program), 0o755)  # noqa: S103 (it is to be run)
+    return ["/bin/sh", "-c", f"./{shlex.join([program, *training.arguments()])}"]
+
+
+def _checked(training: Training) -> str:
+    """The program's name, which has to be a path below the code directory and no option."""
+    program = training.program
+    if not program:
+        _refuse("This job has no program to run: set the hyperparameter sagemaker_program, or ContainerEntrypoint.")
+    if asked := training.distribution():
+        _refuse(f"Distributed launchers are not supported yet; the hyperparameter {asked[0]} asks for one.")
+    segments = program.split("/")
+    if program[0] in "-+/" or not set(program) <= _NAME_CHARACTERS or {"", ".", ".."} & set(segments):
+        _refuse(
+            f"The training entry point {program!r} cannot be used: it has to be a path below the source directory, of "
+            "letters, digits and '._+-/', such as 'train.py' or 'bin/train.sh'."
+        )
+    return program
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ClientError(message)
+
+
+def _lay_out(training: Training) -> None:
+    """The server unpacks code from S3 before the job starts; what a channel brought is unpacked here."""
+    os.makedirs(training.code_dir, exist_ok=True)
+    if os.listdir(training.code_dir):
+        return
+    source = training.source
+    if not os.path.exists(source):
+        source = source.replace("/opt/ml", training.base, 1)
+    if not os.path.exists(source):
+        _refuse(f"The code directory is empty, and sagemaker_submit_directory {training.source} is not here.")
+    if os.path.realpath(source) == os.path.realpath(training.code_dir):
+        return
+    import shutil  # noqa: PLC0415 (rare)
+    import tarfile  # noqa: PLC0415 (rare)
+
+    if os.path.isdir(source):
+        shutil.copytree(source, training.code_dir, dirs_exist_ok=True)
+    elif tarfile.is_tarfile(source):
+        with tarfile.open(source) as archive:
+            archive.extractall(training.code_dir, filter="data")
+    else:
+        shutil.copy2(source, training.code_dir)
+
+
+def _install(training: Training, package: bool) -> None:
+    """What the code needs, unless the server has put it into the environment already."""
+    listed = os.path.exists(f"{training.code_dir}/requirements.txt") and not _layered()
+    if not (listed or package):
+        return
+    from sagewright_runtime.training import child  # noqa: PLC0415 (rare)
+
+    what = (["."] if package else []) + (["-r", "requirements.txt"] if listed else [])
+    child.pip_install(what, "InstallModuleError" if package else "InstallRequirementsError")
+
+
+def _layered() -> bool:
+    """Whether the server built this environment with the job's requirements in it."""
+    if os.environ.get("SAGEWRIGHT_REQUIREMENTS_LAYERED") == "1":
+        return True
+    try:
+        with open(f"{sys.prefix}/.complete", encoding="utf-8") as marker:
+            return bool(json.load(marker)["requirements"])
+    except FileNotFoundError:
+        return False
+
+
+def settable(variables: dict[str, str]) -> dict[str, str]:
+    """The variables that an environment can hold: none with ``=`` in its name or a NUL."""
+    return {name: text for name, text in variables.items() if "=" not in name and "\0" not in name + text}
+
+
+def _wait_for(hosts: list[str], seconds: float = 900) -> None:
+    """Until the names of all hosts resolve, as a cluster's do some time after its start."""
+    import socket  # noqa: PLC0415 (only with several hosts)
+    import time  # noqa: PLC0415
+
+    end = time.monotonic() + seconds
+    for host in hosts:
+        while True:
+            try:
+                socket.gethostbyname(host)
+                break
+            except OSError as error:
+                if time.monotonic() > end:
+                    raise OSError(f"the host {host} of this job does not resolve") from error
+                time.sleep(0.2)

@@ -1,1 +1,0 @@
-"""Model directories that the model server's tests share."""
