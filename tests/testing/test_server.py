@@ -42,7 +42,7 @@ def test_reset_is_refused_where_state_is_kept(tmp_path: Path) -> None:
         server.reset()
 
 
-def test_the_shell_knows_the_server_and_pip_still_reaches_others(server: ServerProcess) -> None:
+def test_the_shell_reaches_the_server_even_at_hosts_the_sdks_hard_code(server: ServerProcess) -> None:
     shell = server.shell_env()
     assert shell["AWS_ENDPOINT_URL"] == server.url
     keys = server.credentials()
