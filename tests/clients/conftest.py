@@ -35,7 +35,7 @@ def shell(server: ServerProcess) -> dict[str, str]:
 
 @pytest.fixture
 def run_script(shell: dict[str, str], tmp_path: Path) -> Callable[[str, str], dict[str, Any]]:
-    """``run_script("v2", "v2_sklearn.py")`` gives the JSON the script prints as its last line."""
+    """``run_script("v2", "v2_sklearn.py")`` gives what the script writes into ``summary.json``."""
 
     def run(client: str, script: str) -> dict[str, Any]:
         command = [client_bin(client) / "python", SCRIPTS / script]
@@ -45,7 +45,7 @@ def run_script(shell: dict[str, str], tmp_path: Path) -> Callable[[str, str], di
         assert done.returncode == 0, (
             f"{script} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         )
-        summary: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        summary: dict[str, Any] = json.loads((tmp_path / "summary.json").read_text())
         return summary
 
     return run
