@@ -12,6 +12,7 @@ from botocore.credentials import Credentials
 from benchmarks.tools import (
     ROLE,
     Headers,
+    client,
     free_port,
     keys_of,
     peer,
@@ -40,6 +41,7 @@ def run() -> str:
     port = free_port()
     moto = peer("-m", "moto.server", "-H", "127.0.0.1", "-p", str(port), port=port, wait_for="/moto-api/")
     with sagewright_server("--max-instances", "1") as server, moto as moto_url:
+        client("s3", server).create_bucket(Bucket="bench")  # ours checks that the output has somewhere to go
         sides = {"ours": (server.url, keys_of(server)), "moto": (moto_url, Credentials("a", "b"))}
         for side in sides.values():
             post_all(side[0], [call(*side, "CreateTrainingJob", job("holder", 3600))])

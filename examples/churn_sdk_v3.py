@@ -10,6 +10,7 @@ import churn_data
 from churn_data import step
 from sagemaker.core import image_uris
 from sagemaker.core.helper.session_helper import Session, get_execution_role
+from sagemaker.core.resources import EndpointConfig
 from sagemaker.core.training.configs import Compute, InputData, OutputDataConfig
 from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
@@ -66,6 +67,7 @@ def main() -> None:
 
     with step("clean up"):
         endpoint.delete()
+        EndpointConfig.get(endpoint_config_name=job.training_job_name).delete()
         model.delete()
         session.boto_session.resource("s3").Bucket(bucket).objects.filter(Prefix="churn/").delete()
 

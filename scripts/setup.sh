@@ -43,7 +43,7 @@ find_uv() {
 
 # Sets `extra` to what uv must install besides, when bubblewrap cannot be had from the distribution.
 bubblewrap() {
-    if command -v bwrap >/dev/null; then return; fi
+    if bwrap --version >/dev/null 2>&1; then return; fi
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "installing bubblewrap"
         if apt-get update -qq >&2 && apt-get install -y -qq bubblewrap >&2; then return; fi
@@ -66,7 +66,7 @@ check_bubblewrap() {
         ln -sf "$wheel/_bin/bwrap" .venv/bin/bwrap
     fi
     PATH="$PWD/.venv/bin:$PATH"
-    command -v bwrap >/dev/null || die "Jobs run in bubblewrap, which is missing. Type: sudo apt-get install -y bubblewrap"
+    bwrap --version >/dev/null 2>&1 || die "Jobs run in bubblewrap, which is missing. Type: sudo apt-get install -y bubblewrap"
     bwrap --unshare-user --unshare-pid --unshare-net --ro-bind / / true ||
         say "bubblewrap cannot make namespaces here; '.venv/bin/sagewright doctor' says what to do."
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import subprocess
 from collections.abc import Callable
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
+@functools.cache
 def client_bin(name: str) -> Path:
     """``.clients/<name>/bin``, built if it is not there; two test processes may ask at once."""
     with (ROOT / "Makefile").open() as lock:
@@ -33,7 +35,7 @@ def shell(server: ServerProcess) -> dict[str, str]:
 
 @pytest.fixture
 def run_script(shell: dict[str, str], tmp_path: Path) -> Callable[[str, str], dict[str, Any]]:
-    """``run_script("v2", "v2_sklearn.py")`` gives the JSON the script prints as its last line."""
+    """``run_script("v2", "v2_sklearn.py")`` gives what the script writes into ``summary.json``."""
 
     def run(client: str, script: str) -> dict[str, Any]:
         command = [client_bin(client) / "python", SCRIPTS / script]
@@ -43,7 +45,7 @@ def run_script(shell: dict[str, str], tmp_path: Path) -> Callable[[str, str], di
         assert done.returncode == 0, (
             f"{script} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         )
-        summary: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        summary: dict[str, Any] = json.loads((tmp_path / "summary.json").read_text())
         return summary
 
     return run

@@ -84,8 +84,8 @@ def test_a_job_is_described_and_its_endpoint_asked(aws: Aws, tmp_path: Path) -> 
         "StoppingCondition": {"MaxRuntimeInSeconds": 600},
     }
     aws("sagemaker", "create-training-job", "--cli-input-json", json.dumps(job))
+    described = settled(aws, "training-job", "TrainingJobStatus")
     aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", "cli")
-    described = aws("sagemaker", "describe-training-job", "--training-job-name", "cli")
     assert described["TrainingJobStatus"] == "Completed"
     assert described["HyperParameters"] == job["HyperParameters"]
     assert [
@@ -104,15 +104,7 @@ def test_a_job_is_described_and_its_endpoint_asked(aws: Aws, tmp_path: Path) -> 
     aws("sagemaker", "create-model", *model)
     aws("sagemaker", "create-endpoint-config", "--endpoint-config-name", "cli", "--production-variants", variant)
     aws("sagemaker", "create-endpoint", "--endpoint-name", "cli", "--endpoint-config-name", "cli")
-    described = eventually(
-        lambda: (
-            (found := aws("sagemaker", "describe-endpoint", "--endpoint-name", "cli"))["EndpointStatus"]
-            in ("InService", "Failed")
-            and found
-        ),
-        what=lambda: "the endpoint is neither in service nor failed",
-        seconds=120,
-    )
+    described = settled(aws, "endpoint", "EndpointStatus")
     assert described["EndpointStatus"] == "InService", described
     question = ("--content-type", "text/csv", "--body", "fileb://question.csv")
     (tmp_path / "question.csv").write_text("1,7\n0,8\n")
@@ -120,3 +112,14 @@ def test_a_job_is_described_and_its_endpoint_asked(aws: Aws, tmp_path: Path) -> 
     yes, no = (float(word) for word in (tmp_path / "answer.csv").read_text().replace(",", "\n").split())
     assert no < 0.5 < yes
     aws("sagemaker", "delete-endpoint", "--endpoint-name", "cli")
+
+
+def settled(aws: Aws, kind: str, status: str) -> dict[str, Any]:
+    """The description of what is called ``cli``, once it is neither starting nor running. (``aws wait`` naps 2 min.)"""
+
+    def described() -> dict[str, Any] | None:
+        found: dict[str, Any] = aws("sagemaker", f"describe-{kind}", f"--{kind}-name", "cli")
+        return None if found[status] in ("InProgress", "Creating") else found
+
+    found: dict[str, Any] = eventually(described, what=lambda: f"the {kind} does not settle", seconds=150)
+    return found

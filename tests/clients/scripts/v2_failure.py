@@ -21,4 +21,4 @@ try:
     estimator.fit(logs="None")
 except UnexpectedStatusException as error:
     message = str(error)
-print(json.dumps({"message": message}))
+Path("summary.json").write_text(json.dumps({"message": message}))

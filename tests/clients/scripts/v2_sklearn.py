@@ -53,4 +53,4 @@ summary = {
     "endpoints": [item["EndpointName"] for item in session.sagemaker_client.list_endpoints()["Endpoints"]],
     "endpoint": predictor.endpoint_name,
 }
-print(json.dumps(summary))
+Path("summary.json").write_text(json.dumps(summary))

@@ -57,4 +57,4 @@ summary = {
     "right": float((predictions == iris.LABELS).mean()),
     "script_status": job["TrainingJobStatus"],
 }
-print(json.dumps(summary))
+Path("summary.json").write_text(json.dumps(summary))

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from pathlib import Path
 
 import iris
 import numpy as np
@@ -63,4 +64,4 @@ summary = {
     "metrics": {metric.metric_name: metric.value for metric in job.final_metric_data_list},
     "right": float((predictions == iris.LABELS).mean()),
 }
-print(json.dumps(summary))
+Path("summary.json").write_text(json.dumps(summary))

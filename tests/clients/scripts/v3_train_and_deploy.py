@@ -61,4 +61,4 @@ summary = {
     "endpoint_status": status,
     "right": float((np.array(predictions) == iris.LABELS).mean()),
 }
-print(json.dumps(summary))
+Path("summary.json").write_text(json.dumps(summary))
