@@ -39,12 +39,22 @@ def refusal(call: Callable[..., Any], **arguments: Any) -> Refusal:
 
 
 def raw(
-    server: ServerProcess, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    server: ServerProcess,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    payload: str | None = None,
 ) -> urllib3.BaseHTTPResponse:
-    """A signed request with a path and headers that boto3 would not send; ``path`` goes out as it is."""
+    """A signed request that boto3 would not send: ``path`` goes out as it is, ``payload`` stands for its hash."""
+
+    class Auth(S3SigV4Auth):
+        def payload(self, request: AWSRequest) -> str:
+            return payload or super().payload(request)
+
     keys = server.credentials()
     request = AWSRequest(method, server.url + path, headers=headers or {}, data=body)
-    S3SigV4Auth(Credentials(keys["access_key_id"], keys["secret_access_key"]), "s3", "us-east-1").add_auth(request)
+    Auth(Credentials(keys["access_key_id"], keys["secret_access_key"]), "s3", "us-east-1").add_auth(request)
     pool = urllib3.HTTPConnectionPool(
         server.url.removeprefix("http://").partition(":")[0], int(server.url.rpartition(":")[2])
     )

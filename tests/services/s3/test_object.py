@@ -79,7 +79,7 @@ def test_odd_keys(s3: Any, bucket: str, key: str) -> None:
     s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": key})
     assert body(s3.get_object(Bucket=bucket, Key="copy")) == key.encode()
     s3.delete_object(Bucket=bucket, Key=key)
-    assert refusal(s3.get_object, Bucket=bucket, Key=key) == (404, "NoSuchKey")
+    assert refusal(s3.head_object, Bucket=bucket, Key=key) == (404, "404")
 
 
 def test_keys_have_an_end(s3: Any, bucket: str) -> None:
@@ -272,9 +272,9 @@ def test_content_md5(s3: Any, bucket: str) -> None:
     assert refusal(s3.head_object, Bucket=bucket, Key="bad") == (404, "404")
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])  # boto3 presigns the first with SigV2
-def test_presigned(client: Callable[..., Any], bucket: str, region: str) -> None:
-    s3 = client("s3", region)
+@pytest.mark.parametrize("version", [None, "s3v4"])  # boto3's own choice for a custom endpoint is SigV2
+def test_presigned(client: Callable[..., Any], bucket: str, version: str | None) -> None:
+    s3 = client("s3", config=Config(signature_version=version))
     here = {"Bucket": bucket, "Key": "a b+ü/c"}
     url = s3.generate_presigned_url("put_object", here)
     answer = urllib3.request("PUT", url, body=b"signed")
