@@ -99,10 +99,11 @@ def url_of(segments: list[str], query: list[tuple[str, str]]) -> str:
 
 
 @OFTEN
-@given(METHODS, SEGMENTS, QUERY, HEADERS, REGIONS, st.binary(max_size=50), st.sampled_from([LASTING, TEMPORARY]))
+@given(METHODS, SEGMENTS, QUERY, HEADERS, st.binary(max_size=50), st.sampled_from([LASTING, TEMPORARY]))
 def test_what_botocore_signs_for_a_service_is_accepted(
-    method: str, segments: list[str], query: Any, headers: Any, region: str, body: bytes, key: Key
+    method: str, segments: list[str], query: Any, headers: Any, body: bytes, key: Key
 ) -> None:
+    region = "eu-west-1"
     request = sign(SigV4Auth(credentials(key), "sagemaker", region), method, url_of(segments, query), headers, body)
     assert check(request, payload=sha256(body)) is key
     claim = sigv4.claim(request)
@@ -202,9 +203,8 @@ def test_tampering_is_refused(what: str) -> None:
     assert refusal(tampered, payload=None)[0] == "SignatureDoesNotMatch"
 
 
-@OFTEN
-@given(st.sampled_from(["X-Amz-Expires=600", "X-Amz-Date=2", "bucket", "eu-west-1", "host"]), st.booleans())
-def test_tampering_with_a_presigned_url_is_refused(part: str, _again: bool) -> None:
+@pytest.mark.parametrize("part", ["X-Amz-Expires=600", "X-Amz-Date=2", "bucket", "eu-west-1", "Signature="])
+def test_tampering_with_a_presigned_url_is_refused(part: str) -> None:
     request = sign(S3SigV4QueryAuth(credentials(), "s3", "eu-west-1", 600), "GET", f"{BASE}/bucket/key", {})
     target = f"{request.raw_path}?{request.raw_query}"
     assert part in target
