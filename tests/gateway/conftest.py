@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import http.client
@@ -122,6 +123,8 @@ class Echo:
 
 
 async def _answer(request: Request, body: bytes) -> Response:
+    if request.path == "/fast-wait":
+        await asyncio.sleep(0.05)
     return Response(200, {"x-fast": "yes"}, body)
 
 

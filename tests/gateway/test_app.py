@@ -352,7 +352,9 @@ def test_a_bug_is_an_internal_failure_with_an_id_and_a_log(house: House, caplog:
 
 def test_our_own_routes(house: House) -> None:
     assert json.loads(urllib3.request("GET", f"{house.url}/_sagewright/health").data) == {"status": "ok"}
-    assert urllib3.request("GET", f"{house.url}/_sagewright/own").data == b"own"
+    assert urllib3.request("POST", f"{house.url}/_sagewright/own").data == b"own"
+    page = urllib3.request("POST", f"{house.url}/_sagewright/own", headers={"Origin": "http://evil.example"})
+    assert page.status == 403
 
 
 # InvokeEndpoint

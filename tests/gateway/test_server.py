@@ -250,6 +250,19 @@ def test_the_fast_path_limits_chunked_bodies(client: Client) -> None:
     assert client.getresponse().status == 413
 
 
+def test_clients_that_hang_up_on_the_fast_path_harm_nobody(raw: Dial, client: Client) -> None:
+    question = b"POST /fast-wait HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello"
+    patient = [raw() for _ in range(5)]
+    for one in patient:
+        one.send(question)
+        rude = raw()
+        rude.send(question)
+        rude.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        rude.socket.close()
+    assert all(one.until(b"hello").endswith(b"hello") for one in patient)
+    still_serves(client)
+
+
 # Clients that misbehave
 
 

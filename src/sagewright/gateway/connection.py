@@ -308,7 +308,7 @@ class Connection(asyncio.Protocol):
             exchange.keep_alive = False
         outlet = Outlet(self.hub.loop, self._push)
         sock = out.ask_loop(self.hub.loop, lambda: self._begin_stream(exchange, outlet, response))
-        head = heads.response_head(response, size, close=self._will_close(exchange), chunked=chunked)
+        head = heads.response_head(response, size, close=not exchange.keep_alive, chunked=chunked)
         body = response.body
         if sock is not None and isinstance(body, FileSlice):
             with sock:
