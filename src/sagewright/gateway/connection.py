@@ -179,7 +179,13 @@ class Connection(asyncio.Protocol):
         request, limits, fast = exchange.request, self.hub.limits, self.hub.fast
         chunked = "transfer-encoding" in request.headers
         size = int(request.headers.get("content-length") or 0)
-        exchange.expects = exchange.expects and (chunked or size > 0)
+        if exchange.expects and not chunked and size == 0:
+            # Superfluous, but botocore answers its next request on this connection with the status of one that came
+            # without 100 Continue, and then waits for a head that never comes.
+            exchange.keep_alive = exchange.keep_alive and self._active is None
+            if exchange.keep_alive:
+                self._send_continue(exchange)
+            exchange.expects = False
         exchange.declared = None if chunked else size
         if fast is not None and fast.accepts(request.method, request.raw_path):
             exchange.fast = True
