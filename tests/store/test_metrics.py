@@ -44,6 +44,14 @@ def test_points_without_a_source_all_count(store: MetricStore) -> None:
     assert bucket.samples == 4
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e300])
+def test_a_loss_that_explodes_is_left_out_and_the_rest_kept(store: MetricStore, value: float) -> None:
+    store.put(ACCOUNT, REGION, SPACE, [Point.of("loss", BEGIN, number, JOB) for number in (1, value, 2)])
+
+    (bucket,) = store.buckets(KEY, Span(BEGIN, BEGIN + 60, 60))
+    assert (bucket.samples, bucket.total) == (2, 3)
+
+
 def test_dimensions_name_a_metric_in_any_order(store: MetricStore) -> None:
     store.put(ACCOUNT, REGION, SPACE, [Point.of("loss", BEGIN, 1, JOB), Point.of("loss", BEGIN, 2, JOB[::-1])])
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.model import ServiceModel
-from exchange import body_bytes, request
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.wire.exchange import body_bytes, request
 
 from sagewright.core.errors import AwsError, InternalFailure, SerializationException
 from sagewright.wire import codec, json_body

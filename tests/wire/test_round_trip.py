@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from exchange import parsed, serialised
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from values import plain, values
+from tests.wire.exchange import parsed, serialised
+from tests.wire.values import plain, values
 
 from sagewright.wire import codec
 from sagewright.wire.http import BytesReader
@@ -22,7 +22,9 @@ CASES = [(served.name, protocol) for served in SERVED.values() for protocol in s
 
 
 def for_all(strategy: st.SearchStrategy[Any], test: Callable[[Any], None]) -> None:
-    few = settings(max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    few = settings(
+        max_examples=4, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     few(given(strategy)(test))()
 
 
@@ -31,8 +33,11 @@ def read_streams(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_empty(value: Any) -> Any:
-    """Header maps are always there; botocore leaves empty ones out."""
-    return {name: item for name, item in value.items() if item != {}} if isinstance(value, dict) else value
+    """Without empty structures and maps, which only JSON can tell from absent ones."""
+    if not isinstance(value, dict):
+        return value
+    kept = {name: without_empty(item) for name, item in value.items()}
+    return {name: item for name, item in kept.items() if item != {}}
 
 
 def routes(service: str, protocol: str) -> list[Route]:
@@ -46,6 +51,8 @@ def test_what_botocore_sends_is_what_we_read(service: str, protocol: str) -> Non
         route, sent = case
         request = serialised(route.operation, sent, protocol)
         read = read_streams(codec.parse(route, request))
+        if "ContentLength" not in sent:
+            read.pop("ContentLength", None)  # botocore's own header
         assert without_empty(read) == without_empty(plain(sent)), route.operation.name
 
     for route in routes(service, protocol):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 _DEPTH = 3
 _HEADER = st.text("abcXYZ019-_./ ", min_size=1, max_size=12).map(str.strip).filter(bool)
+_HEADER_ITEM = st.text('abc",; ', min_size=1, max_size=8).map(str.strip).filter(bool)
 _VISIBLE = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
 _XML = st.text(_VISIBLE, max_size=8)
 _TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -24,7 +25,9 @@ def values(shape: Shape, protocol: str, depth: int = 0) -> st.SearchStrategy[Any
     if isinstance(shape, StructureShape):
         return _structures(shape, protocol, depth)
     if isinstance(shape, ListShape):
-        least = 0 if protocol in ("json", "rest-json") else 1
+        if shape.serialization.get("location") == "header":
+            return st.lists(_HEADER_ITEM, min_size=1, max_size=3)
+        least = 0 if protocol in ("json", "rest-json") and "location" not in shape.serialization else 1
         return st.lists(values(shape.member, protocol, depth + 1), min_size=least, max_size=2)
     if isinstance(shape, MapShape):
         if "location" in shape.serialization:
@@ -50,7 +53,9 @@ def _structures(shape: StructureShape, protocol: str, depth: int) -> st.SearchSt
     always = {
         name: values(member, protocol, depth + 1)
         for name, member in members.items()
-        if member.serialization.get("location") == "uri" or name == shape.serialization.get("payload")
+        if member.serialization.get("location") == "uri"
+        or member.serialization.get("hostLabel")
+        or name == shape.serialization.get("payload")
     }
     if not always and members and protocol in ("query", "rest-xml"):
         # An empty structure is no structure in these protocols.
@@ -72,12 +77,12 @@ def _scalars(shape: Shape, protocol: str) -> st.SearchStrategy[Any]:
     kind, where = shape.type_name, shape.serialization.get("location")
     form = shape.serialization.get("timestampFormat")
     if kind in ("string", "character"):
-        if where in ("header", "headers"):
+        if shape.serialization.get("hostLabel"):
+            return st.text("abc", min_size=1, max_size=3)
+        if where in ("header", "headers") or shape.serialization.get("xmlAttribute"):
             return _HEADER
         if where == "uri":
             return _XML.filter(bool)
-        if shape.serialization.get("xmlAttribute"):
-            return _HEADER
         return _XML if protocol in ("query", "rest-xml") else _TEXT
     if kind == "integer":
         return st.integers(100, 599) if where == "statusCode" else st.integers(-(2**31), 2**31 - 1)

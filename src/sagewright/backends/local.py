@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import sagewright_runtime
 from sagewright.backends.base import Handle, InstanceReport, Report, Workload
 from sagewright.backends.cgroups import control_groups
 from sagewright_runtime.agent import documents, limits, system
+from sagewright_runtime.agent.files import Tree
 
 RUNTIME = Path(sagewright_runtime.__file__).parent
 BASE = "/opt/ml"
@@ -80,9 +81,12 @@ class LocalBackend:
     def start(self, run_id: str, workload: Workload) -> Handle:
         """Start the agents. Raises ``OSError`` when the machine refuses, ``ValueError`` for a workload that makes no
         sense, such as a path outside ``/opt/ml``."""
-        for name in (run_id, *workload.hosts):
+        for name in (run_id, *workload.hosts, *(output.name for output in workload.outputs)):
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} cannot be the name of a run or a host")
+                raise ValueError(f"{name!r} cannot be the name of a run, a host or an output")
+        inside = [entry.path for entry in workload.inputs] + [output.path for output in workload.outputs]
+        for path in (*workload.files, *inside):
+            Tree("", BASE).place(path)
         run = self._root / run_id
         if not run.is_dir():
             self._prepare(run_id, workload)
@@ -231,16 +235,14 @@ def _kill(pid: int, number: signal.Signals) -> None:
 
 def _delete(path: Path) -> None:
     """Delete a tree in which a user may have taken our own permissions away."""
-
-    def open_up(retry: Callable[..., Any], name: str, _error: object) -> None:
-        if not os.path.lexists(name):
-            return
-        Path(name).parent.chmod(0o700)
-        if Path(name).is_dir() and not Path(name).is_symlink():
-            Path(name).chmod(0o700)
-            shutil.rmtree(name, ignore_errors=True)
-        else:
-            retry(name)
-
-    if path.exists():
-        shutil.rmtree(path, onerror=open_up)
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        for directory, names, _ in os.walk(path):  # opens each directory before it is entered
+            for name in names:
+                inner = Path(directory, name)
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
+        shutil.rmtree(path)

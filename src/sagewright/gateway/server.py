@@ -79,7 +79,7 @@ class Server:
         self._stopping = asyncio.Event()
         try:
             listener = await loop.create_server(lambda: Connection(hub), self._host, self._port, backlog=BACKLOG)
-        except OSError as error:
+        except Exception as error:  # raised again in the thread that called start
             self._failure = error
             self._bound.set()
             return

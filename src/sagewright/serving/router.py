@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import bisect
+import contextlib
 import itertools
 import random
 import threading
@@ -136,8 +137,9 @@ class Router:
                 routes.pop(dropped, None)
             self._routes = routes
             loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._tend_once)
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop closed meanwhile: nobody is left to be routed
+                loop.call_soon_threadsafe(self._tend_once)
 
     # the event loop
 

@@ -152,6 +152,8 @@ class Worker(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._splitter = frames.Splitter()
         self._ping, self._doubtful = None, False
+        if self.retired:
+            self._close_if_idle()
 
     def data_received(self, data: bytes) -> None:
         try:

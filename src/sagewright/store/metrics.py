@@ -24,6 +24,8 @@ from sagewright.store.schema import metric_points, metrics
 Dimensions: TypeAlias = tuple[tuple[str, str], ...]
 
 RECENT_SECONDS = 3 * 3600.0
+LARGEST = 2.0**360
+"""CloudWatch's bound on values, either sign. NaN and infinity are none. (PutMetricData)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Point:
     def of(cls, name: str, at: float, value: float, dimensions: Dimensions = (), source: str = "") -> Point:
         """One observation, of no unit."""
         return cls(name, at, value, value, value, dimensions=dimensions, source=source)
+
+    @property
+    def storable(self) -> bool:
+        """Whether all its numbers are such as CloudWatch takes."""
+        return all(abs(number) <= LARGEST for number in (self.total, self.minimum, self.maximum, self.samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +125,17 @@ class MetricStore:
         self._clock = clock
 
     def put(self, account: str, region: str, namespace: str, points: Iterable[Point]) -> None:
-        """Store points, all or none. A point that has a source and is there already is left as it is."""
+        """Store points, all or none. A point that has a source and is there already is left as it is.
+
+        Points with numbers that CloudWatch does not know (a loss that became NaN) are left out.
+        """
         anonymous = secrets.token_hex(8)
         with self._database.write() as connection:
             known: dict[Key, int] = {}
             rows = []
             for number, point in enumerate(points):
+                if not point.storable:
+                    continue
                 key = Key(account, region, namespace, point.name, point.dimensions)
                 if key not in known:
                     known[key] = _metric(connection, key)

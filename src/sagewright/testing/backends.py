@@ -13,109 +13,14 @@ import signal
 import socket
 import sys
 import tarfile
-import textwrap
-import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from sagewright.backends.base import (
-    Backend,
-    Handle,
-    Input,
-    InputFile,
-    InstanceReport,
-    Limits,
-    MetricDefinition,
-    Output,
-    Report,
-    Workload,
-)
-
-T = TypeVar("T")
-SECONDS = 30.0
-_MEBIBYTE = 1 << 20
-
-
-def eventually(look: Callable[[], T], seconds: float = SECONDS) -> T:
-    """The first true answer of ``look``; fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (answer := look()):
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.005)
-    return answer
-
-
-class Bench:
-    """A backend with a place for its runs and short ways to use it. ``restart`` stands for a new server process."""
-
-    def __init__(self, make: Callable[[Path, Path], Backend], place: Path, environment: str) -> None:
-        self._make = make
-        self.place = place
-        self.environment = environment
-        self.handles: list[Handle] = []
-        self.hint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.hint.bind(str(place / "hint"))
-        self.backend = make(place / "runs", place / "hint")
-
-    def restart(self) -> None:
-        self.backend = self._make(self.place / "runs", self.place / "hint")
-
-    def workload(self, script: str, **members: object) -> Workload:
-        """``python train.py`` with ``script`` in ``/opt/ml/code``, logging to ``log-<n>`` in the bench's place."""
-        workload = Workload(
-            argv=("python", "/opt/ml/code/train.py"),
-            environment=self.environment,
-            limits=Limits(cpus=1, grace_seconds=20),
-        )
-        workload = replace(workload, **members)  # type: ignore[arg-type]
-        logs = tuple(str(self.place / f"log-{len(self.handles)}-{host}") for host in workload.hosts)
-        files = {"/opt/ml/code/train.py": textwrap.dedent(script), **workload.files}
-        return replace(workload, files=files, log_files=logs)
-
-    def start(self, workload: Workload) -> Handle:
-        handle = self.backend.start(uuid.uuid4().hex, workload)
-        self.handles.append(handle)
-        return handle
-
-    def run(self, script: str, **members: object) -> tuple[Report, list[str]]:
-        """Start, wait for the end; the report and the first host's lines."""
-        workload = self.workload(script, **members)
-        return self.wait(self.start(workload)), self.lines(workload)
-
-    def wait(self, handle: Handle) -> Report:
-        eventually(lambda: self.backend.poll(handle).ended)
-        return self.backend.poll(handle)
-
-    def lines(self, workload: Workload, host: int = 0) -> list[str]:
-        return read_log(Path(workload.log_files[host]))
-
-    def wait_for_line(self, workload: Workload, line: str, host: int = 0) -> None:
-        eventually(lambda: line in self.lines(workload, host))
-
-    def close(self) -> None:
-        for handle in self.handles:
-            self.backend.remove(handle)
-        self.hint.close()
-
-
-def read_log(path: Path) -> list[str]:
-    """The messages of a log file, unescaped."""
-    if not path.exists():
-        return []
-    events = [line.partition("\t")[2] for line in path.read_text(encoding="utf-8").split("\n") if line]
-    unescaped = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
-    return [re.sub(r"\\[\\nr]", lambda hit: unescaped[hit[0]], event) for event in events]
-
-
-def only(report: Report) -> InstanceReport:
-    """The one instance of a run."""
-    (instance,) = report.instances
-    return instance
+from sagewright.backends.base import Backend, Input, InputFile, Limits, MetricDefinition, Output
+from sagewright.testing.runs import MEBIBYTE, SECONDS, Bench, connects, eventually, only, processes_with
 
 
 class BackendCase:
@@ -249,10 +154,10 @@ class BackendCase:
                 held.append(bytearray(b"x" * (5 << 20)))
             time.sleep(600)
         """
-        report, _ = bench.run(script, limits=Limits(memory_bytes=120 * _MEBIBYTE))
+        report, _ = bench.run(script, limits=Limits(memory_bytes=120 * MEBIBYTE))
         instance = only(report)
         assert (instance.exit_code, instance.out_of_memory) == (137, True)
-        assert instance.peak_memory_bytes > 100 * _MEBIBYTE
+        assert instance.peak_memory_bytes > 100 * MEBIBYTE
         assert instance.reason.startswith("killed by SIGKILL (exit code 137): out of memory, peak ")
         assert instance.reason.endswith("MiB of 120 MiB limit")
 
@@ -386,7 +291,7 @@ class BackendCase:
         report = bench.wait(handle)
         assert report.stage == "lost"
         assert "died" in only(report).reason
-        eventually(lambda: not _processes_with(str(place)))
+        eventually(lambda: not processes_with(str(place)))
 
     def test_remove_kills_and_forgets(self, bench: Bench) -> None:
         workload = bench.workload("import time; print('ready'); time.sleep(600)")
@@ -395,9 +300,16 @@ class BackendCase:
         place = bench.backend.instance_directory(handle, "algo-1")
         bench.backend.remove(handle)
         assert not place.exists()
-        assert not _processes_with(str(place))
+        assert not processes_with(str(place))
         bench.backend.remove(handle)
         assert bench.backend.poll(handle).stage == "lost"
+        assert list((bench.place / "runs").iterdir()) == []
+
+    def test_a_tree_closed_by_its_owner_is_removed(self, bench: Bench) -> None:
+        script = "import os; os.makedirs('../model/a/b'); open('../model/a/b/c', 'w'); os.chmod('../model/a', 0)"
+        handle = bench.start(bench.workload(script))
+        assert only(bench.wait(handle)).exit_code == 0
+        bench.backend.remove(handle)
         assert list((bench.place / "runs").iterdir()) == []
 
     def test_nothing_the_job_started_outlives_it(self, bench: Bench) -> None:
@@ -408,13 +320,16 @@ class BackendCase:
         """
         report, _ = bench.run(script)
         assert only(report).exit_code == 0
-        assert not _processes_with("SAGEWRIGHT-ORPHAN")
+        assert not processes_with("SAGEWRIGHT-ORPHAN")
 
     def test_a_workload_that_makes_no_sense_is_refused(self, bench: Bench) -> None:
         with pytest.raises(ValueError, match="environment variable"):
             bench.start(bench.workload("", env={"A=B": "c"}))
         with pytest.raises(ValueError, match="name of a run"):
             bench.start(bench.workload("", hosts=("../algo-1",)))
+        for place in ("/etc/passwd", "/opt/ml/../../etc/passwd"):
+            with pytest.raises(ValueError, match="not below /opt/ml"):
+                bench.start(bench.workload("", files={place: ""}))
         with pytest.raises(OSError, match="no Python environment"):
             bench.start(bench.workload("", environment="/nowhere"))
         assert list((bench.place / "runs").iterdir()) == []
@@ -430,7 +345,7 @@ class BackendCase:
         handle = bench.start(bench.workload(script, socket=True))
         path = bench.backend.instance_directory(handle, "algo-1") / "run" / "s"
         with socket.socket(socket.AF_UNIX) as client:
-            eventually(lambda: _connects(client, path))
+            eventually(lambda: connects(client, path))
             assert client.recv(100) == b"hello"
         assert only(bench.wait(handle)).exit_code == 0
 
@@ -496,24 +411,3 @@ class BackendCase:
             _, lines = bench.run(script)
         assert lines[:6] == ["denied"] * 6
         assert lines[6:] == ["0 0 1", "0 False 2", "/root /opt/ml/code 127.0.0.1"]
-
-
-def _connects(client: socket.socket, path: Path) -> bool:
-    try:
-        client.connect(str(path))
-    except OSError:
-        return False
-    return True
-
-
-def _processes_with(text: str) -> list[str]:
-    """The command lines of living processes that hold ``text``; a zombie has none."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if text in line and int(path.parent.name) != os.getpid():
-            found.append(line)
-    return found

@@ -71,11 +71,12 @@ class AwsChunkedReader:
             self._end()
 
     def _end(self) -> None:
-        while line := self._line(at_end=True):
+        while line := self._line():
             name, colon, value = line.decode("latin-1").partition(":")
-            if not colon or len(self.trailers) == _MAX_TRAILERS:
+            name = name.strip().lower()
+            if not colon or name in self.trailers or len(self.trailers) == _MAX_TRAILERS:
                 raise _malformed("a trailer is not a header")
-            self.trailers[name.strip().lower()] = value.strip()
+            self.trailers[name] = value.strip()
         if self._buffer or self._source.read(1):
             raise _malformed("bytes follow the last chunk")
         if self._length is not None and self._seen != self._length:
@@ -93,14 +94,12 @@ class AwsChunkedReader:
             raise _incomplete()
         return data
 
-    def _line(self, *, at_end: bool = False) -> bytes:
+    def _line(self) -> bytes:
         while b"\n" not in self._buffer:
             if len(self._buffer) > _MAX_LINE:
                 raise _malformed("a line is too long")
             more = self._source.read(_MAX_LINE)
             if not more:
-                if at_end and not self._buffer:
-                    return b""  # some clients leave out the last empty line
                 raise _incomplete()
             self._buffer += more
         line, self._buffer = self._buffer.split(b"\n", 1)

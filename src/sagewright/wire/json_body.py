@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,9 @@ from sagewright.wire.scalars import cannot_convert
 
 MAX_DEPTH = 64
 """Levels of nesting in a body; the deepest request of SageMaker's model without recursion has 13."""
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 
 def load(body: bytes) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def load(body: bytes) -> dict[str, Any]:
 
 def dump(value: Any) -> bytes:
     """Compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encoder.encode(value).encode("utf-8", "replace")
 
 
 def _refuse_constant(name: str) -> Any:
@@ -226,9 +229,9 @@ def writer(shape: Shape) -> Callable[[Any], Any]:
     if isinstance(shape, StructureShape):
         return _document_reader if shape.is_document_type else _structure_writer(shape)
     if isinstance(shape, ListShape):
-        return lambda value: [None if item is None else writer(shape.member)(item) for item in value]
+        return _list_writer(shape)
     if isinstance(shape, MapShape):
-        return lambda value: {str(key): writer(shape.value)(item) for key, item in value.items() if item is not None}
+        return _map_writer(shape)
     if shape.type_name == "timestamp":
         return _timestamp_writer(shape)
     return _SCALAR_WRITERS.get(shape.type_name, _document_reader)
@@ -247,6 +250,22 @@ def _structure_writer(shape: StructureShape) -> Callable[[Any], Any]:
             for name, item in value.items()
             if item is not None and (found := members.get(name))
         }
+
+    return write
+
+
+def _list_writer(shape: ListShape) -> Callable[[Any], Any]:
+    def write(value: Iterable[Any]) -> list[Any]:
+        write_item = writer(shape.member)
+        return [None if item is None else write_item(item) for item in value]
+
+    return write
+
+
+def _map_writer(shape: MapShape) -> Callable[[Any], Any]:
+    def write(value: Mapping[Any, Any]) -> dict[str, Any]:
+        write_item = writer(shape.value)
+        return {str(key): write_item(item) for key, item in value.items() if item is not None}
 
     return write
 

@@ -14,13 +14,13 @@ from sagewright.core.errors import AwsError
 from sagewright.wire import event_stream, json_body
 from sagewright.wire.faults import error_members, error_shape
 from sagewright.wire.http import Request, Response
-from sagewright.wire.routing import read_body
+from sagewright.wire.routing import plain_body
 
 
 def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
     """The input of ``operation``. Raises ``SerializationException``."""
     shape = operation.input_shape
-    value = json_body.load(read_body(request))
+    value = json_body.load(plain_body(request))
     parsed: dict[str, Any] = json_body.reader(shape)(value) if shape else {}
     return parsed
 

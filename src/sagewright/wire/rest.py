@@ -14,8 +14,9 @@ from typing import Any
 
 from botocore.model import ListShape, Shape, StructureShape
 
+from sagewright.core.errors import SerializationException
 from sagewright.wire import scalars
-from sagewright.wire.http import FileSlice, Request
+from sagewright.wire.http import Request
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _LIST_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*))\s*(?:,|$)')
@@ -49,6 +50,14 @@ def payload_of(shape: StructureShape) -> tuple[str, Shape] | None:
     return (name, shape.members[name]) if name else None
 
 
+def text_payload(body: bytes) -> str:
+    """A body that is one string member. Raises ``SerializationException``."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise SerializationException("The request body is not UTF-8.") from None
+
+
 def parse_bindings(shape: StructureShape, request: Request, labels: Mapping[str, str]) -> dict[str, Any]:
     """The members outside the body. Raises ``SerializationException`` for text that is not of the member's type."""
     where = bindings(shape)
@@ -62,7 +71,8 @@ def parse_bindings(shape: StructureShape, request: Request, labels: Mapping[str,
         if text is not None:
             parsed[name] = _header_value(member, text)
     for name, prefix, _ in where.headers:
-        parsed[name] = _header_map(prefix.lower(), request)
+        if found := _header_map(prefix.lower(), request):
+            parsed[name] = found
     return parsed
 
 
@@ -156,4 +166,4 @@ def stream(value: Any) -> Any:
         return b""
     if isinstance(value, str):
         return value.encode("utf-8", "replace")
-    return bytes(value) if isinstance(value, bytearray | memoryview) and not isinstance(value, FileSlice) else value
+    return bytes(value) if isinstance(value, bytearray | memoryview) else value

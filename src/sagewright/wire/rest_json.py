@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.model import OperationModel, StructureShape
 
-from sagewright.core.errors import AwsError, SerializationException
+from sagewright.core.errors import AwsError
 from sagewright.wire import event_stream, json_body, rest
 from sagewright.wire.http import Request, Response
 from sagewright.wire.json_rpc import body_members
@@ -36,14 +36,9 @@ def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
         parsed[name] = request.body if member.serialization.get("streaming") else read_body(request)
         return parsed
     body = read_body(request)
-    if not body:
-        return parsed
     if member.type_name == "string":
-        try:
-            parsed[name] = body.decode("utf-8")
-        except UnicodeDecodeError:
-            raise SerializationException("The request body is not UTF-8.") from None
-    else:
+        parsed[name] = rest.text_payload(body)
+    elif body:
         parsed[name] = json_body.reader(member)(json_body.load(body))
     return parsed
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.model import OperationModel, StructureShape
+from botocore.model import OperationModel, Shape, StructureShape
 
 from sagewright.core.errors import AwsError, SerializationException
 from sagewright.wire import event_stream, rest, xml_body
@@ -30,28 +30,39 @@ def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
     if shape is None:
         return {}
     try:
-        parsed = rest.parse_bindings(shape, request, s3_labels(request))
+        return _parse(shape, request)
     except SerializationException as error:
+        if error.code != SerializationException.code:
+            raise
         raise SerializationException(error.message, code="InvalidArgument") from None
+
+
+def _parse(shape: StructureShape, request: Request) -> dict[str, Any]:
+    parsed = rest.parse_bindings(shape, request, s3_labels(request))
     payload = rest.payload_of(shape)
     if payload is None:
+        if rest.bindings(shape).body and (body := read_body(request)):
+            parsed.update(_read_root(shape, body, shape.name))
         return parsed
     name, member = payload
     if member.type_name == "blob":
         parsed[name] = request.body if member.serialization.get("streaming") else read_body(request)
         return parsed
     body = read_body(request)
-    if not body:
-        return parsed
     if member.type_name == "string":
-        parsed[name] = body.decode("utf-8", "replace")
+        parsed[name] = rest.text_payload(body)
         return parsed
+    if body:
+        parsed[name] = _read_root(member, body, name)
+    return parsed
+
+
+def _read_root(shape: Shape, body: bytes, default_name: str) -> Any:
     root = xml_body.load(body)
-    expected = member.serialization.get("name", member.name)
+    expected = shape.serialization.get("name", default_name)
     if root.tag != expected:
         raise xml_body.malformed(f"expected {expected}")
-    parsed[name] = xml_body.read(member, root)
-    return parsed
+    return xml_body.read(shape, root)
 
 
 def serialise(operation: OperationModel, result: Mapping[str, Any], request_id: str) -> Response:  # noqa: ARG001

@@ -12,7 +12,7 @@ Each shape is compiled once into a function; shapes without constraints cost not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -22,7 +22,9 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from sagewright.core.errors import ValidationException
 
 _PATTERN_SECONDS = 0.5
+_SHORT = 256
 _SHOWN_CHARACTERS = 2048
+_REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{\d*,\d*\})")
 _SURROGATE_PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 _Path: TypeAlias = "tuple[_Path, str] | None"
@@ -82,19 +84,20 @@ def _checker(shape: Shape) -> _Check | None:
 
 
 def _structure_check(shape: StructureShape) -> _Check:
-    required = set(shape.required_members)
-    members = [(name, _lower_camel(name), member, name in required) for name, member in shape.members.items()]
+    required = shape.required_members
+    members = {name: (_lower_camel(name), member) for name, member in shape.members.items()}
     union = shape.is_tagged_union
 
     def check(value: Mapping[str, Any], path: _Path, found: list[str]) -> None:
-        for name, word, member, needed in members:
-            item = value.get(name)
-            if item is not None:
+        for name in required:
+            if value.get(name) is None:
+                found.append(_violation("null", (path, _lower_camel(name)), "Member must not be null"))
+        for name, item in value.items():
+            if item is not None and name in members:
+                word, member = members[name]
                 check_item = _checker(member)
                 if check_item is not None:
                     check_item(item, (path, word), found)
-            elif needed:
-                found.append(_violation("null", (path, word), "Member must not be null"))
         if union and sum(item is not None for item in value.values()) != 1:
             found.append(_violation(_quoted(shape, value), path, "Member must have exactly one member set"))
 
@@ -162,8 +165,12 @@ def _map_check(shape: MapShape) -> _Check:
     return check
 
 
-def _all_hold(constraints: list[_Constraint], values: Any) -> bool:
-    return all(holds(item) for item in values if item is not None for _, holds in constraints)
+def _all_hold(constraints: list[_Constraint], values: Iterable[Any]) -> bool:
+    for item in values:
+        for _, holds in constraints:
+            if item is not None and not holds(item):
+                return False
+    return True
 
 
 def _all_words(constraints: list[_Constraint]) -> str:
@@ -181,12 +188,14 @@ def _constraints(shape: Shape) -> list[_Constraint]:
             words = f"Member must have value greater than or equal to {bottom}"
             found.append((words, lambda value: bool(value >= bottom)))
         return found
+    # The length of a stream is known only when it has been read.
+    length = len if not shape.serialization.get("streaming") else lambda _: model.get("min", 0)
     if (most := model.get("max")) is not None:
         words = f"Member must have length less than or equal to {most}"
-        found.append((words, lambda value: not hasattr(value, "__len__") or len(value) <= most))
+        found.append((words, lambda value: length(value) <= most))
     if (least := model.get("min")) is not None:
         words = f"Member must have length greater than or equal to {least}"
-        found.append((words, lambda value: not hasattr(value, "__len__") or len(value) >= least))
+        found.append((words, lambda value: length(value) >= least))
     if "pattern" in model and shape.type_name == "string":
         pattern = model["pattern"]
         words = f"Member must satisfy regular expression pattern: {pattern}"
@@ -200,10 +209,19 @@ def _constraints(shape: Shape) -> list[_Constraint]:
 
 def _matches(pattern: str, value: str) -> bool:
     """Whether the whole value matches; a match that takes too long, which no honest value does, is none."""
+    compiled, may_explode = compile_pattern(pattern), _may_explode(pattern)
     try:
-        return compile_pattern(pattern).match(value, timeout=_PATTERN_SECONDS) is not None
+        # Watching the clock costs three times as much as a usual match.
+        timeout = _PATTERN_SECONDS if may_explode or len(value) > _SHORT else None
+        return compiled.match(value, timeout=timeout) is not None
     except TimeoutError:
         return False
+
+
+@cache
+def _may_explode(pattern: str) -> bool:
+    """Whether something repeated is repeated again, the one way to exponential time."""
+    return _REPEATED_GROUP.search(pattern) is not None
 
 
 def _violation(value: str, path: _Path, words: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
 
 from sagewright_runtime.agent import documents
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
 
 
 def main(directory: str) -> int:
@@ -110,19 +113,20 @@ class Agent:
 
     def _run(self, join: Callable[[], None] | None) -> None:
         from sagewright_runtime.agent.limits import Limiter
-        from sagewright_runtime.agent.output import LogFile, Output
         from sagewright_runtime.agent.process import Process
-        from sagewright_runtime.agent.watch import Watch
 
         document = self._document
         sandbox = document["command"]["sandbox"]
         own_user = sandbox is not None and sandbox["uid"] is not None
         limiter = Limiter(document["limits"], document["groups"], own_user=own_user)
         limiter.prepare()
-        log = LogFile(document["log"])
         process = Process(document["command"], limiter, join)
         try:
             ended = process.start()
+            from sagewright_runtime.agent.output import LogFile, Output
+            from sagewright_runtime.agent.watch import Watch
+
+            log = LogFile(document["log"])
             self._report("running")
             metrics = None
             if document["metrics"]:
@@ -135,6 +139,9 @@ class Agent:
             code = process.reap()
             watch.drain()
             self._facts.update(watch.verdict(code, document["seen"]))
+        except Exception:
+            process.kill()
+            raise
         finally:
             limiter.remove()
 

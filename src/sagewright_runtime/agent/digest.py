@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _FRAME = re.compile(r'\s*File "(?P<file>.+?)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?::(?: .*|$)|$)")
@@ -18,19 +20,20 @@ _TRAILING_LINES = 5
 _TRAILING_LINES_BEFORE_ANOTHER = 15
 
 
-@dataclass(slots=True)
 class _Frame:
-    file: str
-    line: str
-    function: str
+    def __init__(self, file: str, line: str, function: str) -> None:
+        self.file = file
+        self.line = line
+        self.function = function
 
 
-@dataclass(slots=True)
 class _Traceback:
-    frames: list[_Frame] = field(default_factory=list)
-    exception: str = ""
-    start: int = 0
-    end: int = 0
+    """``start`` and ``end`` are the places of its first and last line in the output."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.end = start
+        self.frames: list[_Frame] = []
+        self.exception = ""
 
 
 def explain(exit_code: int, lines: Iterable[str], base: str = "/opt/ml") -> str:
@@ -71,9 +74,9 @@ def _tracebacks(lines: list[str]) -> list[_Traceback]:
     for number, raw in enumerate(lines):
         line = _PREFIX.sub("", raw)
         if _HEADER.match(line.strip()):
-            current = _Traceback(start=number)
+            current = _Traceback(number)
         elif frame := _FRAME.match(line):
-            current = current or _Traceback(start=number)  # a SyntaxError of the script itself has no header
+            current = current or _Traceback(number)  # a SyntaxError of the script itself has no header
             current.frames.append(_Frame(frame["file"], frame["line"], frame["function"] or ""))
         elif current is not None and not line.startswith((" ", "\t")):
             if current.frames and _EXCEPTION.match(line):

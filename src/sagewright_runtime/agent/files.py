@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import tarfile
+    from collections.abc import Callable, Iterator
+    from typing import IO, Any
 
 DIRECTORIES = ("input/config", "input/data", "model", "output/data", "code")
-MAX_UNPACKED_FILES = 1_000_000
-MAX_UNPACK_RATIO = 200
-FREE_UNPACKED_BYTES = 1 << 30
 _COMPRESSION = 3
 _BLOCK = 1 << 20
 _FAILURE_CHARACTERS = 1024
@@ -92,7 +90,9 @@ def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -
                 raise Stopped
             target = tree.place(entry["path"], name)
             if entry["unpack"] and name.endswith((".tar.gz", ".tgz")):
-                _unpack(source, os.path.dirname(target))
+                from sagewright_runtime.agent.unpack import unpack
+
+                unpack(source, os.path.dirname(target))
                 continue
             os.makedirs(os.path.dirname(target), exist_ok=True)
             _copy(source, target)
@@ -120,41 +120,6 @@ def _copy(source: str, target: str) -> None:
 def _pump(reader: IO[bytes], writer: IO[bytes]) -> None:
     while block := reader.read(_BLOCK):
         writer.write(block)
-
-
-class _Bounded:
-    """Reads on behalf of an extraction and gives up once too much came out."""
-
-    def __init__(self, file: IO[bytes], left: int) -> None:
-        self._file = file
-        self._left = left
-
-    def read(self, size: int) -> bytes:
-        block = self._file.read(size)
-        self._left -= len(block)
-        if self._left < 0:
-            raise ValueError("an archive holds far more than its size promises; not unpacked")
-        return block
-
-
-def _unpack(source: str, target: str) -> None:
-    import gzip
-    import tarfile
-
-    os.makedirs(target, exist_ok=True)
-    limit = max(FREE_UNPACKED_BYTES, MAX_UNPACK_RATIO * os.path.getsize(source))
-    with open(source, "rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        plain = gzip.GzipFile(fileobj=file) if zipped else file
-        try:
-            with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|") as archive:  # type: ignore[call-overload]
-                for count, member in enumerate(archive):
-                    if count >= MAX_UNPACKED_FILES:
-                        raise ValueError(f"an archive holds more than {MAX_UNPACKED_FILES} files; not unpacked")
-                    archive.extract(member, target, filter="data")
-        except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
-            raise ValueError(f"{os.path.basename(source)} cannot be unpacked: {error}") from error
 
 
 def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str) -> dict[str, str]:

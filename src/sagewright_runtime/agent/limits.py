@@ -6,9 +6,12 @@ import os
 import resource
 import signal
 import time
-from typing import Any
 
 from sagewright_runtime.agent import system
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _PERIOD_MICROSECONDS = 100_000
 _OPEN_FILES = 65_536

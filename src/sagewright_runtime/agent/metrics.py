@@ -6,7 +6,10 @@ import json
 import math
 import re
 import signal
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 _MAX_CHARACTERS = 4096
 _PATIENCE_SECONDS = 0.25

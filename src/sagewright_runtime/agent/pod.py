@@ -11,9 +11,12 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable
 
 from sagewright_runtime.agent import documents, system
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PATIENCE_SECONDS = 60.0
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x200, 0x400

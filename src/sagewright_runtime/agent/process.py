@@ -7,12 +7,15 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NoReturn
 
 from sagewright_runtime.agent import system
 from sagewright_runtime.agent.limits import Limiter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, NoReturn
 
 _PIPE_BYTES = 1 << 20
 _CLEANUP_SECONDS = 10.0
@@ -118,7 +121,9 @@ class Process:
         return True
 
     def kill(self) -> None:
-        """SIGKILL to everything."""
+        """SIGKILL to everything; nothing to do when nothing was started."""
+        if not self.pid:
+            return
         init = self._told_number("child-pid") if self._sandbox is not None else 0
         with suppress(ProcessLookupError):
             if init:

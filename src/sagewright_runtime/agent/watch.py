@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable
-from typing import Any
 
-from sagewright_runtime.agent import digest
 from sagewright_runtime.agent.limits import WATCH_SECONDS, Limiter
 from sagewright_runtime.agent.output import Output
 from sagewright_runtime.agent.process import Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _ASK_AGAIN_SECONDS = 0.02
 _DRAIN_SECONDS = 2.0
@@ -103,6 +105,8 @@ class Watch:
 
     def verdict(self, code: int, base: str) -> dict[str, Any]:
         """The end as a report's members."""
+        from sagewright_runtime.agent import digest
+
         remembered = list(self._output.remembered)
         peak = self._limiter.peak_bytes()
         out_of_memory = code != 0 and self._limiter.out_of_memory()

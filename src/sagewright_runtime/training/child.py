@@ -34,7 +34,9 @@ def run(command: list[str], name: str) -> None:
     previous = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
     tail = bytearray()
     try:
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        # A shell makes way for the command, so that signals reach it.
+        started_as = [*command[:2], f"exec {command[2]}"] if command[0] == "/bin/sh" else command
+        process = subprocess.Popen(started_as, stderr=subprocess.PIPE)
         started.append(process)
         for number in passed:
             process.send_signal(number)
@@ -52,19 +54,16 @@ def run(command: list[str], name: str) -> None:
 
 
 def pip_install(what: list[str], name: str) -> None:
-    """Install into the environment; into a directory of our own, put on the paths, when that is read-only.
+    """Install beside the environment, which other jobs share, and put that on the paths of this job.
 
     Raises ``ProgramFailed`` called ``name``.
     """
-    command = [sys.executable, "-m", "pip", "install", *what]
-    if not os.access(sysconfig.get_path("purelib"), os.W_OK):
-        prefix = tempfile.mkdtemp(prefix="packages-")
-        site_packages = sysconfig.get_path("purelib", "posix_prefix", {"base": prefix, "platbase": prefix})
-        os.environ["PYTHONPATH"] = f"{os.environ.get('PYTHONPATH', '')}:{site_packages}".lstrip(":")
-        os.environ["PATH"] = f"{prefix}/bin:{os.environ['PATH']}"
-        sys.path.insert(0, site_packages)
-        command += ["--prefix", prefix]
-    run(command, name)
+    prefix = tempfile.mkdtemp(prefix="packages-")
+    site_packages = sysconfig.get_path("purelib", "posix_prefix", {"base": prefix, "platbase": prefix})
+    os.environ["PYTHONPATH"] = f"{os.environ['PYTHONPATH']}:{site_packages}"
+    os.environ["PATH"] = f"{prefix}/bin:{os.environ['PATH']}"
+    sys.path.insert(0, site_packages)
+    run([sys.executable, "-m", "pip", "install", "--prefix", prefix, *what], name)
 
 
 def _pass_on(process: subprocess.Popen[bytes], tail: bytearray) -> None:

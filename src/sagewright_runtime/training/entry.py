@@ -4,8 +4,7 @@ A script runs in the interpreter that is already there, as ``__main__`` and with
 paths. That saves the start of a second interpreter, and signals reach the script with nobody in between.
 """
 
-# ruff: noqa: PTH
-# (pathlib and typing are slow to import, and every job waits for them)
+# No pathlib, no typing: they are slow to import, and every job waits for this.
 from __future__ import annotations
 
 import builtins

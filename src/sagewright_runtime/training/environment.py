@@ -4,8 +4,7 @@ Everything is read from ``/opt/ml/input/config``; ``SAGEMAKER_BASE_DIR`` names a
 No dataclasses here: importing them costs as much as all the rest of ``train``.
 """
 
-# ruff: noqa: PTH
-# (pathlib and typing are slow to import, and every job waits for them)
+# No pathlib, no typing: they are slow to import, and every job waits for this.
 from __future__ import annotations
 
 import json

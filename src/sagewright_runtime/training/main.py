@@ -1,7 +1,6 @@
 """The ``train`` command: run the job's program or the image's algorithm, and leave word of how it went."""
 
-# ruff: noqa: PTH
-# (pathlib and typing are slow to import, and every job waits for them)
+# No pathlib, no typing: they are slow to import, and every job waits for this.
 from __future__ import annotations
 
 import atexit

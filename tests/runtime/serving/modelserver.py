@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -47,6 +48,7 @@ class ModelServer:
             self._client.close()
         self.process.kill()
         self.process.wait()
+        shutil.rmtree(self.run_dir, ignore_errors=True)
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")

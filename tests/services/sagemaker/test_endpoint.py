@@ -178,6 +178,7 @@ def test_a_killed_model_server_is_replaced(endpoints: Endpoints, server: Any) ->
     for pid in agents:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in agents), what=lambda: "they outlive a kill")
 
     def answers() -> bool:
         with suppress(ClientError):

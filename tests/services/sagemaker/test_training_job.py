@@ -75,7 +75,7 @@ print("accuracy: 0.5"); print("accuracy: 0.75"); print("loss=1e-3", file=sys.std
     ("script", "reason"),
     [
         ("def load():\n    raise ValueError('bad label')\n\nload()\n", r"train\.py.*line 2.*ValueError: bad label"),
-        ("import sys; print('so long'); sys.exit(3)", r"exit code: 3"),
+        ("import sys; print('so long'); sys.exit(3)", r"ExitCode 3.*exit code: 1"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"SIGKILL|137"),
         ("print('x'\n", r"SyntaxError"),
         ("import os; os.write(1, bytes(range(256)) * 50 + b'\\n'); raise RuntimeError('after binary')", "after binary"),
@@ -93,8 +93,8 @@ def test_a_failure_names_its_cause(jobs: Jobs, script: str, reason: str) -> None
 
 def test_memory_beyond_the_instance_is_an_out_of_memory_failure(jobs: Jobs) -> None:
     job = jobs.run(
-        "b = bytearray(6 << 30)\nfor i in range(0, len(b), 4096): b[i] = 1\n",
-        ResourceConfig={"InstanceType": "ml.c5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "b = bytearray(12 << 30)\nfor i in range(0, len(b), 4096): b[i] = 1\n",
+        ResourceConfig={"InstanceType": "ml.t3.medium", "InstanceCount": 1, "VolumeSizeInGB": 1},
     )
     assert job["TrainingJobStatus"] == "Failed"
     assert "out of memory" in job["FailureReason"].lower(), job["FailureReason"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,9 +45,10 @@ def _points(call: Call, at: str, datum: Json) -> Iterator[Point]:
         )
     common = {"dimensions": dimensions_of(datum), "unit": datum.get("Unit", "None")}
     for total, minimum, maximum, samples in _sets(at, datum):
-        if not all(map(math.isfinite, (total, minimum, maximum, samples))):
-            raise InvalidParameterValue(f"The parameter {at}.Value must be a number other than NaN and infinity.")
-        yield Point(datum["MetricName"], when, total, minimum, maximum, samples, **common)
+        point = Point(datum["MetricName"], when, total, minimum, maximum, samples, **common)
+        if not point.storable:
+            raise InvalidParameterValue(f"The parameter {at}.Value must be a number in the range of -2^360 to 2^360.")
+        yield point
 
 
 def _sets(at: str, datum: Json) -> Iterator[tuple[float, float, float, float]]:

@@ -6,12 +6,13 @@ reads its role from the caller's ARN and raises for a user's.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 from pathlib import Path
 
 from sagewright.core.config import Settings
-from sagewright.core.ids import unique_id
 from sagewright.kernel.identity import AWS_POLICIES, GLOBAL, session_arn, session_id
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
@@ -29,15 +30,16 @@ TRUST = {
 def ensure_defaults(resources: ResourceStore, credentials: CredentialStore, settings: Settings) -> Credential:
     """Make the role and the administrator's key where they are missing, and write ``credentials.json`` (0600).
 
-    The key is the one of the settings, else the one made before, else a new one. Raises ``ValueError`` when the
-    settings give half a key.
+    The key is the one of the settings, else the one made before (of which the file knows when the database was wiped),
+    else a new one. Raises ``ValueError`` when the settings give half a key.
     """
     if bool(settings.access_key_id) != bool(settings.secret_access_key):
         raise ValueError("give both SAGEWRIGHT_ACCESS_KEY_ID and SAGEWRIGHT_SECRET_ACCESS_KEY, or neither")
     role = _role(resources, settings.account_id)
-    key = _key(credentials, settings, role)
+    path = settings.data_dir / "credentials.json"
+    key = _key(credentials, settings, role, path)
     pair = {"access_key_id": key.access_key_id, "secret_access_key": key.secret}
-    _write_private(settings.data_dir / "credentials.json", json.dumps(pair, indent=1) + "\n")
+    _write_private(path, json.dumps(pair, indent=1) + "\n")
     return key
 
 
@@ -45,7 +47,7 @@ def _role(resources: ResourceStore, account: str) -> Resource:
     spec = {
         "Path": "/",
         "RoleName": ROLE,
-        "RoleId": unique_id("AROA"),
+        "RoleId": "AROA" + base64.b32encode(hashlib.sha256(account.encode()).digest()).decode()[:17],
         "AssumeRolePolicyDocument": json.dumps(TRUST),
         "Description": "Made at Sagewright's first start. Jobs and endpoints may run with it.",
         "MaxSessionDuration": 43_200,
@@ -64,15 +66,21 @@ def _role(resources: ResourceStore, account: str) -> Resource:
         return found.existing
 
 
-def _key(credentials: CredentialStore, settings: Settings, role: Resource) -> Credential:
+def _key(credentials: CredentialStore, settings: Settings, role: Resource, path: Path) -> Credential:
     principal, user_id = session_arn(role, SESSION), session_id(role, SESSION)
-    lasting = [key for key in credentials.of(principal) if key.expires is None and key.user_id == user_id]
+    lasting = [key for key in credentials.of(principal) if key.expires is None]
     if settings.access_key_id:
         for key in lasting:  # the operator's key is in place of all others
             if key.access_key_id != settings.access_key_id:
                 credentials.remove(key.access_key_id)
         return credentials.add(settings.access_key_id, settings.secret_access_key, principal, user_id)
-    return lasting[0] if lasting else credentials.issue(principal, user_id)
+    if lasting:
+        return lasting[0]
+    try:
+        pair = json.loads(path.read_bytes())
+        return credentials.add(pair["access_key_id"], pair["secret_access_key"], principal, user_id)
+    except (OSError, ValueError, KeyError, TypeError):
+        return credentials.issue(principal, user_id)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -37,7 +37,7 @@ def group_of(call: Call, request: Mapping[str, Any]) -> LogGroup:
     if (name is None) == (identifier is None):
         raise InvalidParameter("Exactly one of logGroupName and logGroupIdentifier must be specified.")
     if identifier is not None:
-        name = identifier.rpartition(":log-group:")[2].removesuffix(":*")
+        name = identifier.rpartition(":log-group:")[2]
     found = call.platform.logs.group(call.account, call.region, str(name))
     if found is None:
         raise NotFound("The specified log group does not exist.")

@@ -66,7 +66,8 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
     """The answer to GET and HEAD, and the part of the file that it is about."""
     check_read(request, found)
     part = _wanted(found, request)
-    whole = part.length == found.size and "PartNumber" not in request
+    whole = part is None
+    part = part or FileSlice(found.path, 0, found.size)
     answer: dict[str, Any] = {
         "AcceptRanges": "bytes",
         "ContentLength": part.length,
@@ -75,7 +76,7 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
         "Metadata": found.attributes.metadata,
         **found.attributes.headers,
     }
-    if "PartNumber" in request or (request.get("Range") and _RANGE.fullmatch(request["Range"].strip())):
+    if not whole and part.length:
         answer["ContentRange"] = f"bytes {part.offset}-{part.offset + part.length - 1}/{found.size}"
     if "PartNumber" in request and found.parts:
         answer["PartsCount"] = len(found.parts)
@@ -84,8 +85,8 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
     return answer | {member: request[name] for name, member in _OVERRIDES.items() if name in request}, part
 
 
-def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice:
-    """The bytes that ``Range`` or ``PartNumber`` ask for; raises InvalidRange and InvalidPartNumber.
+def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice | None:
+    """The bytes that ``Range`` or ``PartNumber`` ask for, None for all; raises InvalidRange and InvalidPartNumber.
 
     A range that is not of the form of RFC 9110, or several of them, is ignored, as S3 does.
     """
@@ -98,7 +99,7 @@ def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice:
         return FileSlice(found.path, sum(sizes[: number - 1]), sizes[number - 1])
     match = _RANGE.fullmatch(request.get("Range", "").strip())
     if match is None or match[1] == match[2] == "" or (match[1] and match[2] and int(match[1]) > int(match[2])):
-        return FileSlice(found.path, 0, found.size)
+        return None
     first, last = match[1], match[2]
     if first:
         begin, end = int(first), min(int(last or found.size), found.size - 1)

@@ -53,7 +53,7 @@ class Blobs:
 
     def path(self, blob: str) -> Path:
         """Where the bytes of ``blob`` are."""
-        return self._root / "blobs" / blob[:2] / blob
+        return Path(f"{self._root}/blobs/{blob[:2]}/{blob}")
 
     @contextmanager
     def receive(self, source: BodyReader, algorithms: Sequence[str]) -> Iterator[Blob]:

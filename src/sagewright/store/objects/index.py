@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.store.objects.blobs import Blobs
 from sagewright.store.objects.errors import NoSuchBucket
 from sagewright.store.objects.model import Attributes, Checksum, Guard, StoredObject
 from sagewright.store.schema import buckets, objects
+
+# Statements are built once: for a small object, building them would cost more than all the rest of a put.
+_HERE = and_(objects.c.bucket == bindparam("in_bucket"), objects.c.key == bindparam("under_key"))
+_GET = select(objects).where(_HERE)
+_LOCK = _GET.with_for_update()
+_INSERT = insert(objects)
+_UPDATE = update(objects).where(_HERE)
+_BUCKET = select(buckets.c.name).where(buckets.c.name == bindparam("name")).with_for_update(read=True)
 
 
 class Index:
@@ -22,8 +30,7 @@ class Index:
 
     def get(self, connection: Connection, bucket: str, key: str, *, lock: bool = False) -> StoredObject | None:
         """The object under ``key``, or None; ``lock`` keeps other writers off its row until the commit."""
-        query = select(objects).where(objects.c.bucket == bucket, objects.c.key == key)
-        row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+        row = connection.execute(_LOCK if lock else _GET, {"in_bucket": bucket, "under_key": key}).one_or_none()
         if row is None:
             return None
         return StoredObject(
@@ -59,10 +66,9 @@ class Index:
             "parts": list(new.parts),
         }
         if old is None:
-            connection.execute(insert(objects).values(bucket=new.bucket, key=new.key, **values))
+            connection.execute(_INSERT, {"bucket": new.bucket, "key": new.key, **values})
             return []
-        here = and_(objects.c.bucket == new.bucket, objects.c.key == new.key)
-        connection.execute(update(objects).where(here).values(**values))
+        connection.execute(_UPDATE, {"in_bucket": new.bucket, "under_key": new.key, **values})
         lost = [old.path.name]
         self._blobs.doubt(lost)
         return lost
@@ -75,8 +81,7 @@ def as_document(attributes: Attributes) -> dict[str, dict[str, str]]:
 
 def require_bucket(connection: Connection, name: str) -> None:
     """Raises NoSuchBucket; else keeps the bucket from being deleted until the commit."""
-    query = select(buckets.c.name).where(buckets.c.name == name).with_for_update(read=True)
-    if connection.execute(query).first() is None:
+    if connection.execute(_BUCKET, {"name": name}).first() is None:
         raise NoSuchBucket(BucketName=name)
 
 

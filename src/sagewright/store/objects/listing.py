@@ -6,8 +6,10 @@ a key the search goes on behind everything that starts with the common prefix, s
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
-from sqlalchemy.engine import Row
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Integer, bindparam, select
 
 from sagewright.store.objects.blobs import Blobs
 from sagewright.store.objects.model import Checksum, ObjectInfo, Page
@@ -23,7 +25,15 @@ _COLUMNS = (
     objects.c.checksum,
     objects.c.checksum_type,
 )
-_FEW = 16
+_ROWS = (
+    select(*_COLUMNS)
+    .where(objects.c.bucket == bindparam("in"), objects.c.key >= bindparam("low"), objects.c.key < bindparam("high"))
+    .order_by(objects.c.key)
+    .limit(bindparam("limit", type_=Integer()))
+)
+_BEYOND = b"\xff"
+"""Greater than every key: UTF-8 has no such byte."""
+_FEW = 8
 """Rows to read where most may turn out to be folded."""
 
 
@@ -72,11 +82,9 @@ class Lister:
         end = key.find(self._delimiter, len(self._prefix)) if self._delimiter else -1
         return key[: end + len(self._delimiter)] if end >= 0 else ""
 
-    def _rows(self, connection: Connection, low: bytes, limit: int) -> list[Row[tuple[object, ...]]]:
-        query = select(*_COLUMNS).where(objects.c.bucket == self._bucket, objects.c.key >= low)
-        if self._prefix:
-            query = query.where(objects.c.key < successor(self._prefix))
-        return list(connection.execute(query.order_by(objects.c.key).limit(limit)))
+    def _rows(self, connection: Connection, low: bytes, limit: int) -> Sequence[Any]:
+        high = successor(self._prefix) if self._prefix else _BEYOND
+        return connection.execute(_ROWS, {"in": self._bucket, "low": low, "high": high, "limit": limit}).all()
 
 
 def successor(prefix: str) -> bytes:
@@ -85,7 +93,7 @@ def successor(prefix: str) -> bytes:
     return raw[:-1] + bytes([raw[-1] + 1])
 
 
-def _info(bucket: str, row: Row[tuple[object, ...]], blobs: Blobs) -> ObjectInfo:
+def _info(bucket: str, row: Any, blobs: Blobs) -> ObjectInfo:
     return ObjectInfo(
         bucket=bucket,
         key=row.key,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.core.clock import Clock, SystemClock
@@ -32,6 +32,7 @@ from sagewright.store.schema import buckets, objects, parts, uploads
 from sagewright.wire.http import BodyReader
 
 NOTHING = Attributes()
+_BUCKET = select(buckets).where(buckets.c.name == bindparam("named"))
 
 
 class ObjectStore:
@@ -60,7 +61,7 @@ class ObjectStore:
     def bucket(self, name: str) -> Bucket | None:
         """The bucket of that name, or None."""
         with self._database.read() as connection:
-            row = connection.execute(select(buckets).where(buckets.c.name == name)).one_or_none()
+            row = connection.execute(_BUCKET, {"named": name}).one_or_none()
         return None if row is None else Bucket(row.name, row.account, row.region, row.created)
 
     def buckets(self, account: str) -> Sequence[Bucket]:

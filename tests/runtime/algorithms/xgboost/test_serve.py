@@ -13,6 +13,8 @@ import pytest
 import xgboost
 from tests.runtime.serving.modelserver import ModelServer
 
+from sagewright.serving.probe import ping
+
 RNG = np.random.default_rng(7)
 ROWS = RNG.normal(size=(300, 6)).astype(np.float32)
 TARGETS = {
@@ -212,6 +214,15 @@ def test_a_pickled_booster_and_files_that_are_no_model(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("not a model")
     with serve(tmp_path) as server:
         assert predictions(server) == direct(booster)
+
+
+def test_sigterm_ends_it_cleanly_and_takes_its_listener_along(tmp_path: Path) -> None:
+    train("reg:squarederror").save_model(tmp_path / "xgboost-model.ubj")
+    with serve(tmp_path) as server:
+        assert len(predictions(server)) == len(ROWS)
+        server.process.terminate()
+        assert server.wait_end() == 0
+        assert not ping(server.socket).ok
 
 
 def test_several_models_are_one_mean_or_one_vote(tmp_path: Path) -> None:

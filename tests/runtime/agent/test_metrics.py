@@ -1,0 +1,53 @@
+"""Values are found in lines, and no expression of the user's can hold the job up."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from sagewright_runtime.agent.metrics import Metrics
+
+EVIL = r"^(a+)+$"
+
+
+def test_each_definition_is_looked_for_in_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics([("loss", r"loss=(\S+)"), ("auc", r"auc: ([0-9.]+)")], str(path))
+    assert metrics.match(["loss=1 auc: 0.5", "nothing", "loss=-2e-3"], 5.0) == []
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    assert found == [
+        {"name": "loss", "value": 1.0, "at": 5.0},
+        {"name": "auc", "value": 0.5, "at": 5.0},
+        {"name": "loss", "value": -0.002, "at": 5.0},
+    ]
+
+
+def test_tabs_match_as_themselves_and_as_syslog_writes_them(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics([("a", r"#011rmse:([0-9.]+)"), ("b", r"\trmse:([0-9.]+)")], str(path))
+    metrics.match(["[1]\trmse:0.5"], 1.0)
+    assert [json.loads(line)["name"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["none", "nan", "inf", "1.2.3", ""])
+def test_what_is_no_number_is_no_value(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "metrics.jsonl"
+    assert Metrics([("loss", r"loss=(\S*)")], str(path)).match([f"loss={text}"], 1.0) == []
+    assert not path.exists()
+
+
+def test_an_endless_expression_is_interrupted_and_then_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics([("evil", EVIL), ("loss", r"loss=(\S+)")], str(path))
+    started = time.monotonic()
+    warnings = [warning for n in range(100) for warning in metrics.match(["a" * 40 + f"! loss={n}"], 1.0)]
+    assert time.monotonic() - started < 10
+    assert warnings == ["metric 'evil' is off: its regular expression takes too long"]
+    assert len(path.read_text().splitlines()) == 100
+
+
+def test_a_wrong_expression_is_told_once(tmp_path: Path) -> None:
+    metrics = Metrics([("broken", "((")], str(tmp_path / "metrics.jsonl"))
+    assert "'broken' is off" in metrics.match(["x"], 1.0)[0]
+    assert metrics.match(["x"], 1.0) == []

@@ -1,0 +1,175 @@
+"""Multipart uploads, by hand and as boto3's transfer manager does them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boto3.s3.transfer import TransferConfig
+from tests.services.s3.conftest import refusal
+
+MIB = 1 << 20
+PART = os.urandom(5 * MIB)
+
+
+def crc32(data: bytes) -> str:
+    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+
+
+def uploaded(s3: Any, bucket: str, pieces: list[bytes], **options: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """An upload of ``pieces``: what names it, and its parts."""
+    created = s3.create_multipart_upload(Bucket=bucket, Key="k", **options)
+    here = {"Bucket": bucket, "Key": "k", "UploadId": created["UploadId"]}
+    parts = []
+    for number, piece in enumerate(pieces, 1):
+        part = s3.upload_part(**here, PartNumber=number, Body=piece)
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    return here, parts
+
+
+@pytest.mark.parametrize("transfer", ["upload_file", "upload_fileobj"])
+def test_transfer_manager(s3: Any, bucket: str, tmp_path: Path, transfer: str) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    data = PART * 2 + b"tail"
+    source.write_bytes(data)
+    small = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=4)
+    if transfer == "upload_file":
+        s3.upload_file(str(source), bucket, "k", Config=small, ExtraArgs={"Metadata": {"m": "1"}})
+    else:
+        with source.open("rb") as file:
+            s3.upload_fileobj(file, bucket, "k", Config=small, ExtraArgs={"Metadata": {"m": "1"}})
+    head = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    digests = b"".join(hashlib.md5(data[start : start + 5 * MIB]).digest() for start in range(0, len(data), 5 * MIB))
+    assert head["ETag"] == f'"{hashlib.md5(digests).hexdigest()}-3"'
+    assert (head["Metadata"], head["ContentLength"]) == ({"m": "1"}, len(data))
+    assert (head["ChecksumType"], head["ChecksumCRC32"][-2:]) == ("COMPOSITE", "-3")
+    s3.download_file(bucket, "k", str(target), Config=small)
+    assert target.read_bytes() == data
+    s3.copy({"Bucket": bucket, "Key": "k"}, bucket, "copy", Config=small)
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == data
+
+
+def test_by_hand(s3: Any, bucket: str) -> None:
+    here, parts = uploaded(s3, bucket, [b"replaced", b"tail"], ContentType="text/csv")
+    parts[0]["ETag"] = s3.upload_part(**here, PartNumber=1, Body=PART)["ETag"]
+    listed = s3.list_parts(**here)
+    assert [(part["PartNumber"], part["Size"]) for part in listed["Parts"]] == [(1, len(PART)), (2, 4)]
+    assert not listed["IsTruncated"]
+    pages = list(s3.get_paginator("list_parts").paginate(**here, PaginationConfig={"PageSize": 1}))
+    assert [page["Parts"][0]["ETag"] for page in pages] == [part["ETag"] for part in parts]
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    done = s3.complete_multipart_upload(**here, MultipartUpload={"Parts": parts})
+    assert (done["Bucket"], done["Key"], done["ChecksumType"]) == (bucket, "k", "FULL_OBJECT")
+    got = s3.get_object(Bucket=bucket, Key="k")
+    assert (got["ContentType"], got["ETag"], got["Body"].read()) == ("text/csv", done["ETag"], PART + b"tail")
+    second = s3.get_object(Bucket=bucket, Key="k", PartNumber=2)
+    assert (second["Body"].read(), second["PartsCount"]) == (b"tail", 2)
+    assert second["ContentRange"] == f"bytes {len(PART)}-{len(PART) + 3}/{len(PART) + 4}"
+    assert refusal(s3.get_object, Bucket=bucket, Key="k", PartNumber=3) == (416, "InvalidPartNumber")
+    assert refusal(s3.list_parts, **here) == (404, "NoSuchUpload")
+
+
+def test_checksum_of_the_whole(s3: Any, bucket: str) -> None:
+    pieces = [PART, b"tail"]
+    here, parts = uploaded(s3, bucket, pieces, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    whole = crc32(b"".join(pieces))
+    complete = {**here, "MultipartUpload": {"Parts": parts}, "ChecksumType": "FULL_OBJECT"}
+    assert refusal(s3.complete_multipart_upload, **complete, ChecksumCRC32=crc32(b"other")) == (400, "BadDigest")
+    assert refusal(s3.complete_multipart_upload, **complete, MpuObjectSize=1) == (400, "InvalidRequest")
+    done = s3.complete_multipart_upload(**complete, ChecksumCRC32=whole, MpuObjectSize=len(PART) + 4)
+    assert (done["ChecksumCRC32"], done["ChecksumType"]) == (whole, "FULL_OBJECT")
+    got = s3.get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    assert got["ChecksumCRC32"] == whole
+    assert got["Body"].read() == PART + b"tail"
+
+
+def test_composite_checksum(s3: Any, bucket: str) -> None:
+    pieces = [PART, b"tail"]
+    here, parts = uploaded(s3, bucket, pieces, ChecksumAlgorithm="SHA256")
+    digests = [hashlib.sha256(piece).digest() for piece in pieces]
+    for part, digest in zip(parts, digests, strict=True):
+        part["ChecksumSHA256"] = base64.b64encode(digest).decode()
+    wrong = [parts[0], parts[1] | {"ChecksumSHA256": parts[0]["ChecksumSHA256"]}]
+    complete = s3.complete_multipart_upload
+    assert refusal(complete, **here, MultipartUpload={"Parts": wrong}) == (400, "InvalidPart")
+    done = complete(**here, MultipartUpload={"Parts": parts})
+    expected = base64.b64encode(hashlib.sha256(b"".join(digests)).digest()).decode()
+    assert (done["ChecksumSHA256"], done["ChecksumType"]) == (f"{expected}-2", "COMPOSITE")
+
+
+def test_refusals(s3: Any, bucket: str) -> None:
+    here, parts = uploaded(s3, bucket, [b"small", b"tail"])
+    complete = s3.complete_multipart_upload
+    for chosen, code in (
+        ([], "MalformedXML"),
+        (parts[::-1], "InvalidPartOrder"),
+        ([parts[0] | {"ETag": '"0"'}], "InvalidPart"),
+        ([{"PartNumber": 7, "ETag": parts[0]["ETag"]}], "InvalidPart"),
+        (parts, "EntityTooSmall"),
+    ):
+        assert refusal(complete, **here, MultipartUpload={"Parts": chosen}) == (400, code)
+    for number in (0, 10_001):
+        assert refusal(s3.upload_part, **here, PartNumber=number, Body=b"x") == (400, "InvalidArgument")
+    assert refusal(
+        s3.create_multipart_upload, Bucket=bucket, Key="k", ChecksumAlgorithm="SHA1", ChecksumType="FULL_OBJECT"
+    ) == (400, "InvalidRequest")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"there")
+    assert refusal(complete, **here, MultipartUpload={"Parts": parts[:1]}, IfNoneMatch="*") == (
+        412,
+        "PreconditionFailed",
+    )
+    complete(**here, MultipartUpload={"Parts": parts[1:]})
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"tail"
+
+
+def test_abort(s3: Any, bucket: str) -> None:
+    here, _ = uploaded(s3, bucket, [b"x"])
+    s3.abort_multipart_upload(**here)
+    for call, more in (
+        (s3.upload_part, {"PartNumber": 1, "Body": b"x"}),
+        (s3.list_parts, {}),
+        (s3.abort_multipart_upload, {}),
+    ):
+        assert refusal(call, **here, **more) == (404, "NoSuchUpload")
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_copied_parts(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="source", Body=PART + b"tail")
+    here, _ = uploaded(s3, bucket, [])
+    source = {"Bucket": bucket, "Key": "source"}
+    ranges = [f"bytes=0-{5 * MIB - 1}", f"bytes={5 * MIB}-{5 * MIB + 3}"]
+    parts = []
+    for number, text in enumerate(ranges, 1):
+        copied = s3.upload_part_copy(**here, PartNumber=number, CopySource=source, CopySourceRange=text)
+        parts.append({"PartNumber": number, "ETag": copied["CopyPartResult"]["ETag"]})
+    for text in ("bytes=0-", "bytes=5-2", f"bytes=0-{5 * MIB + 4}"):
+        assert refusal(s3.upload_part_copy, **here, PartNumber=9, CopySource=source, CopySourceRange=text) == (
+            400,
+            "InvalidArgument",
+        )
+    s3.complete_multipart_upload(**here, MultipartUpload={"Parts": parts})
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == PART + b"tail"
+
+
+def test_list_uploads(s3: Any, bucket: str) -> None:
+    keys = ["a", "a", "b/1", "b/2", "c d+e", "\u00fc"]
+    ids = {s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]: key for key in keys}
+    paginate = s3.get_paginator("list_multipart_uploads").paginate
+    pages = list(paginate(Bucket=bucket, PaginationConfig={"PageSize": 1}))
+    found = [(upload["UploadId"], upload["Key"]) for page in pages for upload in page["Uploads"]]
+    assert [key for _, key in found] == sorted(keys)
+    assert dict(found) == ids
+    folded = list(paginate(Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": 2}))
+    assert [prefix["Prefix"] for page in folded for prefix in page.get("CommonPrefixes", [])] == ["b/"]
+    assert sum(len(page.get("Uploads", [])) for page in folded) == 4
+    assert [upload["Key"] for upload in s3.list_multipart_uploads(Bucket=bucket, Prefix="b")["Uploads"]] == [
+        "b/1",
+        "b/2",
+    ]
