@@ -17,7 +17,7 @@ from sagemaker.train import ModelTrainer
 SOURCE = str(Path(__file__).parent / "source")
 
 log = io.StringIO()
-logging.basicConfig(stream=log, level=logging.INFO)
+logging.basicConfig(stream=log, level=logging.INFO, force=True)
 
 session = Session()
 role = get_execution_role(session)

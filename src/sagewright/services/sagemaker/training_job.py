@@ -19,7 +19,15 @@ from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.kernel.nouns import Noun, Refusal
 from sagewright.kernel.operations import Call
-from sagewright.kernel.s3_uris import inputs_below, joined, require_bucket, require_objects, requirements_in, split
+from sagewright.kernel.s3_uris import (
+    MAX_REQUIREMENTS,
+    inputs_below,
+    joined,
+    require_bucket,
+    require_objects,
+    requirements_in,
+    split,
+)
 from sagewright.kernel.verbs import declare
 from sagewright.store.resources import Resource
 
@@ -109,6 +117,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         )
         for channel in spec.get("InputDataConfig", ())
     )
+    requirements = requirements or _beside_the_code(channels)
     for channel in channels:
         if not channel.files:
             raise Refused(
@@ -177,6 +186,18 @@ def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | No
     if len(files) != 1:
         raise Refused(f"ClientError: Data download failed: no object at sagemaker_submit_directory {submitted}")
     return (Input(CODE, files, unpack=True),), requirements_in(Path(files[0].source))
+
+
+def _beside_the_code(channels: tuple[Input, ...]) -> str | None:
+    """The requirements.txt of SDK v3, which sends code and drivers as channels and runs pip at the start of the job.
+
+    Installed beforehand, so that its pip finds everything there and needs no network.
+    """
+    files = {f"{channel.path}/{file.name}": file for channel in channels for file in channel.files}
+    found = files.get("/opt/ml/input/data/code/requirements.txt")
+    if found is None or not any(path.startswith("/opt/ml/input/data/sm_drivers/") for path in files):
+        return None
+    return Path(found.source).read_bytes()[:MAX_REQUIREMENTS].decode(errors="replace")
 
 
 def _decoded(text: str) -> str:
