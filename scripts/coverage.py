@@ -29,6 +29,9 @@ FAMILY = (
 )
 """SageMaker's own services are listed even while nothing of them works; others once something does."""
 
+IN_THE_FRONT = {"sagemaker-runtime": {"InvokeEndpoint"}}
+"""Carried out on the event loop by gateway/invoke.py, so not among the registered operations."""
+
 HEAD = """\
 # What works
 
@@ -42,7 +45,7 @@ def working() -> dict[str, set[str]]:
     """Names of the registered operations by service. Importing a service's files is what registers them."""
     for module in pkgutil.walk_packages(sagewright.services.__path__, "sagewright.services."):
         importlib.import_module(module.name)
-    found: dict[str, set[str]] = {}
+    found = {service: set(names) for service, names in IN_THE_FRONT.items()}
     for operation in all_operations():
         found.setdefault(operation.service, set()).add(operation.name)
     return found

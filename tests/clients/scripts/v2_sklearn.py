@@ -34,6 +34,9 @@ session.wait_for_endpoint(predictor.endpoint_name, poll=1)
 right = float((predictor.predict(iris.FEATURES) == iris.LABELS).mean())
 predictor.delete_model()
 predictor.delete_endpoint()
+session.sagemaker_client.get_waiter("endpoint_deleted").wait(
+    EndpointName=predictor.endpoint_name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+)
 
 summary = {
     "bucket": bucket,
