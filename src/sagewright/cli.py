@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--port", type=int, help="port, 0 for a free one (4566)")
     up.add_argument("--data-dir", type=Path, help="where state is kept")
     up.add_argument("--cache-dir", type=Path, help="where environments are built")
-    up.add_argument("--backend", choices=("sandbox", "plain"), help="how work is run (sandbox)")
+    up.add_argument("--backend", choices=("sandbox", "warm", "plain"), help="how work is run (sandbox)")
     up.add_argument("--max-instances", type=int, help="instances of jobs at one time (twice the cores)")
     up.add_argument("--log-level", help="DEBUG, INFO, WARNING")
     up.add_argument(

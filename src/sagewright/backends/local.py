@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -90,7 +91,7 @@ class LocalBackend:
         run = self._root / run_id
         if not run.is_dir():
             self._prepare(run_id, workload)
-        self._spawn([run / host for host in workload.hosts])
+        self._spawn([run / host for host in workload.hosts], workload)
         return {"backend": self.name, "run_id": run_id, "hosts": list(workload.hosts)}
 
     def _prepare(self, run_id: str, workload: Workload) -> None:
@@ -135,19 +136,13 @@ class LocalBackend:
             "hint": str(self._hint_socket or ""),
         }
 
-    def _spawn(self, places: list[Path]) -> None:
-        waiting = [
-            subprocess.Popen(
-                [sys.executable, "-I", "-S", _AGENT, place],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-            )
-            for place in places
-            if not documents.claimed(str(place))
-        ]
+    def _line(self, workload: Workload) -> socket.socket | None:
+        """What the agent is handed to reach a process that is ready for this workload; None where there is none."""
+        del workload
+        return None
+
+    def _spawn(self, places: list[Path], workload: Workload) -> None:
+        waiting = [_agent(place, self._line(workload)) for place in places if not documents.claimed(str(place))]
         for process in waiting:  # each returns as soon as its agent is a daemon
             process.wait()
         for place in places:
@@ -186,6 +181,23 @@ class LocalBackend:
 
     def _directories(self, handle: Handle) -> list[Path]:
         return [self.instance_directory(handle, host) for host in handle["hosts"]]
+
+
+def _agent(place: Path, line: socket.socket | None) -> subprocess.Popen[bytes]:
+    lines = [] if line is None else [line.fileno()]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", _AGENT, place, *map(str, lines)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=lines,
+        )
+    finally:
+        if line is not None:
+            line.close()
 
 
 def _instance_report(directory: Path, host: str) -> InstanceReport:
