@@ -405,9 +405,9 @@ class BackendCase:
                 print(denied(lambda: subprocess.run(["unshare", "--user", "true"], check=True, stderr=-3)))
                 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
                 print(int(status["CapEff"], 16), int(status["CapBnd"], 16), status["NoNewPrivs"].strip())
-                print(os.getuid(), os.path.exists("/etc/shadow"), len([p for p in os.listdir("/proc") if p.isdigit()]))
+                print(os.getuid(), os.path.exists("/etc/shadow"), len([p for p in os.listdir("/proc") if p.isdigit()]) < 4)
                 print(os.environ["HOME"], os.getcwd(), socket.gethostbyname("algo-1"))
             """
             _, lines = bench.run(script)
         assert lines[:6] == ["denied"] * 6
-        assert lines[6:] == ["0 0 1", "0 False 2", "/root /opt/ml/code 127.0.0.1"]
+        assert lines[6:] == ["0 0 1", "0 False True", "/root /opt/ml/code 127.0.0.1"]

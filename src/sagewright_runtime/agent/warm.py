@@ -95,9 +95,14 @@ class WarmProcess(Process):
             return heard
         return {}
 
+    def _hang_up(self) -> None:
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)  # the holder of a pod's network has a copy, so closing is not enough
+        self._line.close()
+
     def _give_up(self) -> None:
         """As if nothing had been started."""
-        self._line.close()
+        self._hang_up()
         if self.pid:
             self.kill()
             super().reap()
@@ -119,7 +124,7 @@ class WarmProcess(Process):
         if not self._job:
             return super().reap()
         code = int(self._hear().get("status", _KILLED))
-        self._line.close()  # now its parent waits for it, else its namespace could not go
+        self._hang_up()  # now its parent waits for it, else its namespace could not go
         os.close(self._hold)
         super().reap()
         return code

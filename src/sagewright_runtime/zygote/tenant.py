@@ -43,19 +43,24 @@ def move_in(line: socket.socket, path: list[str]) -> Callable[[], int]:
         _, descriptors, _, _ = socket.recv_fds(line, 16, _MAX_DESCRIPTORS)
         if not descriptors:  # the agent needs no warm process, or is gone
             os._exit(0)
-        with open(descriptors[0], encoding="utf-8") as file:
+        document, output, *joined = descriptors
+        with open(document, encoding="utf-8") as file:
             order = json.load(file)
         with open(order["seccomp"], "rb") as file:
             program = file.read()
-        _enter(order, descriptors[2:])
+        _enter(order, joined)
+        go, give_go = os.pipe()
         pid = os.fork()
         if pid:
-            for descriptor in descriptors:
+            for descriptor in (output, go, *joined):
                 os.close(descriptor)
-            _attend(line, pid)
+            _attend(line, pid, give_go)
         line.detach()
-        os.dup2(descriptors[1], 1)
-        os.dup2(descriptors[1], 2)
+        os.close(give_go)
+        if not os.read(go, 1):  # nobody knows of this process: the agent starts another
+            os._exit(127)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         os.closerange(3, _ALL_DESCRIPTORS)
         system.give_up_privileges(program)
         system.look_ordinary("python")
@@ -81,9 +86,11 @@ def _enter(order: dict[str, Any], joined: list[int]) -> None:
     system.join(order["sandbox"], frozenset({"net"} if joined else ()))
 
 
-def _attend(line: socket.socket, pid: int) -> NoReturn:
+def _attend(line: socket.socket, pid: int, give_go: int) -> NoReturn:
     with suppress(OSError):
         line.send(json.dumps({"pid": pid}).encode())
+        os.write(give_go, b"g")
+    os.close(give_go)
     ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert ended is not None
     code = ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
