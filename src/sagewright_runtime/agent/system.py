@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ctypes
     from typing import Any
 
 CLONE_NEWNS = 0x00020000
@@ -23,11 +25,17 @@ _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_A
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
-def _call(name: str, *arguments: Any) -> None:
+@cache
+def _libc() -> ctypes.CDLL:
     import ctypes  # a start that needs no such call does not pay for it
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    if getattr(libc, name)(*arguments) == -1:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    import ctypes
+
+    if getattr(_libc(), name)(*arguments) == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
 

@@ -64,6 +64,7 @@ def _prepare(modules: list[str]) -> None:
     if (count := len(os.listdir("/proc/self/task"))) > 1:
         raise RuntimeError(f"an import left {count - 1} threads running, and a fork would lose them")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are nobody's to wait for
+    tenant.remember()
     gc.collect()
     gc.freeze()
 
