@@ -6,12 +6,12 @@ table of frameworks pins: an environment with a user's requirements in it starts
 
 - a program that is not Python, or is not started as ``train``, ``serve`` or ``python file.py``;
 - a workload whose variables steer an interpreter or a library while it is loaded (``PYTHON*``, ``LD_*``, ``OMP_*`` …),
-  and one with ``SAGEWRIGHT_WARM=0``;
+  or whose code names such a variable, for it would set it too late; and one with ``SAGEWRIGHT_WARM=0``;
 - the first one in an environment, while its zygote imports.
 
-What differs from a cold start, for programs that look: modules are imported before the program sets variables itself;
-``/proc/self/environ`` and ``cmdline`` are the zygote's; hash seed and address layout are those of the zygote, and so
-the same for all that it forked.
+What differs from a cold start, for programs that look: ``/proc/self/environ`` and ``cmdline`` are the zygote's; hash
+seed and address layout are those of the zygote, and so the same for all that it forked; at the end, the modules that
+the zygote imported are not torn down.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ from sagewright.environments.builder import warm_modules
 OPT_OUT = "SAGEWRIGHT_WARM"
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 # Read by an interpreter or by libraries while they are loaded, which in a warm start is long before the job.
-_EARLY = re.compile(
-    r"(PYTHON|LD_|LC_|GLIBC_|MALLOC_|OMP_|GOMP_|KMP_|MKL_|OPENBLAS_|GOTO_|BLIS_|NUMEXPR_|VECLIB_|NPY_|NUMPY_|SKLEARN_"
-    r"|SCIPY_|XGB|ARROW_|CUDA_|NCCL_|TORCH|PYTORCH_|TF_|XLA_|JAX_).*|LANG|LANGUAGE"
+_LIBRARIES = (
+    "OMP|GOMP|KMP|MKL|OPENBLAS|GOTO|BLIS|NUMEXPR|VECLIB|NPY|NUMPY|SCIPY|SKLEARN|XGBOOST|ARROW|CUDA|NCCL|TORCH|PYTORCH"
+    "|TF|XLA|JAX|MALLOC"
 )
+_EARLY = re.compile(rf"({_LIBRARIES})_.*|(PYTHON|LD_|LC_|GLIBC_).*|LANG|LANGUAGE")
+_EARLY_IN_CODE = rf"\b({_LIBRARIES})_[A-Z]{{2}}"
 
 
 class WarmBackend(SandboxBackend):
@@ -50,6 +52,10 @@ class WarmBackend(SandboxBackend):
         """Wait until the next start in ``environment`` is a warm one; False when it will not be."""
         return self._zygotes.await_ready(environment, seconds)
 
+    def zygote_pid(self, environment: str) -> int:
+        """The process id of the zygote of ``environment``, 0 while there is none."""
+        return self._zygotes.pid(environment)
+
     def close(self) -> None:
         """End the zygotes; runs go on."""
         self._zygotes.close()
@@ -59,7 +65,7 @@ class WarmBackend(SandboxBackend):
 
     def _command(self, instance: Instance, place: Path) -> dict[str, Any]:
         said = super()._command(instance, place)
-        said["command"]["warm"] = _script(instance.workload)
+        said["command"]["warm"] = {"argv": _script(instance.workload), "unless": _EARLY_IN_CODE}
         return said
 
 

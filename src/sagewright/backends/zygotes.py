@@ -97,6 +97,11 @@ class Zygotes:
                 zygote.listen(wait_seconds=seconds)
             return zygote is not None and zygote.ready
 
+    def pid(self, environment: str) -> int:
+        """The process id of ``environment``'s zygote, 0 where there is none."""
+        zygote = self._all.get(environment)
+        return 0 if zygote is None or zygote.trouble else zygote.process.pid
+
     def close(self) -> None:
         """End all; processes that they forked live on."""
         with self._lock:

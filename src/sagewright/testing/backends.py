@@ -411,3 +411,68 @@ class BackendCase:
             _, lines = bench.run(script)
         assert lines[:6] == ["denied"] * 6
         assert lines[6:] == ["0 0 1", "0 False True", "/root /opt/ml/code 127.0.0.1"]
+
+    def test_a_job_reaches_no_process_but_its_own(self, bench: Bench) -> None:
+        if not self.isolated:
+            pytest.skip("this backend isolates nothing")
+        other = bench.workload("import time; open('../model/secret', 'w').write('x'); print('ready'); time.sleep(600)")
+        handle = bench.start(other)
+        bench.wait_for_line(other, "ready")
+        theirs = bench.backend.instance_directory(handle, "algo-1") / "ml/model/secret"
+        agent = int((bench.backend.instance_directory(handle, "algo-1") / "agent.pid").read_text().split()[1])
+        script = f"""
+            import ctypes, os, stat, subprocess
+            ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+            for pid in ({os.getpid()}, {agent}):
+                try:
+                    os.kill(pid, 0)
+                    print("reached")
+                except ProcessLookupError:
+                    print("not there", ptrace(16, pid, 0, 0))
+            print(os.path.exists({str(theirs)!r}), os.listdir("/opt/ml/model"), os.listdir("/tmp"))
+            kinds = {{stat.S_IFMT(os.stat(f"/proc/self/fd/{{n}}").st_mode) for n in (1, 2)}}
+            print(kinds == {{stat.S_IFIFO}}, os.readlink("/proc/self/fd/0"), len(os.listdir("/proc/self/fd")))
+            print([line for line in open("/proc/self/maps") if line.split()[1] == "rw-s"])
+            print(sum("@" in line or "/" in line.split()[-1] for line in list(open("/proc/net/unix"))[1:]))
+            status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
+            status = dict(line.split(":\\t", 1) for line in status.splitlines())
+            print(*(int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")))
+            print(status["NoNewPrivs"], status["Uid"].split())
+            spaces = ("user", "mnt", "pid", "net", "ipc", "uts")
+            print(*(os.readlink("/proc/self/ns/" + name) for name in spaces))
+        """
+        _, lines = bench.run(script)
+        assert lines[:2] == ["not there -1"] * 2
+        assert lines[2:8] == ["False [] []", "True /dev/null 4", "[]", "0", "0 0 0 0 0", "1 ['0', '0', '0', '0']"]
+        ours = [os.readlink(f"/proc/self/ns/{name}") for name in ("user", "mnt", "pid", "net", "ipc", "uts")]
+        assert len({*lines[8].split(), *ours}) == 12
+
+    def test_the_end_is_an_interpreters(self, bench: Bench) -> None:
+        script = """
+            import atexit, sys, threading, time
+            class Last:
+                def __del__(self):
+                    print("deleted", flush=True)
+            last, file = Last(), open("../model/unflushed", "w")
+            file.write("kept")
+            atexit.register(print, "exit handler")
+            threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+            threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+            sys.stdout.write("main")
+            sys.exit("said at the end")
+        """
+        report, lines = bench.run(script, outputs=(Output("model", "/opt/ml/model", pack=False),))
+        instance = only(report)
+        assert instance.exit_code == 1
+        assert "".join(lines) == "mainsaid at the endthreadexit handlerdeleted"
+        assert Path(instance.outputs["model"], "unflushed").read_text() == "kept"
+
+    def test_random_numbers_differ_between_jobs(self, bench: Bench) -> None:
+        script = """
+            import random, sys, uuid
+            print(random.random(), uuid.uuid4())
+            if "numpy.random" in sys.modules:
+                print(sys.modules["numpy.random"].random())
+        """
+        said = [line for _ in range(3) for line in bench.run(script)[1]]
+        assert len(said) == len(set(said)) > 2

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from sagewright_runtime.agent.files import Tree
+    from sagewright_runtime.agent.limits import Limiter
+    from sagewright_runtime.agent.process import Process
+
 
 def main(directory: str, line: int = -1) -> int:
     """Become a daemon; returns in the caller's process once the agent has claimed the instance or found another.
@@ -100,7 +104,7 @@ class Agent:
         except files.Stopped:
             self._facts["reason"] = "stopped before the process started"
             return
-        self._run(joins)
+        self._run(tree, joins)
         self._report("packing")
         self._facts["failure"] = files.failure(tree)
         try:
@@ -117,21 +121,29 @@ class Agent:
             self._holder = pod.hold(run, len(hosts))
         return pod.enter(run, hosts[0], self._stopped)
 
-    def _run(self, joins: list[tuple[int, int]]) -> None:
-        from sagewright_runtime.agent.limits import Limiter
+    def _process(self, tree: Tree, limiter: Limiter, joins: list[tuple[int, int]]) -> Process:
         from sagewright_runtime.agent.process import Process
 
+        command = self._document["command"]
+        if self._line >= 0:
+            from sagewright_runtime.agent import warm
+
+            if found := warm.names_in_code(tree, command["warm"]["argv"][0], command["warm"]["unless"]):
+                print(f"starting cold: the code names {found}", flush=True)
+                os.close(self._line)
+            else:
+                return warm.WarmProcess(command, limiter, joins, self._line)
+        return Process(command, limiter, joins)
+
+    def _run(self, tree: Tree, joins: list[tuple[int, int]]) -> None:
+        from sagewright_runtime.agent.limits import Limiter
         document = self._document
         sandbox = document["command"]["sandbox"]
         own_user = sandbox is not None and sandbox["uid"] is not None
         limiter = Limiter(document["limits"], document["groups"], own_user=own_user)
         limiter.prepare()
-        process = Process(document["command"], limiter, joins)
+        process = self._process(tree, limiter, joins)
         try:
-            if self._line >= 0:
-                from sagewright_runtime.agent.warm import WarmProcess
-
-                process = WarmProcess(document["command"], limiter, joins, self._line)
             ended = process.start()
             from sagewright_runtime.agent.output import LogFile, Output
             from sagewright_runtime.agent.watch import Watch

@@ -21,11 +21,36 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from sagewright_runtime.agent.files import Tree
     from sagewright_runtime.agent.limits import Limiter
 
 _HOLDER = ("cat",)
 _PATIENCE_SECONDS = 10.0
+_MOST_CODE_BYTES = 4 << 20
 _KILLED = 128 + signal.SIGKILL
+
+
+def names_in_code(tree: Tree, script: str, pattern: str) -> str:
+    """The first match of ``pattern`` in the Python files of the job's code and beside ``script``; empty for none."""
+    import re
+
+    wanted, left = re.compile(pattern), _MOST_CODE_BYTES
+    for place in {tree.base + "/code", os.path.dirname(os.path.join(tree.base, "code", script))}:
+        if not (place + "/").startswith(tree.base + "/"):
+            continue
+        for directory, _, names in os.walk(tree.place(place)):
+            for name in names:
+                path = os.path.join(directory, name)
+                if not name.endswith(".py") or not os.path.isfile(path) or os.path.islink(path):
+                    continue
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    text = file.read(left + 1)
+                left -= len(text)
+                if left < 0:
+                    return "more than can be looked through"
+                if found := wanted.search(text):
+                    return found[0]
+    return ""
 
 
 class WarmProcess(Process):
@@ -65,7 +90,7 @@ class WarmProcess(Process):
         if not os.read(self._echo, 1):  # bubblewrap died; its words are in the output
             raise OSError("the sandbox could not be made")
         order = {
-            "argv": self._asked["warm"],
+            "argv": self._asked["warm"]["argv"],
             "env": self._asked["env"],
             "cwd": self._asked["cwd"],
             "uid": self._sandbox["uid"],
