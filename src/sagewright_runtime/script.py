@@ -1,4 +1,4 @@
-"""Runs a Python script in the interpreter that is already there: as ``__main__``, with its own arguments and tracebacks.
+"""Runs a Python script in the interpreter that is already there: as ``__main__``, with its arguments and tracebacks.
 
 That saves the start of a second interpreter, and signals reach the script with nobody in between.
 """

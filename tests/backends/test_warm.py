@@ -1,5 +1,6 @@
 """The warm backend keeps every promise of a backend, and those of a warm start."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from sagewright.backends.base import Backend
 from sagewright.backends.probe import probe
 from sagewright.backends.warm import WarmBackend
 from sagewright.testing.backends import BackendCase
-from sagewright.testing.runs import Bench, eventually, only, processes_with
+from sagewright.testing.runs import Bench, eventually, only
 
 _MISSING = [finding for finding in probe() if finding.required and not finding.ok]
 pytestmark = pytest.mark.skipif(bool(_MISSING), reason=f"no sandbox on this machine: {_MISSING}")
@@ -126,16 +127,19 @@ class TestWarmBackend(Warm, BackendCase):
     def test_zygotes_end_with_their_server(self, bench: Bench) -> None:
         zygote = warm(bench).zygote_pid(bench.environment)
         warm(bench).close()
-        eventually(lambda: not Path(f"/proc/{zygote}/cmdline").exists() or not Path(f"/proc/{zygote}/cmdline").read_text())
+        eventually(lambda: zygote not in living("zygote/__main__.py"))
 
     def test_the_parent_outside_goes_with_the_job(self, bench: Bench) -> None:
         workload = bench.workload("import time; print('ready'); time.sleep(600)")
         handle = bench.start(workload)
         bench.wait_for_line(workload, "ready")
-        forks = len(processes_with("zygote/__main__.py"))
+        zygote = warm(bench).zygote_pid(bench.environment)
+        outside = {pid for pid in living("zygote/__main__.py") if parent(pid) == zygote}
+        inside = {pid for pid in living("zygote/__main__.py") if parent(pid) in outside}
+        assert (len(outside), len(inside)) == (1, 1)
         place = bench.backend.instance_directory(handle, "algo-1")
         os.kill(int((place / "agent.pid").read_text().split()[1]), signal.SIGKILL)
-        eventually(lambda: len(processes_with("zygote/__main__.py")) <= forks - 2)
+        eventually(lambda: not (outside | inside) & living("zygote/__main__.py"))
 
 
 class TestNoZygote(Warm):
@@ -173,6 +177,23 @@ class TestFrameworks(Warm):
         report, lines = bench.run(guarded)
         assert only(report).exit_code == 0, lines
         assert lines == ["True 5 True True 3", "(2000, 2000) [1, 2]"]
+
+
+def living(text: str) -> set[int]:
+    """Processes with ``text`` in their command line; a zombie has none."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text.encode() in path.read_bytes():
+                found.add(int(path.parent.name))
+    return found
+
+
+def parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def warm(bench: Bench) -> WarmBackend:

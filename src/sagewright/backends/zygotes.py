@@ -48,6 +48,8 @@ class _Zygote:
         self.ready = "ready" in said
         self.bytes = said.get("bytes", 0)
         self.trouble = said.get("trouble", "")
+        if self.trouble:
+            log.warning("jobs start cold in %s: %s", self.process.args[0], self.trouble)  # type: ignore[index]
 
     def end(self) -> None:
         """Hang up, which ends it."""
@@ -81,10 +83,8 @@ class Zygotes:
                 try:
                     zygote.control.settimeout(0)
                     socket.send_fds(zygote.control, [b"fork"], [theirs.fileno()])
-                except OSError:  # it was idle for long, or was killed: the next job finds a new one
+                except OSError:  # it is ending: the next job finds a new one
                     ours.close()
-                    self._drop(environment)
-                    self._find(environment)
                     return None
             self._shrink(environment)
             return ours
@@ -110,13 +110,20 @@ class Zygotes:
 
     def _find(self, environment: str) -> _Zygote | None:
         zygote = self._all.get(environment)
+        if zygote is not None and zygote.process.poll() is not None and zygote.ready:
+            self._drop(environment)  # it was idle for long, or was killed
+            zygote = None
         if zygote is None:
             modules = self._modules(Path(environment))
             if not modules:
                 return None
-            zygote = self._all[environment] = self._start(environment, modules)
+            try:
+                zygote = self._all[environment] = self._start(environment, modules)
+            except OSError as error:
+                log.warning("no zygote for %s: %s", environment, error)
+                return None
         if zygote.trouble:
-            return None  # it would fail again
+            return None  # the next would fail as well
         zygote.used = time.monotonic()
         return zygote
 

@@ -10,7 +10,6 @@ from sagewright_runtime.agent import documents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
@@ -137,6 +136,7 @@ class Agent:
 
     def _run(self, tree: Tree, joins: list[tuple[int, int]]) -> None:
         from sagewright_runtime.agent.limits import Limiter
+
         document = self._document
         sandbox = document["command"]["sandbox"]
         own_user = sandbox is not None and sandbox["uid"] is not None

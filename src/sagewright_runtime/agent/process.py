@@ -25,7 +25,8 @@ class Process:
     """One start of ``command``: a mapping with argv, env, cwd and, for a sandbox, ``sandbox``:
 
     bwrap (its path), args (its options), seccomp (a file with a filter, or empty), uid (to become first, or None),
-    stage (paths shown as ``place``/0, 1 … to that uid), place. ``joins`` are namespaces to enter first: descriptor, kind.
+    stage (paths shown as ``place``/0, 1 … to that uid), place. ``joins`` are namespaces to enter first:
+    descriptor, kind.
     """
 
     def __init__(self, command: Mapping[str, Any], limiter: Limiter, joins: Sequence[tuple[int, int]] = ()) -> None:

@@ -11,7 +11,6 @@ import resource
 import select
 import signal
 import socket
-import sys
 
 from sagewright_runtime.zygote import tenant
 
@@ -72,7 +71,7 @@ def _prepare(modules: list[str]) -> None:
 def _receive(control: socket.socket) -> socket.socket | None:
     """The next line; None when the server is gone."""
     try:
-        message, ancillary, _, _ = control.recvmsg(16, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
+        _, ancillary, _, _ = control.recvmsg(16, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         return None
     for level, kind, data in ancillary:
