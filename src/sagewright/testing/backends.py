@@ -446,13 +446,13 @@ class BackendCase:
             status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
             status = dict(line.split(":\\t", 1) for line in status.splitlines())
             print(*(int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")))
-            print(status["NoNewPrivs"], status["Uid"].split())
+            print(status["NoNewPrivs"], status["Seccomp"], status["Uid"].split())
             spaces = ("user", "mnt", "pid", "net", "ipc", "uts")
             print(*(os.readlink("/proc/self/ns/" + name) for name in spaces))
         """
         _, lines = bench.run(script)
         assert lines[:2] == ["not there -1"] * 2
-        assert lines[2:8] == ["[]", "True /dev/null 4", "[]", "0", "0 0 0 0 0", "1 ['0', '0', '0', '0']"]
+        assert lines[2:8] == ["[]", "True /dev/null 4", "[]", "0", "0 0 0 0 0", "1 2 ['0', '0', '0', '0']"]
         ours = [str(Path("/proc/self/ns", name).readlink()) for name in ("user", "mnt", "pid", "net", "ipc", "uts")]
         assert len({*lines[8].split(), *ours}) == 12
 

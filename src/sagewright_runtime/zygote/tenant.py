@@ -111,6 +111,8 @@ def _become(order: dict[str, Any], path: list[str]) -> Callable[[], int]:
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None
     os.chdir(order["cwd"])
     argv: list[str] = order["argv"]
     sys.orig_argv = ["python", *argv]
