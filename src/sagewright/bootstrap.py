@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import logging
@@ -10,6 +11,7 @@ import pkgutil
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import delete
 
@@ -63,11 +65,13 @@ class Installation:
         self.settings = settings
         data = settings.data_dir
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data.chmod(0o700)
+        self._lock = _sole_owner(data)
         if settings.ephemeral:
             _empty(data)
         load_services()
         self._clock = SystemClock()
-        self._database = Database(settings.database_url or f"sqlite:///{data / 'sagewright.db'}")
+        self._database = Database(settings.database_url or _sqlite(data))
         migrate.upgrade(self._database)
         self._hints = Hints(data / "hints.sock", self._hint)
         self._router = Router()
@@ -134,12 +138,15 @@ class Installation:
         self._database.close()
         if self.settings.ephemeral:
             _empty(self.settings.data_dir)
+        self._lock.close()
 
     def _hint(self, identifier: str) -> None:
         self._reconciler.hint(identifier)
 
     def _take_over(self) -> None:
-        """Standing work is routed again; running work holds its place again."""
+        """Standing work is routed again; running work holds its place again; leases of a killed server are void."""
+        if not self.settings.database_url:
+            self._platform.resources.release()
         standing = [noun.kind for noun in self._working if noun.lifecycle is not RUN]
         self._platform.resources.wake(standing, ["ready"])
         running = [noun.kind for noun in self._working if noun.lifecycle is RUN]
@@ -176,8 +183,28 @@ class Installation:
             self._router.drop(EndpointKey(resource.account, resource.region, resource.name))
 
 
+def _sole_owner(directory: Path) -> IO[str]:
+    """A lock on the data directory, held as long as the file is open. Raises ``OSError`` when a server holds it."""
+    lock = (directory / "lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise OSError(f"another server uses {directory}; give this one a --data-dir of its own") from None
+    return lock
+
+
+def _sqlite(directory: Path) -> str:
+    """The URL of the database in the data directory; its file, which holds keys, is the owner's alone."""
+    path = directory / "sagewright.db"
+    path.touch(mode=0o600)
+    return f"sqlite:///{path}"
+
+
 def _empty(directory: Path) -> None:
     for child in directory.iterdir():
+        if child.name == "lock":
+            continue
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child, ignore_errors=True)
         else:

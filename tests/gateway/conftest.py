@@ -30,6 +30,7 @@ class Echo:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.gone: list[str] = []
+        self.bigs = 0
         self.closed = threading.Event()
         self.gate = threading.Event()
         self.entered = threading.Event()
@@ -73,6 +74,10 @@ class Echo:
 
     def do_refuse(self, request: Request) -> Response:
         return Response(403, {}, b"no")
+
+    def do_big(self, request: Request) -> Response:
+        self.bigs += 1
+        return Response(200, {}, b"z" * 4_000_000)
 
     def do_wait(self, request: Request) -> Response:
         self.entered.set()

@@ -104,6 +104,20 @@ def test_pipelined_requests_are_answered_in_order(raw: Dial) -> None:
     assert answers[-1].startswith(b"403")
 
 
+def test_answers_that_nobody_takes_do_not_pile_up(raw: Dial, app: Echo, client: Client) -> None:
+    app.bigs = 0
+    one = raw()
+    one.send((b"GET /big HTTP/1.1\r\n" + HOST + b"\r\n") * 12)
+    eventually(lambda: app.bigs)
+    for _ in range(20):  # the server has every chance to make more of them meanwhile
+        still_serves(client)
+    assert app.bigs <= 3, "answers were made although the earlier ones were not taken"
+    received = 0
+    while received < 12 * 4_000_000:
+        received += len(one.socket.recv(1_000_000))
+    assert app.bigs == 12
+
+
 # 100 Continue
 
 

@@ -154,6 +154,37 @@ def test_killed_writer_loses_nothing_and_tears_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "objects" / "doubt").iterdir())
 
 
+HALF_WAY = """
+import sys, time
+from pathlib import Path
+from sagewright.store.database import Database
+from sagewright.store.objects import ObjectStore
+from sagewright.wire.http import BytesReader
+root = Path(sys.argv[1])
+store = ObjectStore(Database(f"sqlite:///{root}/index.db"), root / "objects")
+with store.receive(BytesReader(b"never named")) as blob:
+    store.delete("one", ["old"])
+    print(blob.path, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_start_sweeps_what_a_killed_process_left(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.create_bucket("one", "123456789012", "us-east-1")
+    old, kept = put(store, "old", b"deleted, but not yet from the disk"), put(store, "kept", b"kept")
+    store.close()
+    process = subprocess.Popen([sys.executable, "-c", HALF_WAY, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    half = Path(process.stdout.readline().strip())
+    process.kill()
+    process.wait()
+    assert half.exists()
+    assert old.path.exists()
+    open_store(tmp_path).close()
+    assert files(tmp_path) == [kept.path]
+
+
 def test_sweep_leaves_the_living_alone(store: ObjectStore, tmp_path: Path) -> None:
     store.create_bucket("one", "123456789012", "us-east-1")
     with store.receive(BytesReader(b"in flight")) as blob:

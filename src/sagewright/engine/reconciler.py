@@ -24,7 +24,7 @@ from sagewright.store.resources import Change, Resource, ResourceStore
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 10.0
 POLL_SECONDS = 1.0
 ATTEMPTS = 5
 

@@ -158,7 +158,7 @@ class Builder:
         python = Path(os.path.realpath(path / "bin/python"))
         site_packages = next(path.glob("lib/python*/site-packages"))
         # -qq and no check: some packages ship templates that are not Python.
-        argv = [str(python), "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(site_packages)]
+        argv = [str(python), "-I", "-S", "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/", str(site_packages)]
         subprocess.run(argv, env=self._env, check=False, stdin=subprocess.DEVNULL)
 
     def _uv(self, argv: list[str], log: Log, stdin: str = "") -> None:

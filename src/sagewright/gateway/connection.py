@@ -17,15 +17,17 @@ from typing import Any, cast
 
 import httptools
 
+from sagewright.gateway import answering, heads
 from sagewright.gateway import exchange as out
-from sagewright.gateway import heads
 from sagewright.gateway.body import StreamBody
 from sagewright.gateway.exchange import Exchange, Outlet
-from sagewright.gateway.hub import ClientGone, Hub
+from sagewright.gateway.hub import Hub
 from sagewright.wire.http import BytesReader, FileSlice, Request, Response
 
 log = logging.getLogger(__name__)
 LINE_LENGTH = 16
+COPIED = 64 * 1024
+"""Below this size one write of head and body together costs less than two."""
 LINGER_BYTES = 32 * 1024 * 1024
 _EMPTY = BytesReader(b"")
 
@@ -86,7 +88,7 @@ class Connection(asyncio.Protocol):
                 self._receiving.body.fail("the client hung up in the middle of its request")
             return False
         self._ending = True
-        return not self.secure and self._active is not None
+        return not self.secure and (self._active is not None or bool(self._line))
 
     def pause_writing(self) -> None:
         self._write_deadline = self.hub.loop.time() + self.hub.limits.stall_seconds
@@ -97,6 +99,9 @@ class Connection(asyncio.Protocol):
         self._write_deadline = math.inf
         if self._outlet is not None:
             self._outlet.resume()
+        elif self._line and self._active is None:
+            self._start(self._line.popleft())
+            self._set_reading()
 
     def data_received(self, data: bytes) -> None:
         if self._ending:
@@ -174,7 +179,13 @@ class Connection(asyncio.Protocol):
         request, limits, fast = exchange.request, self.hub.limits, self.hub.fast
         chunked = "transfer-encoding" in request.headers
         size = int(request.headers.get("content-length") or 0)
-        exchange.expects = exchange.expects and (chunked or size > 0)
+        if exchange.expects and not chunked and size == 0:
+            # Superfluous, but botocore answers its next request on this connection with the status of one that came
+            # without 100 Continue, and then waits for a head that never comes.
+            exchange.keep_alive = exchange.keep_alive and self._active is None
+            if exchange.keep_alive:
+                self._send_continue(exchange)
+            exchange.expects = False
         exchange.declared = None if chunked else size
         if fast is not None and fast.accepts(request.method, request.raw_path):
             exchange.fast = True
@@ -187,8 +198,8 @@ class Connection(asyncio.Protocol):
         elif not exchange.expects and not chunked and size <= limits.gathered_body:
             exchange.gathered = []
         else:
-            wanted = (lambda: self._later(self._send_continue, exchange)) if exchange.expects else _nothing
-            exchange.body = StreamBody(wanted, resume=lambda: self._later(self._body_drained))
+            wanted = (lambda: self.later(self._send_continue, exchange)) if exchange.expects else _nothing
+            exchange.body = StreamBody(wanted, resume=lambda: self.later(self._body_drained))
             request.body = exchange.body
             self._enqueue(exchange)
 
@@ -244,7 +255,8 @@ class Connection(asyncio.Protocol):
     # Requests in order
 
     def _enqueue(self, exchange: Exchange) -> None:
-        if self._active is None:
+        """Start it now, or after those before it: one at a time, and none while earlier answers are not taken."""
+        if self._active is None and not self._line and self._write_deadline == math.inf:
             self._start(exchange)
         else:
             self._line.append(exchange)
@@ -255,69 +267,18 @@ class Connection(asyncio.Protocol):
         if exchange.complete:
             self.deadline = math.inf
         if exchange.ready is not None:
-            self._reply(exchange, exchange.ready)
+            self.reply(exchange, exchange.ready)
             return
         body = b"".join(exchange.gathered) if exchange.gathered is not None else b""
         exchange.gathered = None
         if exchange.fast:
-            self.hub.spawn(self.hub.loop.create_task(self._answer_fast(exchange, body)))
+            self.hub.spawn(self.hub.loop.create_task(answering.answer_fast(self, exchange, body)))
             return
         if exchange.body is None:
             exchange.request.body = BytesReader(body)
-        self.hub.pool.submit(self._work, exchange)
+        self.hub.pool.submit(answering.answer, self, exchange)
 
-    async def _answer_fast(self, exchange: Exchange, body: bytes) -> None:
-        fast = self.hub.fast
-        assert fast is not None
-        try:
-            response = await fast.answer(exchange.request, body)
-        except Exception:
-            log.exception("the fast path failed")
-            response = _failure()
-        self._reply(exchange, response)
-
-    def _work(self, exchange: Exchange) -> None:
-        """In a worker thread: let the application answer, and send the answer."""
-        try:
-            response = self.hub.app.handle(exchange.request)
-        except ClientGone:
-            self._later(self._finish, exchange, False)
-            return
-        except Exception:
-            log.exception("the application failed at %s %s", exchange.request.method, exchange.request.raw_path)
-            response = _failure()
-        if isinstance(response.body, bytes) or not heads.has_body(exchange.request.method, response.status):
-            self._later(self._reply, exchange, response)
-            return
-        try:
-            self._stream(exchange, response)
-        except ClientGone:
-            self._later(self._finish, exchange, False)
-        except Exception:
-            log.exception("the answer to %s %s broke off", exchange.request.method, exchange.request.raw_path)
-            self._later(self._finish, exchange, False)
-        else:
-            self._later(self._finish, exchange, True)
-
-    def _stream(self, exchange: Exchange, response: Response) -> None:
-        """In a worker thread: send a body that is not one piece of bytes."""
-        assert not isinstance(response.body, bytes)
-        size = heads.length(response)
-        chunked = size is None and exchange.chunked
-        if size is None and not chunked:
-            exchange.keep_alive = False
-        outlet = Outlet(self.hub.loop, self._push)
-        sock = out.ask_loop(self.hub.loop, lambda: self._begin_stream(exchange, outlet, response))
-        head = heads.response_head(response, size, close=not exchange.keep_alive, chunked=chunked)
-        body = response.body
-        if sock is not None and isinstance(body, FileSlice):
-            with sock:
-                out.send_file(sock, head, body, outlet, self.hub.limits.stall_seconds)
-            return
-        chunks = out.file_chunks(body) if isinstance(body, FileSlice) else body
-        out.send_chunks(outlet, head, chunks, size, chunked=chunked)
-
-    def _begin_stream(self, exchange: Exchange, outlet: Outlet, response: Response) -> socket.socket | None:
+    def open_outlet(self, exchange: Exchange, outlet: Outlet, response: Response) -> socket.socket | None:
         """On the loop: open the outlet; for a large file also lend a duplicate of an idle plain socket."""
         transport = self.transport
         if transport is None:
@@ -333,26 +294,29 @@ class Connection(asyncio.Protocol):
         duplicate.setblocking(False)
         return duplicate
 
-    def _push(self, data: bytes) -> None:
+    def push(self, data: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
-    def _reply(self, exchange: Exchange, response: Response) -> None:
+    def reply(self, exchange: Exchange, response: Response) -> None:
         """On the loop: send an answer whose body is bytes, or that has none."""
         transport = self.transport
         body = response.body
         if transport is None or transport.is_closing():
             out.close(body)
-            self._finish(exchange, False)
+            self.finish(exchange, False)
             return
         exchange.keep_alive = not self._will_close(exchange)
         head = heads.response_head(response, heads.length(response), close=not exchange.keep_alive, chunked=False)
         if isinstance(body, bytes) and heads.has_body(exchange.request.method, response.status):
-            transport.write(head + body)
+            if len(body) < COPIED:
+                transport.write(head + body)
+            else:
+                transport.writelines((head, body))
         else:
             out.close(body)
             transport.write(head)
-        self._finish(exchange, True)
+        self.finish(exchange, True)
 
     def _will_close(self, exchange: Exchange) -> bool:
         """Whether the connection ends with this answer: wanted, or cheaper than draining what was not read."""
@@ -363,7 +327,7 @@ class Connection(asyncio.Protocol):
         left = None if exchange.declared is None else exchange.declared - exchange.size
         return exchange.expects or left is None or left > self.hub.limits.drained_body
 
-    def _finish(self, exchange: Exchange, whole: bool) -> None:
+    def finish(self, exchange: Exchange, whole: bool) -> None:
         """The answer is out (``whole``) or never will be."""
         exchange.done = True
         self._active = None
@@ -376,8 +340,9 @@ class Connection(asyncio.Protocol):
         elif not exchange.keep_alive:
             self._close(linger=not exchange.complete)
         elif self._line:
-            self._start(self._line.popleft())
-            self._set_reading()
+            if self._write_deadline == math.inf:
+                self._start(self._line.popleft())
+                self._set_reading()
         else:
             self._body_full = False
             self._set_reading()
@@ -420,7 +385,7 @@ class Connection(asyncio.Protocol):
                 self.transport.pause_reading()
                 self.deadline = math.inf
 
-    def _later(self, step: Callable[..., None], *args: Any) -> None:
+    def later(self, step: Callable[..., None], *args: Any) -> None:
         try:
             self.hub.loop.call_soon_threadsafe(step, *args)
         except RuntimeError:  # the loop is closed: the server has stopped and nobody waits for this answer
@@ -478,7 +443,7 @@ class Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """The server is stopping: close when idle; ``_will_close`` sees to the rest."""
-        if self._active is None and self._receiving is None:
+        if self._active is None and self._receiving is None and not self._line:
             self._close()
 
     def abort(self) -> None:
@@ -489,8 +454,3 @@ class Connection(asyncio.Protocol):
 
 def _nothing() -> None:
     """No 100 Continue is awaited."""
-
-
-def _failure() -> Response:
-    body = b'{"__type":"InternalFailure","message":"Internal failure"}'
-    return Response(500, {"content-type": "application/json"}, body)

@@ -257,12 +257,11 @@ class ResourceStore:
             row = connection.execute(select(*_COLUMNS).where(resources.c.id == loaded.id)).one()
         return _resource(row)
 
-    def release(self, owner: str) -> None:
-        """Give back all leases of an owner that is ending."""
+    def release(self, owner: str | None = None) -> None:
+        """Give back all leases of an owner that is ending; of every owner, when none can be alive."""
+        freed = update(resources).values(lease_owner=None, lease_until=None)
         with self._database.write() as connection:
-            connection.execute(
-                update(resources).where(resources.c.lease_owner == owner).values(lease_owner=None, lease_until=None)
-            )
+            connection.execute(freed.where(resources.c.lease_owner == owner) if owner else freed)
 
     def wake(self, kinds: Sequence[str], phases: Sequence[str]) -> None:
         """Make resources due now: after a start, what stands must be found again."""

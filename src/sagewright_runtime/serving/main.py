@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
 from sagewright_runtime.serving.contract import (
     ContractError,
@@ -50,6 +51,15 @@ def _defaults(algorithm: str) -> Defaults:
     return frameworks.SKLEARN if importlib.util.find_spec("sklearn") else frameworks.GENERIC
 
 
+def _theirs(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame on that is not ours: the user looks for his own lines."""
+    ours = str(Path(__file__).parents[1])
+    inner = trace
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith((ours, "<frozen importlib")):
+        inner = inner.tb_next
+    return inner or trace
+
+
 def main() -> int:
     """Run the model server; the exit code of the process."""
     for stream in (sys.stdout, sys.stderr):
@@ -58,8 +68,8 @@ def main() -> int:
     env = environment()
     try:
         handler = load(env)
-    except (Exception, SystemExit):
-        traceback.print_exc()
+    except (Exception, SystemExit) as error:
+        traceback.print_exception(type(error), error, _theirs(error.__traceback__))
         return 1
     ModelServer(handler, Path(env.get("SAGEWRIGHT_RUN_DIR", "/opt/sagewright/run")) / "serve.sock").run()
     sys.stdout.flush()

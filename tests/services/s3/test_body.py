@@ -74,6 +74,17 @@ def test_body_other_than_signed(server: ServerProcess, s3: Any, bucket: str) -> 
     assert refusal(s3.head_object, Bucket=bucket, Key="k") == (404, "404")
 
 
+def test_empty_body_gets_its_100_continue(server: ServerProcess) -> None:
+    """The AWS CLI waits for one at every upload; without it, its next request on the connection hangs."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"PUT /b/k HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
+        with connection.makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+            assert answer.readline() == b"\r\n"
+            assert answer.readline() == b"HTTP/1.1 403 Forbidden\r\n"
+
+
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS")
 def test_boto3_over_tls(client: Callable[..., Any], tls_url: str, bucket: str, tmp_path: Path) -> None:
     """Over https boto3 sends everything aws-chunked, and checks what it gets back."""

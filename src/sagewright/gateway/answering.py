@@ -1,0 +1,79 @@
+"""From the application's answer to the connection: in a worker thread, or on the loop for the fast path."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sagewright.gateway import exchange as out
+from sagewright.gateway import heads
+from sagewright.gateway.exchange import Exchange, Outlet
+from sagewright.gateway.hub import ClientGone
+from sagewright.wire.http import FileSlice, Response
+
+if TYPE_CHECKING:
+    from sagewright.gateway.connection import Connection
+
+log = logging.getLogger(__name__)
+
+
+async def answer_fast(connection: Connection, exchange: Exchange, body: bytes) -> None:
+    """On the loop: answer a request of the fast path."""
+    fast = connection.hub.fast
+    assert fast is not None
+    try:
+        response = await fast.answer(exchange.request, body)
+    except Exception:
+        log.exception("the fast path failed")
+        response = _failure()
+    connection.reply(exchange, response)
+
+
+def answer(connection: Connection, exchange: Exchange) -> None:
+    """In a worker thread: let the application answer, and send the answer."""
+    request = exchange.request
+    try:
+        response = connection.hub.app.handle(request)
+    except ClientGone:
+        connection.later(connection.finish, exchange, False)
+        return
+    except Exception:
+        log.exception("the application failed at %s %s", request.method, request.raw_path)
+        response = _failure()
+    if isinstance(response.body, bytes) or not heads.has_body(request.method, response.status):
+        connection.later(connection.reply, exchange, response)
+        return
+    whole = False
+    try:
+        _stream(connection, exchange, response)
+        whole = True
+    except ClientGone:
+        log.debug("the client of %s %s hung up", request.method, request.raw_path)
+    except Exception:
+        log.exception("the answer to %s %s broke off", request.method, request.raw_path)
+    connection.later(connection.finish, exchange, whole)
+
+
+def _stream(connection: Connection, exchange: Exchange, response: Response) -> None:
+    """Send a body that is not one piece of bytes."""
+    body = response.body
+    assert not isinstance(body, bytes)
+    hub = connection.hub
+    size = heads.length(response)
+    chunked = size is None and exchange.chunked
+    if size is None and not chunked:
+        exchange.keep_alive = False
+    outlet = Outlet(hub.loop, connection.push)
+    sock = out.ask_loop(hub.loop, lambda: connection.open_outlet(exchange, outlet, response))
+    head = heads.response_head(response, size, close=not exchange.keep_alive, chunked=chunked)
+    if sock is not None and isinstance(body, FileSlice):
+        with sock:
+            out.send_file(sock, head, body, outlet, hub.limits.stall_seconds)
+        return
+    chunks = out.file_chunks(body) if isinstance(body, FileSlice) else body
+    out.send_chunks(outlet, head, chunks, size, chunked=chunked)
+
+
+def _failure() -> Response:
+    body = b'{"__type":"InternalFailure","message":"Internal failure"}'
+    return Response(500, {"content-type": "application/json"}, body)

@@ -1,0 +1,125 @@
+"""``kill -9`` at any moment: what was acknowledged is kept, what ran is found again, nothing runs twice."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from tests.conftest import eventually
+from tests.services.sagemaker.conftest import Jobs, unpack
+from tests.services.sagemaker.test_endpoint import Endpoints
+
+from sagewright.testing.server import ServerProcess
+
+pytestmark = pytest.mark.slow
+
+COUNTS_ITSELF = """
+import os, pathlib, time
+print("start of the script", flush=True)
+end = time.time() + SECONDS
+while time.time() < end:
+    time.sleep(0.02)
+pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text("trained once")
+print("score=0.5", flush=True)
+"""
+
+
+@pytest.fixture
+def lasting(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that keeps its state."""
+    server = ServerProcess(tmp_path / "data", ephemeral=False)
+    server.start()
+    yield server
+    server.stop()
+    eventually(lambda: not server.leftovers(), what=lambda: str(server.leftovers()), seconds=20)
+
+
+def client(server: ServerProcess, service: str) -> Any:
+    config = Config(retries={"total_max_attempts": 1}, proxies={})
+    return boto3.client(service, config=config, **server.client_options())  # type: ignore[call-overload]
+
+
+def jobs_of(server: ServerProcess) -> Jobs:
+    s3 = client(server, "s3")
+    if not any(bucket["Name"] == "survivors" for bucket in s3.list_buckets()["Buckets"]):
+        s3.create_bucket(Bucket="survivors")
+    return Jobs(client(server, "sagemaker"), s3, client(server, "logs"), "survivors")
+
+
+def restart(server: ServerProcess) -> Jobs:
+    server.kill()
+    server.start()
+    return jobs_of(server)
+
+
+def test_a_job_that_ran_when_the_server_was_killed_ends_rightly_and_once(lasting: ServerProcess) -> None:
+    jobs = jobs_of(lasting)
+    name = jobs.start(COUNTS_ITSELF.replace("SECONDS", "3"))
+    jobs.wait(name, lambda job: job["SecondaryStatus"] == "Training" and "start of the script" in jobs.log(name))
+    jobs = restart(lasting)
+    job = jobs.wait(name)
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert [each["Status"] for each in job["SecondaryStatusTransitions"]] == [
+        "Starting",
+        "Downloading",
+        "Training",
+        "Uploading",
+        "Completed",
+    ]
+    assert unpack(jobs.fetch(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model.txt": b"trained once"}
+    assert jobs.log(name).count("start of the script") == 1
+
+
+def test_a_job_that_ended_while_the_server_was_down_is_told_rightly(lasting: ServerProcess) -> None:
+    jobs = jobs_of(lasting)
+    name = jobs.start(COUNTS_ITSELF.replace("SECONDS", "1"))
+    jobs.wait(name, lambda job: "start of the script" in jobs.log(name))
+    lasting.kill()
+    eventually(lambda: list(lasting.data_dir.glob("runs/*/algo-1/exit.json")), what=lambda: "the agent did not end")
+    lasting.start()
+    job = jobs_of(lasting).wait(name)
+    assert job["TrainingJobStatus"] == "Completed"
+
+
+def test_kills_at_many_moments_lose_no_job_and_run_none_twice(lasting: ServerProcess) -> None:
+    jobs = jobs_of(lasting)
+    names: list[str] = []
+    for round_ in range(6):
+        token = uuid.uuid4().hex[:6]
+        names += [
+            jobs.start(COUNTS_ITSELF.replace("SECONDS", "0.2"), TrainingJobName=f"k-{token}-{i}") for i in range(2)
+        ]
+        time.sleep(0.04 * round_)  # the kill shall meet a different moment each time
+        jobs = restart(lasting)
+    for name in names:
+        job = jobs.wait(name)
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        assert jobs.log(name).count("start of the script") == 1
+
+
+def test_an_endpoint_answers_again_after_the_server_was_killed(lasting: ServerProcess) -> None:
+    jobs = jobs_of(lasting)
+    endpoints = Endpoints(jobs, client(lasting, "sagemaker-runtime"))
+    name = endpoints.create(endpoints.config(main={"ModelName": endpoints.model("steady")}))
+    endpoints.wait(name)
+    before = json.loads(endpoints.ask(name)[1])
+    jobs = restart(lasting)
+    again = Endpoints(jobs, client(lasting, "sagemaker-runtime"))
+
+    def ask() -> Any:
+        try:
+            return json.loads(again.ask(name)[1])
+        except again.runtime.exceptions.ClientError:
+            return None
+
+    answer = eventually(ask, what=lambda: "the endpoint is not routed again")
+    assert answer == before, "the same model server answers"
+    jobs.sagemaker.delete_endpoint(EndpointName=name)
+    jobs.sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
