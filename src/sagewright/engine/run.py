@@ -36,7 +36,8 @@ class Refused(Exception):
 class Plan:
     """What to run, once the environment's root is known.
 
-    ``destinations`` maps an output's name to (bucket, key); ``tree`` outputs (not packed) are saved below the key.
+    ``destinations`` maps an output's name to (bucket, key). A packed output of the first instance that has one becomes
+    that object; of an output that is not packed, every instance's files are saved below the key.
     """
 
     environment: EnvironmentSpec
@@ -48,7 +49,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: ``phase`` is succeeded, stopped or failed; ``saved`` maps an output's name to its S3 URI."""
+    """How a run ended: ``phase`` is succeeded, stopped or failed; ``saved`` maps an output's name to its S3 URI.
+
+    ``message`` is what the first instance that has something to say left in ``/opt/ml/output/message``.
+    """
 
     phase: str
     reason: str
@@ -56,6 +60,7 @@ class Outcome:
     ended: float
     timed_out: bool
     saved: Mapping[str, str]
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,7 @@ class RunController:
             ended=now,
             timed_out=timed_out,
             saved=saved,
+            message=next((i.message for i in report.instances if i.message), ""),
         )
         return self._finished(resource, outcome, report)
 
@@ -183,11 +189,11 @@ class RunController:
         saved: dict[str, str] = {}
         for instance in report.instances:
             for name, path in instance.outputs.items():
-                if name in saved or name not in resource.run["destinations"]:
+                if name not in resource.run["destinations"] or (name in saved and not Path(path).is_dir()):
                     continue
                 bucket, key = resource.run["destinations"][name]
                 source = Path(path)
-                files = [(source, key)] if source.is_file() else _tree(source, key)
+                files = _tree(source, key) if source.is_dir() else [(source, key)]
                 for file, file_key in files:
                     self._keep(file, bucket, file_key)
                 saved[name] = f"s3://{bucket}/{key}"
@@ -253,7 +259,7 @@ def failure_reason(instance: InstanceReport) -> str:
 
 
 def _tree(root: Path, key: str) -> list[tuple[Path, str]]:
-    return [(file, f"{key}/{file.relative_to(root)}") for file in sorted(root.rglob("*")) if file.is_file()]
+    return [(file, f"{key}/{file.relative_to(root)}".lstrip("/")) for file in sorted(root.rglob("*")) if file.is_file()]
 
 
 def _with_status(resource: Resource, status: dict[str, Any]) -> Resource:
