@@ -46,7 +46,7 @@ TRAIL = {
 
 
 def check(call: Call, request: Json) -> None:
-    """What a well-formed request may still have wrong: the image, its program, paths, buckets, what is not there yet."""
+    """What a well-formed request may still have wrong: image, program, paths, buckets, or what we cannot do yet."""
     application = request["AppSpecification"]
     _job.require_image(application["ImageUri"])
     if not application.get("ContainerEntrypoint"):
