@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -109,7 +110,7 @@ def download(path: str, uri: str, tools: Tools, *, unpack: bool = False) -> Inpu
     files = inputs_below(tools.objects, uri)
     if not files:
         raise Refused(f"ClientError: Data download failed: no objects found at {uri} for {path}")
-    return Input(path, files, unpack)
+    return Input(posixpath.normpath(path), files, unpack)
 
 
 def spread(
