@@ -41,7 +41,8 @@ def ended(processor: Processor) -> dict:
     with contextlib.redirect_stdout(io.StringIO()) as log:
         session.logs_for_processing_job(job.job_name, wait=True, poll=1)
     described = job.describe()
-    target = {each["OutputName"]: each["S3Output"]["S3Uri"] for each in described["ProcessingOutputConfig"]["Outputs"]}
+    outputs = described.get("ProcessingOutputConfig", {"Outputs": []})["Outputs"]
+    target = {each["OutputName"]: each["S3Output"]["S3Uri"] for each in outputs}
     return {
         "status": described["ProcessingJobStatus"],
         "message": described.get("ExitMessage"),
@@ -71,7 +72,8 @@ boto3.client("s3").copy_object(
     Bucket=bucket, Key="v2-processing/train/iris.csv",
     CopySource=f"{processed['script']['train'].removeprefix('s3://')}/train.csv",
 )  # fmt: skip
-estimator.fit({"train": TrainingInput(f"s3://{bucket}/v2-processing/train")}, logs=False)
+estimator.fit({"train": TrainingInput(f"s3://{bucket}/v2-processing/train")}, wait=False)
+session.wait_for_job(estimator.latest_training_job.name, poll=1)
 
 transformer = estimator.transformer(
     instance_count=1, instance_type="ml.m5.large", strategy="MultiRecord", assemble_with="Line", accept="text/csv"

@@ -91,6 +91,11 @@ class Transforms:
 
 @pytest.fixture(scope="module")
 def transforms(jobs: Jobs) -> Transforms:
+    return transforms_of(jobs)
+
+
+def transforms_of(jobs: Jobs) -> Transforms:
+    """Transforms of a model made for them."""
     name = f"model-{uuid.uuid4().hex[:10]}"
     uri = jobs.put({"model.tar.gz": archive({"code/inference.py": INFERENCE})}, name)
     container = {"Image": SKLEARN, "ModelDataUrl": f"{uri}/model.tar.gz"}
