@@ -118,6 +118,7 @@ class Installation:
         ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
         self._take_over()
         port = self._server.start()
+        self._server.loop.call_soon_threadsafe(self._router.start)
         url = f"http://{self.settings.host}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()
@@ -177,6 +178,7 @@ class Installation:
         for resource in self._platform.resources.in_phases([noun.kind for noun in self._working], sorted(set(phases))):
             fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
             handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
+            handles += [worker["handle"] for worker in resource.run.get("retired", ())]
             handles += [resource.run["handle"]] if "handle" in resource.run else []
             for handle in handles:
                 self._tools.backend.remove(handle)

@@ -90,6 +90,8 @@ class RunController:
         return self._follow(resource, report) if resource.phase != "saving" else self._end(resource, report)
 
     def broken(self, resource: Resource, reason: str) -> Change:
+        if RUN.final(resource.phase):
+            return Change(due=None)  # only the cleaning up failed, and the log says so
         now = self._tools.clock.now()
         return self._change(
             resource, now, phase="failed", status={"FailureReason": reason[:REASON_LENGTH]}, entered=[("failed", now)]
