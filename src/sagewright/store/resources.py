@@ -219,7 +219,7 @@ class ResourceStore:
         free = or_(resources.c.lease_until.is_(None), resources.c.lease_until < now)
         query = select(resources.c.id, resources.c.due).where(resources.c.due.is_not(None), free)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(resources.c.due).limit(limit)).all()
+            rows = connection.execute(query.order_by(resources.c.due, resources.c.created).limit(limit)).all()
         return [(row.id, row.due) for row in rows]
 
     def renew(self, owner: str, identifiers: Sequence[str], seconds: float) -> None:
