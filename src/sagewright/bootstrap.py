@@ -97,7 +97,7 @@ class Installation:
             metrics=self._platform.metrics,
             backend=choose(settings, self._hints.path),
             preparation=self._preparation,
-            placement=Placement(settings.max_instances),
+            placement=Placement(settings.max_instances, self._hint),
             router=self._router,
         )
         self._working: list[Noun] = [noun for noun in all_nouns() if noun.controller is not None]
@@ -153,6 +153,7 @@ class Installation:
         running = [noun.kind for noun in self._working if noun.lifecycle is RUN]
         for resource in self._platform.resources.in_phases(running, ["starting", "running", "saving", "stopping"]):
             self._tools.placement.hold(resource.id, len(resource.run.get("handle", {}).get("hosts", ("",))))
+        self._platform.resources.wake(running, ["pending"])  # in the order they came
 
     def _internal(self) -> dict[str, Callable[[Request], Response]]:
         return {"/_sagewright/reset": self._reset} if self.settings.ephemeral else {}

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 STAGES = ("downloading", "running", "packing")
 POLL_SECONDS = 2.0
 BUILD_SECONDS = 5.0
+WAIT_SECONDS = 600.0
+"""Who waits for room is woken when it is his turn; this is only the safety net."""
 REASON_LENGTH = 1024
 
 
@@ -42,7 +44,6 @@ class Plan:
 
     environment: EnvironmentSpec
     requirements: str | None
-    instances: int
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -70,6 +71,7 @@ class RunKind:
     plan: Callable[[Resource, Tools], Plan]
     trail: Mapping[str, tuple[str, str]]
     finish: Callable[[Resource, Tools, Outcome], Mapping[str, Any]]
+    instances: Callable[[Resource], int]
     namespace: str
     secondary: str = ""
     """The member of the status that holds the last event's word."""
@@ -109,14 +111,14 @@ class RunController:
         if resource.wish == "stopped":
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
+            if not self._tools.placement.acquire(resource.id, self._kind.instances(resource)):
+                return self._change(resource, now + WAIT_SECONDS, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
         except (Refused, BuildFailed) as refusal:
             return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
-        if not self._tools.placement.acquire(resource.id, plan.instances):
-            return self._change(resource, now + POLL_SECONDS, entered=[("waiting", now)])
         handle = self._tools.backend.start(resource.id, plan.workload(root))
         return self._change(
             resource,

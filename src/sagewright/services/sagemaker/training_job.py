@@ -102,7 +102,14 @@ def _model_uri(resource: Resource) -> str:
     return joined(resource.spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output", name)
 
 
-KIND = RunKind(plan=plan, trail=TRAIL, finish=finish, namespace=LOG_GROUP, secondary="SecondaryStatus")
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda resource: int(resource.spec["ResourceConfig"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+    secondary="SecondaryStatus",
+)
 
 NOUN = declare(
     Noun(
