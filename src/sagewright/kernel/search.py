@@ -7,7 +7,7 @@ equal to anything, and comes last whatever the order; text is compared as text, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -39,7 +39,8 @@ def search(call: Call, request: Json) -> Json:
     _count(expression, 0)
     property_name, ascending = request.get("SortBy", "LastModifiedTime"), request.get("SortOrder") == "Ascending"
     resources = call.platform.resources.list(call.account, call.region, kind)
-    records = [_Record(call, noun, resource) for resource in resources]
+    tags = call.platform.tags.below(noun.arn(call, ""))
+    records = [_Record(call, noun, resource, tags.get(resource.arn, {})) for resource in resources]
     for name in _names(expression) | ({property_name} if "SortBy" in request else set()):
         _require_property(noun, name)
     found = [
@@ -65,8 +66,9 @@ def search(call: Call, request: Json) -> Json:
 class _Record:
     """A resource as its properties, each looked up when it is asked for: most searches ask for few."""
 
-    def __init__(self, call: Call, noun: Noun, resource: Resource) -> None:
+    def __init__(self, call: Call, noun: Noun, resource: Resource, tags: Mapping[str, str]) -> None:
         self.resource = resource
+        self._tags = tags
         self._call = call
         self._noun = noun
 
@@ -77,10 +79,6 @@ class _Record:
     @cached_property
     def _described(self) -> Json:
         return {**self._brief, **self._noun.describe(self._call, self.resource)}
-
-    @cached_property
-    def _tags(self) -> dict[str, str]:
-        return self._call.platform.tags.of(self.resource.arn)
 
     def values(self, name: str) -> list[Any]:
         """All values at a dotted name: none, one, or several where a list is on the way."""

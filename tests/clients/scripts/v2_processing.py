@@ -38,8 +38,9 @@ def places() -> dict:
 
 def ended(processor: Processor) -> dict:
     job = processor.latest_job
-    with contextlib.redirect_stdout(io.StringIO()) as log:
-        session.logs_for_processing_job(job.job_name, wait=True, poll=1)
+    session.wait_for_processing_job(job.job_name, poll=1)
+    with contextlib.redirect_stdout(io.StringIO()) as log:  # which, waiting, would look at the job every 30 seconds
+        session.logs_for_processing_job(job.job_name)
     described = job.describe()
     outputs = described.get("ProcessingOutputConfig", {"Outputs": []})["Outputs"]
     target = {each["OutputName"]: each["S3Output"]["S3Uri"] for each in outputs}
@@ -82,8 +83,9 @@ transformer.transform(
     uploaded, content_type="text/csv", split_type="Line", input_filter="$[1:]", join_source="Input",
     output_filter="$[0,-1]", wait=False, logs=False,
 )  # fmt: skip
+session.wait_for_transform_job(transformer.latest_transform_job.name, poll=1)
 with contextlib.redirect_stdout(io.StringIO()) as log:
-    session.logs_for_transform_job(transformer.latest_transform_job.name, wait=True, poll=1)
+    session.logs_for_transform_job(transformer.latest_transform_job.name)
 answers = sagemaker.s3.S3Downloader.read_file(f"{transformer.output_path}/iris.csv.out", session).splitlines()
 pairs = [tuple(float(field) for field in line.split(",")) for line in answers]
 summary = {

@@ -149,7 +149,6 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     return Plan(
         environment=environment,
         requirements=_job.requirements_at((entry for entry, _ in downloads), BUNDLE),
-        instances=len(hosts),
         workload=workload,
         destinations=destinations,
     )
@@ -190,7 +189,13 @@ def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str,
     return _job.times("Processing", outcome) | said
 
 
-KIND = RunKind(plan=plan, trail=TRAIL, finish=finish, namespace=LOG_GROUP)
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda resource: int(resource.spec["ProcessingResources"]["ClusterConfig"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+)
 
 NOUN = declare(
     Noun(

@@ -126,7 +126,6 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     return Plan(
         environment=server.environment,
         requirements=server.requirements,
-        instances=len(hosts),
         workload=workload,
         destinations={"output": (bucket, key.rstrip("/"))},
     )
@@ -170,7 +169,13 @@ def _model_arn(region: str, account: str, name: str) -> str:
     return f"arn:aws:sagemaker:{region}:{account}:model/{name}"
 
 
-KIND = RunKind(plan=plan, trail=TRAIL, finish=finish, namespace=LOG_GROUP)
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda resource: int(resource.spec["TransformResources"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+)
 
 NOUN = declare(
     Noun(
