@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from sagewright_runtime.transform.paths import Path
 
@@ -19,8 +19,7 @@ class RecordError(ValueError):
     """A record cannot be transformed; the message says why, without naming the record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record: the number of its line (0 for a whole file), its bytes, and what of them the model gets."""
 
     line: int

@@ -105,7 +105,7 @@ class Jobs:
 
     def put(self, files: Mapping[str, str | bytes], prefix: str = "") -> str:
         """Store objects below a prefix that is new unless given; returns its S3 URI."""
-        prefix = prefix or f"data-{uuid.uuid4().hex[:10]}"
+        prefix = prefix or f"objects-{uuid.uuid4().hex[:10]}"
         for name, body in files.items():
             self.s3.put_object(Bucket=self.bucket, Key=f"{prefix}/{name}", Body=body)
         return f"s3://{self.bucket}/{prefix}"

@@ -91,7 +91,10 @@ print("hello from the script")
 """
     job = processing.run(
         script,
-        inputs={"data": {"S3Uri": data, "LocalPath": "/opt/ml/processing/some/place"}},
+        inputs={
+            "data": {"S3Uri": data, "LocalPath": "/opt/ml/processing/some/place"},
+            "part of a name": {"S3Uri": data[:-1], "LocalPath": "/opt/ml/processing/part/"},
+        },
         outputs={
             "what ever": {"S3Uri": f"{target}/", "LocalPath": "/opt/ml/processing/result"},
             "empty": {"S3Uri": f"{target}-none", "LocalPath": "/opt/ml/processing/none", "S3UploadMode": "Continuous"},
@@ -112,7 +115,13 @@ print("hello from the script")
     found = processing.jobs.below(target)
     assert set(found) == {"deep/seen.json"}
     seen = json.loads(found["deep/seen.json"])
-    assert seen["files"] == {"some/place/a.csv": "1\n", "some/place/deep/b.csv": "2\n"}
+    folder = f"part/{data.rpartition('/')[2]}"
+    assert seen["files"] == {
+        "some/place/a.csv": "1\n",
+        "some/place/deep/b.csv": "2\n",
+        f"{folder}/a.csv": "1\n",
+        f"{folder}/deep/b.csv": "2\n",
+    }
     assert seen["argv"] == ["--rows", "3"]
     assert seen["env"]["GREETING"] == "hello"
     assert seen["env"]["PROCESSING_JOB_NAME"] == seen["job"]["ProcessingJobName"] == name
