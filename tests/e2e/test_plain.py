@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from sagewright.testing.server import ServerProcess
 from tests.e2e.test_survival import client, jobs_of
 from tests.services.sagemaker.conftest import unpack
 from tests.services.sagemaker.test_endpoint import Endpoints
+
+from sagewright.testing.server import ServerProcess
 
 pytestmark = pytest.mark.slow
 
