@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import InstanceReport, Report, Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.measures import ingest
 from sagewright.engine.tools import Tools
@@ -146,6 +147,11 @@ class RunController:
                 if phase == "stopping"
                 else self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
             )
+        culprit = next((instance for instance in report.instances if instance.exit_code), None)
+        if culprit and "culprit" not in resource.run:
+            # One instance failed: the others would wait for it for ever.
+            self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
+            run = {**run, "culprit": culprit.host}
         return self._change(resource, now + POLL_SECONDS, phase=phase, status=status, run=run, entered=entered)
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
@@ -169,13 +175,17 @@ class RunController:
             return self._finished(
                 resource, Outcome("failed", "InternalServerError: the run was lost", None, now, False, {})
             )
-        saved = self._save(resource, report)
-        culprit = next((i for i in report.instances if i.stage == "lost" or i.exit_code), None)
         timed_out = any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
+        reason = "" if stopped else self._blame(resource, report)
+        try:
+            saved = self._save(resource, report)
+        except AwsError as error:  # the bucket went away meanwhile, say
+            saved, stopped = {}, False
+            reason = reason or f"ClientError: Unable to upload the output to S3: {error.code}: {error.message}"
         outcome = Outcome(
-            phase="stopped" if stopped else "failed" if culprit else "succeeded",
-            reason=failure_reason(culprit) if culprit and not stopped else "",
+            phase="stopped" if stopped else "failed" if reason else "succeeded",
+            reason=reason,
             started=min(
                 (at for i in report.instances for stage, at in i.stages if stage == "downloading"), default=None
             ),
@@ -185,6 +195,13 @@ class RunController:
             message=next((i.message for i in report.instances if i.message), ""),
         )
         return self._finished(resource, outcome, report)
+
+    def _blame(self, resource: Resource, report: Report) -> str:
+        """Why the run failed, by the instance that failed first; an empty text if none did."""
+        failed = [instance for instance in report.instances if instance.stage == "lost" or instance.exit_code]
+        first = resource.run.get("culprit")
+        failed.sort(key=lambda instance: instance.host != first)
+        return failure_reason(failed[0]) if failed else ""
 
     def _save(self, resource: Resource, report: Report) -> dict[str, str]:
         """Bring the packed outputs into the object store; doing it twice gives the same objects."""
