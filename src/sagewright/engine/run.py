@@ -76,6 +76,8 @@ class RunKind:
     namespace: str
     secondary: str = ""
     """The member of the status that holds the last event's word."""
+    together: bool = True
+    """Whether the instances work together, so that one that failed ends the others."""
 
 
 class RunController:
@@ -147,8 +149,8 @@ class RunController:
                 if phase == "stopping"
                 else self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
             )
-        culprit = next((instance for instance in report.instances if instance.exit_code), None)
-        if culprit and "culprit" not in resource.run:
+        culprit = next(filter(_failed, report.instances), None)
+        if culprit and self._kind.together and "culprit" not in resource.run:
             # One instance failed: the others would wait for it for ever.
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
             run = {**run, "culprit": culprit.host}
@@ -198,7 +200,7 @@ class RunController:
 
     def _blame(self, resource: Resource, report: Report) -> str:
         """Why the run failed, by the instance that failed first; an empty text if none did."""
-        failed = [instance for instance in report.instances if instance.stage == "lost" or instance.exit_code]
+        failed = list(filter(_failed, report.instances))
         first = resource.run.get("culprit")
         failed.sort(key=lambda instance: instance.host != first)
         return failure_reason(failed[0]) if failed else ""
@@ -260,6 +262,11 @@ class RunController:
         notes = {**(run or {}), **({"stages": seen + [stage for stage, _ in new]} if new else {})}
         secondary = {self._kind.secondary: events[-1].word} if events and self._kind.secondary else {}
         return Change(due=due, phase=phase, status={**(status or {}), **secondary}, run=notes, events=events)
+
+
+def _failed(instance: InstanceReport) -> bool:
+    """Whether an instance ended, and not well; one whose process never started has no exit code."""
+    return instance.stage == "lost" or (instance.stage == "ended" and instance.exit_code != 0)
 
 
 def failure_reason(instance: InstanceReport) -> str:

@@ -183,6 +183,14 @@ load()
     assert processing.jobs.below(target) == {"part.txt": b"half"}
 
 
+def test_an_object_whose_name_leaves_its_place_fails_the_job(processing: Processing) -> None:
+    data = processing.jobs.put({"../../../escape": "x"})
+    job = processing.run("print('ran')", inputs={"data": {"S3Uri": data, "LocalPath": "/opt/ml/processing/data"}})
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "'/opt/ml/processing/data/../../../escape' is not below" in job["FailureReason"]
+    assert processing.log(job["ProcessingJobName"]) == []
+
+
 def test_stop_and_the_end_of_time_stop_a_job(processing: Processing) -> None:
     script = """
 import pathlib, signal, sys, time

@@ -172,11 +172,16 @@ def test_records_are_filtered_and_joined(transforms: Transforms) -> None:
 def test_the_one_bad_row_is_named_and_the_other_files_are_written(transforms: Transforms) -> None:
     rows = [f"{number},1" for number in range(2000)]
     rows[1233] = "1,oops"
+    slow = {"BatchStrategy": "SingleRecord", "Environment": {"SLEEP": "0.5"}, "count": 2}
+    hosts = transforms.start({"a-bad.csv": "oops\n", "b.csv": "1\n2\n3\n"}, **slow, **LINES)
     job, written = transforms.run({"bad.csv": "\n".join(rows), "good.csv": "1,1\n"}, **LINES)
     assert job["TransformJobStatus"] == "Failed"
     assert "bad.csv line 1234: the model answered 500: inference.py line" in job["FailureReason"]
     assert "could not convert string to float: 'oops'" in job["FailureReason"]
     assert written == {"good.csv.out": b"20.0\n"}
+    job, written = transforms.wait(hosts)
+    assert "a-bad.csv line 1:" in job["FailureReason"]
+    assert written == {"b.csv.out": b"10.0\n20.0\n30.0\n"}, "another host's files too"
 
 
 @pytest.mark.parametrize(

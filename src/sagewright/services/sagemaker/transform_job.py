@@ -175,6 +175,7 @@ KIND = RunKind(
     finish=finish,
     instances=lambda resource: int(resource.spec["TransformResources"]["InstanceCount"]),
     namespace=LOG_GROUP,
+    together=False,
 )
 
 NOUN = declare(
