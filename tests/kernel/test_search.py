@@ -107,7 +107,8 @@ def test_operators_on_properties(sagemaker: Any, condition: tuple[str, ...], fou
 
 def test_times_are_compared_as_times(sagemaker: Any) -> None:
     now = datetime.now(UTC)
-    for text in (now.isoformat(), now.strftime("%Y-%m-%dT%H:%M:%S")):
+    later = now + timedelta(hours=1)
+    for text in (later.isoformat(), later.strftime("%Y-%m-%dT%H:%M:%S")):
         assert names(sagemaker, ("CreationTime", "LessThanOrEqualTo", text)) == "abcd"
     earlier = (now - timedelta(hours=1)).isoformat()
     assert names(sagemaker, ("CreationTime", "LessThan", earlier)) == ""
