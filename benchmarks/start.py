@@ -168,8 +168,8 @@ def page(measured: dict[str, Measured]) -> str:
     ]
     return (
         "## Starting a job\n\nSeconds from CreateTrainingJob through boto3, with the warm backend and with the sandbox "
-        "alone; by hand\nis `python script.py` in the same environment, for XGBoost a script that reads, trains and saves.\n\n"
-        + table(["", "warm", "sandbox", "by hand", "warm ÷ by hand", "sandbox ÷ by hand"], rows)
+        "alone; by hand\nis `python script.py` in the same environment, for XGBoost a script that reads, trains and "
+        "saves.\n\n" + table(["", "warm", "sandbox", "by hand", "warm ÷ by hand", "sandbox ÷ by hand"], rows)
     )
 
 
