@@ -46,6 +46,7 @@ class Gateway:
             parameters = steps.read(request, route)
             handler = steps.find(route)
             call = steps.call(request, route, caller, identifier, self._platform)
+            call = steps.authorize(call, parameters, self._platform)
             return steps.answer(route, handler(call, parameters), identifier)
         except ClientGone:
             raise

@@ -1,0 +1,219 @@
+"""May this caller do that? Every call is asked here, between reading its parameters and carrying it out.
+
+What a principal's policies say is worked out once and kept until IAM changes: ``ResourceStore.changes`` counts the
+writes of this server, and after ``STALE_SECONDS`` those of others on the same database are seen too. Answers that no
+condition or variable had a part in are kept as well, so that a call's usual cost is one look into a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from sagewright.core.clock import Clock
+from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
+from sagewright.kernel import asked as questions
+from sagewright.kernel.asked import Permission, account_of
+from sagewright.kernel.decision import EVERYBODY, Layer, Outcome, Principal, decide
+from sagewright.kernel.identity import GLOBAL, bucket_policy, holder_of, principal_of, role_of
+from sagewright.kernel.operations import Call
+from sagewright.kernel.policy import Access, Policies, Policy, parse
+from sagewright.kernel.request_context import request_context
+from sagewright.store.credentials import Credential, CredentialStore
+from sagewright.store.resources import Resource, ResourceStore
+from sagewright.wire.models import SERVED
+
+Json = Mapping[str, Any]
+STALE_SECONDS = 5.0
+MEMORY = 20_000
+"""Answers kept; beyond that all are forgotten."""
+SERVICE = "sagemaker.amazonaws.com"
+ANONYMOUS = "anonymous"
+_S3 = "arn:aws:s3:::"
+POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
+"""What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A principal ready to be asked about, until IAM changes or ``until`` (seconds since the epoch)."""
+
+    version: int
+    until: float
+    principal: Principal
+    holder_arn: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The policy of what is asked for, None when it has none, and then also its owner's account."""
+
+    policies: Policies | None = None
+    account: str = ""
+
+
+_PLAIN = _Target()
+_NOBODY = _Known(0, 0.0, Principal(itself=EVERYBODY, identity=Policies(())), None)
+
+
+class Authorizer:
+    """Decides for all calls of one server. Thread-safe: what threads race for is only who works something out."""
+
+    def __init__(self, resources: ResourceStore, credentials: CredentialStore, clock: Clock) -> None:
+        self._resources = resources
+        self._credentials = credentials
+        self._clock = clock
+        self._principals: dict[str, _Known] = {}
+        self._buckets: dict[str, tuple[int, float, _Target]] = {}
+        self._granted: dict[tuple[str, str, str], tuple[int, float]] = {}
+
+    def require(self, call: Call, request: Json) -> Call:
+        """The call, when its caller may make it; in the account of the resource's owner, when that is another.
+
+        Raises ``AwsError`` in AWS's words: AccessDenied, and ValidationException for a role that cannot be passed.
+        """
+        for permission in questions.asked(call, request):
+            call = self._demand(call, request, permission)
+        for arn in questions.passed_roles(call, request):
+            self._require_passable(call, request, arn)
+        return call
+
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
+        """Raises AccessDenied unless the caller may do ``action`` on ``resource``: for what a handler finds itself."""
+        self._demand(call, request or {}, Permission(action, resource))
+
+    def settled(self, access_key_id: str, action: str, resource: str) -> bool:
+        """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
+        key = self._credentials.find(access_key_id)
+        if key is not None and key.administrator and not key.session and not action.startswith("s3:"):
+            return True
+        found = self._granted.get((access_key_id, action, resource))
+        return found is not None and found[0] == self._resources.changes(GLOBAL) and self._clock.now() < found[1]
+
+    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
+        """Whether a role's trust policy lets the caller take it on."""
+        key = self._credentials.find(call.principal.access_key_id)
+        known = self._principal(key)
+        permission = Permission("sts:AssumeRole", role.arn)
+        context = partial(request_context, call, request, permission, key, known.holder_arn)
+        access = Access(permission.action, role.arn, context, known.principal.names)
+        return _trust(role).evaluate(access).allowed
+
+    def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
+        key_id = call.principal.access_key_id
+        if self.settled(key_id, permission.action, permission.resource):
+            return call
+        version, now = self._resources.changes(GLOBAL), self._clock.now()
+        key = self._credentials.find(key_id) if key_id else None
+        target = self._target(permission)
+        if key is not None and key.administrator and not key.session:
+            own = target.account == call.account and call.operation in POLICY_OPERATIONS
+            if own or target.policies is None:
+                return call
+        known = self._principal(key)
+        context = partial(request_context, call, request, permission, key, known.holder_arn)
+        access = Access(permission.action, permission.resource, context)
+        foreign = target.account not in ("", call.account)
+        outcome = decide(known.principal, access, target.policies, foreign=foreign and key is not None)
+        if not outcome.allowed:
+            raise denied(call, permission, outcome)
+        if foreign:
+            return replace(call, principal=replace(call.principal, account=target.account))
+        if outcome.decision.fixed:
+            self._remember((key_id, permission.action, permission.resource), version, now)
+        return call
+
+    def _remember(self, question: tuple[str, str, str], version: int, now: float) -> None:
+        if len(self._granted) >= MEMORY:
+            self._granted = {}
+        self._granted[question] = (version, now + STALE_SECONDS)
+
+    def _principal(self, key: Credential | None) -> _Known:
+        if key is None:
+            return _NOBODY
+        version, now = self._resources.changes(GLOBAL), self._clock.now()
+        known = self._principals.get(key.id)
+        if known is not None and known.version == version and now < known.until:
+            return known
+        holder = holder_of(self._resources, key.session.get("Source", key.principal))
+        made = principal_of(self._resources, key, holder)
+        known = _Known(version, now + STALE_SECONDS, made, holder.arn if holder is not None else None)
+        if len(self._principals) >= MEMORY:
+            self._principals = {}
+        self._principals[key.id] = known
+        return known
+
+    def _target(self, permission: Permission) -> _Target:
+        """What is asked for, as far as it has a policy of its own: a bucket, or a role to take on."""
+        action, resource = permission.action, permission.resource
+        if action == "sts:AssumeRole":
+            role = role_of(self._resources, resource)
+            return _Target(_trust(role), role.account) if role is not None and role.arn == resource else _PLAIN
+        name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
+        return self._bucket(name) if name and action.startswith("s3:") else _PLAIN
+
+    def _bucket(self, name: str) -> _Target:
+        version, now = self._resources.changes(GLOBAL), self._clock.now()
+        known = self._buckets.get(name)
+        if known is not None and known[0] == version and now < known[1]:
+            return known[2]
+        row = bucket_policy(self._resources, name)
+        policies = Policies([Policy(name, "resource", parse(row.spec["Policy"]))]) if row is not None else None
+        found = _Target(policies, row.account if row is not None else "")
+        if len(self._buckets) >= MEMORY:
+            self._buckets = {}
+        self._buckets[name] = (version, now + STALE_SECONDS, found)
+        return found
+
+    def _require_passable(self, call: Call, request: Json, arn: str) -> None:
+        """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
+        if account_of(arn) != call.account:
+            raise AccessDeniedException("Cross-account pass role is not allowed.")
+        target = next(iter(questions.asked(call, request))).resource
+        keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
+        self._demand(call, request, Permission("iam:PassRole", arn, keys))
+        role = role_of(self._resources, arn)
+        if role is None or role.arn != arn or not _trusts_service(role, call, target):
+            raise ValidationException(
+                f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to "
+                "assume the role."
+            )
+
+
+def _trust(role: Resource) -> Policies:
+    return Policies([Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))])
+
+
+def _trusts_service(role: Resource, call: Call, target: str) -> bool:
+    context = {
+        "aws:SourceAccount": [call.account],
+        "aws:SourceArn": [target],
+        "aws:PrincipalIsAWSService": ["true"],
+        "aws:PrincipalServiceName": [SERVICE],
+    }
+    access = Access("sts:AssumeRole", role.arn, context, frozenset((("Service", SERVICE),)))
+    return _trust(role).evaluate(access).allowed
+
+
+def denied(call: Call, permission: Permission, outcome: Outcome) -> AwsError:
+    """AccessDenied in the words of the service's protocol.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+    action, resource = permission.action, permission.resource
+    words = (action, resource) if call.service != "s3" else (f'"{action}"', f'"{resource}"')
+    if call.principal.arn == ANONYMOUS:
+        return AwsError("Access Denied", code="AccessDenied", status=403)
+    text = f"User: {call.principal.arn} is not authorized to perform: {words[0]} on resource: {words[1]} "
+    layer = outcome.layer.value
+    article = "an" if outcome.layer is Layer.IDENTITY else "a"
+    if outcome.decision.verdict == "explicitDeny":
+        text += f"with an explicit deny in {article} {layer}"
+    else:
+        text += f"because no {layer} allows the {action} action"
+    protocol = "json" if "x-amz-target" in call.http.headers else SERVED[call.service].protocols[-1]
+    if protocol in ("query", "rest-xml"):
+        return AwsError(text, code="AccessDenied", status=403)
+    return AccessDeniedException(text, status=400 if protocol == "json" else 403)
