@@ -95,12 +95,9 @@ def test_conditions(condition: dict[str, Any], holds: bool) -> None:
     assert (decide(access, allow(), deny(Condition=condition)).verdict == "explicitDeny") == holds
 
 
-def test_a_condition_that_is_not_understood_errs_on_the_safe_side() -> None:
-    condition = {"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}
-    access = Access("s3:GetObject", BUCKET, {"aws:MultiFactorAuthAge": ["10"]})
-
-    assert decide(access, allow(Condition=condition)).verdict == "implicitDeny"
-    assert decide(access, allow(), deny(Condition=condition)).verdict == "explicitDeny"
+def test_an_unknown_operator_is_no_policy() -> None:
+    with pytest.raises(Malformed, match="Invalid Condition type : StringSounds."):
+        decide(Access("s3:GetObject"), allow(Condition={"StringSounds": {"aws:username": "ann"}}))
 
 
 def test_missing_context_is_told() -> None:

@@ -95,7 +95,7 @@ class Invocations:
         caller = steps.Caller(steps.principal_of(key), asked.region)
         call = steps.call(request, _route(), caller, identifier, self._platform)
         parameters = {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
-        await asyncio.to_thread(steps.authorize, call, parameters, self._platform)
+        await asyncio.to_thread(steps.authorize, call, parameters)
 
     def _too_large(self, request: Request, size: int) -> Response:
         message = f"The request body of {size} bytes or more exceeds the limit of {BODY_LIMIT} bytes."

@@ -1,4 +1,4 @@
-"""The way of a request, one function a step: identify, authenticate, read, find, call, authorize, answer."""
+"""The way of a request, one function a step: identify, authenticate, read, call, authorize, find, answer."""
 
 from __future__ import annotations
 
@@ -73,17 +73,6 @@ def read(request: Request, route: Route) -> dict[str, Any]:
     return parameters
 
 
-def find(route: Route) -> Handler:
-    """The function that carries the operation out."""
-    found = operations.find(route.service, route.operation.name)
-    if found is None:
-        name = f"{route.service}:{route.operation.name}"
-        raise NotImplementedYet(
-            f"{name} is known to Sagewright but does not work yet. docs/coverage.md lists the operations that do."
-        )
-    return found.handler
-
-
 def call(request: Request, route: Route, caller: Caller, request_id: str, platform: Platform) -> Call:
     """What the function is called with."""
     return Call(
@@ -97,9 +86,20 @@ def call(request: Request, route: Route, caller: Caller, request_id: str, platfo
     )
 
 
-def authorize(call: Call, parameters: dict[str, Any], platform: Platform) -> Call:
+def authorize(call: Call, parameters: dict[str, Any]) -> Call:
     """The call, if the caller may make it. Raises ``AwsError``: AccessDenied in the words of the service."""
-    return platform.access.require(call, parameters)
+    return call.platform.access.require(call, parameters)
+
+
+def find(route: Route) -> Handler:
+    """The function that carries the operation out."""
+    found = operations.find(route.service, route.operation.name)
+    if found is None:
+        name = f"{route.service}:{route.operation.name}"
+        raise NotImplementedYet(
+            f"{name} is known to Sagewright but does not work yet. docs/coverage.md lists the operations that do."
+        )
+    return found.handler
 
 
 def answer(route: Route, result: Result, request_id: str) -> Response:

@@ -256,6 +256,7 @@ def test_users_sign_with_their_own_keys(client: Client, iam: Any) -> None:
     user = iam.create_user(UserName=name)["User"]
     key = iam.create_access_key(UserName=name)["AccessKey"]
     own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=text("iam:GetUser"))
 
     assert client("sts", **own).get_caller_identity()["Arn"] == user["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/{name}"
     assert client("iam", **own).get_user()["User"]["UserId"] == user["UserId"]
@@ -269,7 +270,6 @@ def test_users_sign_with_their_own_keys(client: Client, iam: Any) -> None:
     refused("NoSuchEntity", 404, iam.delete_access_key, UserName=name, AccessKeyId=key["AccessKeyId"])
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
         client("sts", **own).get_caller_identity()
-    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=text("s3:GetObject"))
     refused("DeleteConflict", 409, iam.delete_user, UserName=name)
     iam.delete_user_policy(UserName=name, PolicyName="p")
     iam.delete_user(UserName=name)
