@@ -96,7 +96,7 @@ def test_conditions(condition: dict[str, Any], holds: bool) -> None:
 
 
 def test_an_unknown_operator_is_no_policy() -> None:
-    with pytest.raises(Malformed, match="Invalid Condition type : StringSounds."):
+    with pytest.raises(Malformed, match="Invalid Condition type : StringSounds"):
         decide(Access("s3:GetObject"), allow(Condition={"StringSounds": {"aws:username": "ann"}}))
 
 

@@ -109,7 +109,7 @@ def holds(test: Test, context: Context) -> bool:
     sets, _, name = test.operator.rpartition(":")
     values = context.get(test.key.lower())
     if name == "Null":
-        return any((values is None) == (wanted.lower() == "true") for wanted in test.values)
+        return any((not values) == (wanted.lower() == "true") for wanted in test.values)
     plain = name.removesuffix("IfExists")
     negated = plain in _NEGATED
     if not values:
