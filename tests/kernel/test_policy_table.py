@@ -38,19 +38,20 @@ def test_layers(who: str, given: dict[str, Any], verdict: str, layer: str) -> No
     resource = policies("resource", given["resource"]) if "resource" in given else None
     access = Access("s3:GetObject", table.OBJECT)
 
-    outcome = decide(principal(who, given), access, resource, foreign=given.get("foreign", False))
-
-    assert outcome.decision.verdict == verdict
-    if layer:
-        assert outcome.layer.name.lower() == layer
+    for explain in (False, True):
+        outcome = decide(principal(who, given), access, resource, foreign=given.get("foreign", False), explain=explain)
+        assert outcome.decision.verdict == verdict
+        assert not layer or outcome.layer.name.lower() == layer
 
 
 @pytest.mark.parametrize(("statement", "speaks"), [row for rows in table.ELEMENTS.values() for row in rows])
 def test_elements(statement: dict[str, Any], speaks: bool) -> None:
     access = Access("s3:GetObject", table.OBJECT, table.CONTEXT)
 
-    assert policies("p", [statement]).evaluate(access).allowed == speaks
-    assert (policies("p", [statement | {"Effect": "Deny"}]).evaluate(access).verdict == "explicitDeny") == speaks
+    denial = policies("p", [table.allow(), statement | {"Effect": "Deny"}])
+    for ask in (Policies.decide, Policies.evaluate):
+        assert ask(policies("p", [statement]), access).allowed == speaks
+        assert (ask(denial, access).verdict == "explicitDeny") == speaks
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,7 @@ def test_conditions(operator: str, values: Any, given: list[str] | None, holds: 
     access = Access("s3:GetObject", table.OBJECT, {} if given is None else {"AWS:any": given})
 
     assert policies("p", [statement]).evaluate(access).allowed == holds
+    assert policies("p", [statement]).decide(access).allowed == holds
 
 
 def test_the_first_version_of_the_language_has_no_variables() -> None:
@@ -72,13 +74,15 @@ def test_the_first_version_of_the_language_has_no_variables() -> None:
 
 
 def test_an_answer_says_whether_the_request_had_a_part_in_it() -> None:
-    """Such answers cannot be kept for the next request."""
-    plain = policies("p", [table.allow(), table.deny(Action="iam:*", Condition={"Bool": {"aws:Any": "true"}})])
+    """Such answers cannot be kept for the next request, nor found without its context."""
 
-    assert plain.evaluate(Access("s3:GetObject", table.OBJECT)).fixed
-    assert not plain.evaluate(Access("iam:GetUser", table.ANN)).fixed
-    assert (
-        not policies("p", [table.allow(Resource="arn:aws:s3:::${aws:username}/*")])
-        .evaluate(Access("s3:GetObject", table.OBJECT, table.CONTEXT))
-        .fixed
-    )
+    def unneeded() -> dict[str, list[str]]:
+        raise AssertionError("the context was asked for")
+
+    home = table.allow(Resource="arn:aws:s3:::${aws:username}/*")
+    plain = policies("p", [home, table.allow(), table.deny(Action="iam:*", Condition={"Null": {"aws:any": "true"}})])
+    assert plain.decide(Access("s3:GetObject", table.OBJECT, unneeded)).fixed
+    assert not plain.decide(Access("iam:GetUser", table.ANN, {"aws:any": ["x"]})).fixed
+    for given, verdict in ({"aws:username": ["data"]}, "allowed"), ({}, "implicitDeny"):
+        decision = policies("p", [home]).decide(Access("s3:GetObject", table.OBJECT, given))
+        assert (decision.verdict, decision.fixed) == (verdict, False)

@@ -7,10 +7,10 @@ condition or variable had a part in are kept as well, so that a call's usual cos
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sagewright.core.clock import Clock
 from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
@@ -20,12 +20,13 @@ from sagewright.kernel.decision import EVERYBODY, Layer, Outcome, Principal, dec
 from sagewright.kernel.identity import GLOBAL, bucket_policy, holder_of, principal_of, role_of
 from sagewright.kernel.operations import Call
 from sagewright.kernel.policy import Access, Policies, Policy, parse
-from sagewright.kernel.request_context import request_context
+from sagewright.kernel.request_context import RequestContext
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.resources import Resource, ResourceStore
 from sagewright.wire.models import SERVED
 
 Json = Mapping[str, Any]
+T = TypeVar("T")
 STALE_SECONDS = 5.0
 MEMORY = 20_000
 """Answers kept; beyond that all are forgotten."""
@@ -36,12 +37,44 @@ POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 """What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
 
 
+class Memory(Generic[T]):
+    """Values that hold until IAM changes, and no longer than ``STALE_SECONDS``."""
+
+    def __init__(self, resources: ResourceStore, clock: Clock) -> None:
+        self._resources = resources
+        self._clock = clock
+        self._kept: dict[Any, tuple[int, float, T]] = {}
+
+    def get(self, key: object) -> T | None:
+        """The value kept for ``key``, None when there is none any more."""
+        found = self._kept.get(key)
+        if found is None or found[0] != self._resources.changes(GLOBAL) or self._clock.now() >= found[1]:
+            return None
+        return found[2]
+
+    def version(self) -> tuple[int, float]:
+        """What ``put`` wants of the moment before the value was worked out."""
+        return self._resources.changes(GLOBAL), self._clock.now() + STALE_SECONDS
+
+    def put(self, key: object, version: tuple[int, float], value: T) -> None:
+        if len(self._kept) >= MEMORY:
+            self._kept = {}
+        self._kept[key] = (*version, value)
+
+    def of(self, key: object, make: Callable[[], T]) -> T:
+        """The value kept for ``key``, else what ``make`` makes."""
+        found = self.get(key)
+        if found is None:
+            version = self.version()
+            found = make()
+            self.put(key, version, found)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A principal ready to be asked about, until IAM changes or ``until`` (seconds since the epoch)."""
+    """A principal ready to be asked about, and the ARN of the user or role behind it."""
 
-    version: int
-    until: float
     principal: Principal
     holder_arn: str | None
 
@@ -55,7 +88,7 @@ class _Target:
 
 
 _PLAIN = _Target()
-_NOBODY = _Known(0, 0.0, Principal(itself=EVERYBODY, identity=Policies(())), None)
+_NOBODY = _Known(Principal(itself=EVERYBODY, identity=Policies(())), None)
 
 
 class Authorizer:
@@ -64,10 +97,9 @@ class Authorizer:
     def __init__(self, resources: ResourceStore, credentials: CredentialStore, clock: Clock) -> None:
         self._resources = resources
         self._credentials = credentials
-        self._clock = clock
-        self._principals: dict[str, _Known] = {}
-        self._buckets: dict[str, tuple[int, float, _Target]] = {}
-        self._granted: dict[tuple[str, str, str], tuple[int, float]] = {}
+        self._principals = Memory[_Known](resources, clock)
+        self._targets = Memory[_Target](resources, clock)
+        self._granted = Memory[bool](resources, clock)
 
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it; in the account of the resource's owner, when that is another.
@@ -89,23 +121,22 @@ class Authorizer:
         key = self._credentials.find(access_key_id)
         if key is not None and key.administrator and not key.session and not action.startswith("s3:"):
             return True
-        found = self._granted.get((access_key_id, action, resource))
-        return found is not None and found[0] == self._resources.changes(GLOBAL) and self._clock.now() < found[1]
+        return self._granted.get((access_key_id, action, resource)) is not None
 
     def trusts(self, call: Call, request: Json, role: Resource) -> bool:
         """Whether a role's trust policy lets the caller take it on."""
         key = self._credentials.find(call.principal.access_key_id)
         known = self._principal(key)
         permission = Permission("sts:AssumeRole", role.arn)
-        context = partial(request_context, call, request, permission, key, known.holder_arn)
-        access = Access(permission.action, role.arn, context, known.principal.names)
-        return _trust(role).evaluate(access).allowed
+        context = RequestContext(call, request, permission, key, known.holder_arn)
+        access = Access(permission.action, role.arn, lambda: context, known.principal.names)
+        return _trust(role).decide(access).allowed
 
     def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
         key_id = call.principal.access_key_id
         if self.settled(key_id, permission.action, permission.resource):
             return call
-        version, now = self._resources.changes(GLOBAL), self._clock.now()
+        version = self._granted.version()
         key = self._credentials.find(key_id) if key_id else None
         target = self._target(permission)
         if key is not None and key.administrator and not key.session:
@@ -113,8 +144,8 @@ class Authorizer:
             if own or target.policies is None:
                 return call
         known = self._principal(key)
-        context = partial(request_context, call, request, permission, key, known.holder_arn)
-        access = Access(permission.action, permission.resource, context)
+        context = RequestContext(call, request, permission, key, known.holder_arn)
+        access = Access(permission.action, permission.resource, lambda: context)
         foreign = target.account not in ("", call.account)
         outcome = decide(known.principal, access, target.policies, foreign=foreign and key is not None)
         if not outcome.allowed:
@@ -122,50 +153,35 @@ class Authorizer:
         if foreign:
             return replace(call, principal=replace(call.principal, account=target.account))
         if outcome.decision.fixed:
-            self._remember((key_id, permission.action, permission.resource), version, now)
+            self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call
 
-    def _remember(self, question: tuple[str, str, str], version: int, now: float) -> None:
-        if len(self._granted) >= MEMORY:
-            self._granted = {}
-        self._granted[question] = (version, now + STALE_SECONDS)
-
     def _principal(self, key: Credential | None) -> _Known:
-        if key is None:
-            return _NOBODY
-        version, now = self._resources.changes(GLOBAL), self._clock.now()
-        known = self._principals.get(key.id)
-        if known is not None and known.version == version and now < known.until:
-            return known
+        return self._principals.of(key.id, partial(self._find_principal, key)) if key is not None else _NOBODY
+
+    def _find_principal(self, key: Credential) -> _Known:
         holder = holder_of(self._resources, key.session.get("Source", key.principal))
-        made = principal_of(self._resources, key, holder)
-        known = _Known(version, now + STALE_SECONDS, made, holder.arn if holder is not None else None)
-        if len(self._principals) >= MEMORY:
-            self._principals = {}
-        self._principals[key.id] = known
-        return known
+        return _Known(principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
 
     def _target(self, permission: Permission) -> _Target:
         """What is asked for, as far as it has a policy of its own: a bucket, or a role to take on."""
         action, resource = permission.action, permission.resource
         if action == "sts:AssumeRole":
-            role = role_of(self._resources, resource)
-            return _Target(_trust(role), role.account) if role is not None and role.arn == resource else _PLAIN
+            return self._targets.of(resource, partial(self._find_role, resource))
         name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
-        return self._bucket(name) if name and action.startswith("s3:") else _PLAIN
+        if not name or not action.startswith("s3:"):
+            return _PLAIN
+        return self._targets.of(f"{_S3}{name}", partial(self._find_bucket, name))
 
-    def _bucket(self, name: str) -> _Target:
-        version, now = self._resources.changes(GLOBAL), self._clock.now()
-        known = self._buckets.get(name)
-        if known is not None and known[0] == version and now < known[1]:
-            return known[2]
+    def _find_bucket(self, name: str) -> _Target:
         row = bucket_policy(self._resources, name)
-        policies = Policies([Policy(name, "resource", parse(row.spec["Policy"]))]) if row is not None else None
-        found = _Target(policies, row.account if row is not None else "")
-        if len(self._buckets) >= MEMORY:
-            self._buckets = {}
-        self._buckets[name] = (version, now + STALE_SECONDS, found)
-        return found
+        if row is None:
+            return _PLAIN
+        return _Target(Policies([Policy(name, "resource", parse(row.spec["Policy"]))]), row.account)
+
+    def _find_role(self, arn: str) -> _Target:
+        role = role_of(self._resources, arn)
+        return _Target(_trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
 
     def _require_passable(self, call: Call, request: Json, arn: str) -> None:
         """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
@@ -174,8 +190,8 @@ class Authorizer:
         target = next(iter(questions.asked(call, request))).resource
         keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
-        role = role_of(self._resources, arn)
-        if role is None or role.arn != arn or not _trusts_service(role, call, target):
+        trust = self._targets.of(arn, partial(self._find_role, arn)).policies
+        if trust is None or not _trusts_service(trust, arn, call, target):
             raise ValidationException(
                 f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to "
                 "assume the role."
@@ -186,15 +202,14 @@ def _trust(role: Resource) -> Policies:
     return Policies([Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))])
 
 
-def _trusts_service(role: Resource, call: Call, target: str) -> bool:
+def _trusts_service(trust: Policies, arn: str, call: Call, target: str) -> bool:
     context = {
         "aws:SourceAccount": [call.account],
         "aws:SourceArn": [target],
         "aws:PrincipalIsAWSService": ["true"],
         "aws:PrincipalServiceName": [SERVICE],
     }
-    access = Access("sts:AssumeRole", role.arn, context, frozenset((("Service", SERVICE),)))
-    return _trust(role).evaluate(access).allowed
+    return trust.decide(Access("sts:AssumeRole", arn, context, frozenset((("Service", SERVICE),)))).allowed
 
 
 def denied(call: Call, permission: Permission, outcome: Outcome) -> AwsError:

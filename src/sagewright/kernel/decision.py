@@ -64,13 +64,24 @@ class Outcome:
         return self.decision.allowed
 
 
-def decide(principal: Principal, access: Access, resource: Policies | None = None, *, foreign: bool = False) -> Outcome:
-    """Whether ``principal`` may. ``resource`` is the resource's policy, ``foreign`` when another account owns it."""
+def decide(
+    principal: Principal,
+    access: Access,
+    resource: Policies | None = None,
+    *,
+    foreign: bool = False,
+    explain: bool = False,
+) -> Outcome:
+    """Whether ``principal`` may. ``resource`` is the resource's policy, ``foreign`` when another account owns it.
+
+    ``explain`` also finds the policies that had a part in it, and the context keys they missed.
+    """
+    ask = Policies.evaluate if explain else Policies.decide
     asked = replace(access, principals=principal.names)
-    own = principal.identity.evaluate(asked) if principal.identity is not None else EVERYTHING
-    boundary = principal.boundary.evaluate(asked) if principal.boundary is not None else EVERYTHING
-    sessions = [policies.evaluate(asked) for policies in principal.sessions]
-    theirs = resource.evaluate(asked) if resource is not None else NOTHING
+    own = ask(principal.identity, asked) if principal.identity is not None else EVERYTHING
+    boundary = ask(principal.boundary, asked) if principal.boundary is not None else EVERYTHING
+    sessions = [ask(policies, asked) for policies in principal.sessions]
+    theirs = ask(resource, asked) if resource is not None else NOTHING
     layers = [
         (Layer.IDENTITY, own),
         (Layer.BOUNDARY, boundary),
@@ -108,7 +119,7 @@ def _refusing(
     if resource is not None:
 
         def grants(names: Names) -> bool:
-            return resource.evaluate(replace(access, principals=names)).allowed
+            return resource.decide(replace(access, principals=names)).allowed
 
         everybody = grants(EVERYBODY)
         if not everybody and grants(principal.itself):

@@ -48,13 +48,13 @@ class Statement:
     principals: tuple[tuple[str, str], ...] | None
     principals_negated: bool
     tests: tuple[Test, ...]
-    variables: bool
-    """Whether ``${variables}`` in resources are replaced: not in the language's first version, 2008-10-17."""
+    templated: bool
+    """Whether its resources have ``${variables}``."""
 
     @property
     def fixed(self) -> bool:
         """Whether it says the same in every context."""
-        return not self.tests and not (self.variables and any("${" in text for text in self.resources.texts))
+        return not self.tests and not self.templated
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Policy:
 class Access:
     """What is asked. ``principals`` are all the (kind, name) pairs that stand for the caller.
 
-    ``context`` is asked for only when a statement depends on it; its keys may be in any case.
+    ``context`` may have keys in any case; one that is made when a statement first depends on it, in lower case.
     """
 
     action: str
@@ -83,7 +83,7 @@ class Access:
 class Decision:
     """The answer: the policies whose statements made it, and context keys that conditions missed.
 
-    ``fixed`` when no statement about this action and resource depends on the context.
+    ``fixed`` when the verdict would be the same in any context.
     """
 
     verdict: Verdict
@@ -103,41 +103,53 @@ class Policies:
         self.policies = tuple(policies)
         self._about: dict[str, tuple[tuple[Policy, Statement], ...]] = {}
 
-    def evaluate(self, access: Access) -> Decision:
-        """Whether they allow ``access``."""
-        context: Context | None = None
-        applying: dict[str, list[Policy]] = {"Allow": [], "Deny": []}
-        missing: dict[str, None] = {}
-        fixed = True
-        for policy, statement in self._speaking_of(access.action):
+    def decide(self, access: Access) -> Decision:
+        """Whether they allow ``access``, looking at no more than that takes: a Deny, else an Allow, is enough.
+
+        Statements that depend on the context come last, so that mostly nobody has to ask for it.
+        """
+        fixed, context = True, None
+        for _, statement in self._speaking_of(access.action):
             if not _addresses(statement, access):
                 continue
-            if not statement.fixed:
+            if not statement.fixed and context is None:
+                context = _lowered(access.context)
+            if _covers(statement, access, context or {}):
+                fixed = fixed and statement.fixed
+                if all(holds(test, context or {}) for test in statement.tests):
+                    return Decision("explicitDeny" if statement.effect == "Deny" else "allowed", fixed=fixed)
+            elif statement.templated:
                 fixed = False
-                if context is None:
-                    context = _lowered(access.context)
-            known_context = context or {}
-            if not _covers(statement, access, known_context):
+        return Decision("implicitDeny", fixed=fixed)
+
+    def evaluate(self, access: Access) -> Decision:
+        """The same, with every policy that had a part in it and every key that was missed."""
+        context = _lowered(access.context)
+        applying: dict[str, list[Policy]] = {"Allow": [], "Deny": []}
+        missing: dict[str, None] = {}
+        for policy, statement in self._speaking_of(access.action):
+            if not _addresses(statement, access) or not _covers(statement, access, context):
                 continue
-            missing.update((test.key, None) for test in statement.tests if test.key.lower() not in known_context)
-            if all(holds(test, known_context) for test in statement.tests):
+            missing.update((test.key, None) for test in statement.tests if test.key.lower() not in context)
+            if all(holds(test, context) for test in statement.tests):
                 applying[statement.effect].append(policy)
         if applying["Deny"]:
-            return Decision("explicitDeny", tuple(dict.fromkeys(applying["Deny"])), tuple(missing), fixed)
+            return Decision("explicitDeny", tuple(dict.fromkeys(applying["Deny"])), tuple(missing))
         if applying["Allow"]:
-            return Decision("allowed", tuple(dict.fromkeys(applying["Allow"])), tuple(missing), fixed)
-        return Decision("implicitDeny", (), tuple(missing), fixed)
+            return Decision("allowed", tuple(dict.fromkeys(applying["Allow"])), tuple(missing))
+        return Decision("implicitDeny", (), tuple(missing))
 
     def _speaking_of(self, action: str) -> tuple[tuple[Policy, Statement], ...]:
         found = self._about.get(action)
         if found is None:
             low = action.lower()
-            found = tuple(
+            fitting = [
                 (policy, statement)
                 for policy in self.policies
                 for statement in policy.statements
                 if any(like(text.lower(), low) for text in statement.actions.texts) != statement.actions.negated
-            )
+            ]
+            found = tuple(sorted(fitting, key=lambda pair: (pair[1].effect == "Allow", not pair[1].fixed)))
             self._about[action] = found
         return found
 
@@ -148,8 +160,7 @@ def evaluate(policies: Iterable[Policy], access: Access) -> Decision:
 
 
 def _lowered(context: Context | Callable[[], Context]) -> Context:
-    given = context() if callable(context) else context
-    return {key.lower(): values for key, values in given.items()}
+    return context() if callable(context) else {key.lower(): values for key, values in context.items()}
 
 
 def principals_of(arn: str, holder: str | None = None) -> frozenset[tuple[str, str]]:
@@ -195,8 +206,10 @@ def _statement(raw: object, *, variables: bool) -> Statement:
     if any(text != "*" and ":" not in text for text in actions.texts):
         raise Malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
     principals, negated = _principals(raw)
+    resources = _patterns(raw, "Resource")
+    templated = variables and any("${" in text for text in resources.texts)
     tests = _tests(raw, variables=variables)
-    return Statement(raw["Effect"], actions, _patterns(raw, "Resource"), principals, negated, tests, variables)
+    return Statement(raw["Effect"], actions, resources, principals, negated, tests, templated)
 
 
 def _patterns(raw: dict[str, Any], name: str) -> Patterns:
@@ -258,7 +271,7 @@ def _covers(statement: Statement, access: Access, context: Context) -> bool:
     resources = statement.resources
     if not resources.texts:
         return True  # trust policies speak of the role they belong to
-    if not statement.variables:
+    if not statement.templated:
         return any(like(text, access.resource) for text in resources.texts) != resources.negated
     filled = [fill(text, context, pattern=True) for text in resources.texts]
     if resources.negated and None in filled and statement.effect == "Allow":

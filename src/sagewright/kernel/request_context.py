@@ -7,31 +7,85 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from sagewright.core.arns import Arn
 from sagewright.kernel.asked import Permission, account_of, service_of, table
 from sagewright.kernel.operations import Call
 from sagewright.store.credentials import Credential
-from sagewright.store.tags import TagStore
 
 Context = dict[str, list[str]]
 Json = Mapping[str, Any]
 PRINCIPAL_TYPES = {"assumed-role": "AssumedRole", "federated-user": "FederatedUser", "user": "User"}
 
 
-def request_context(
-    call: Call, request: Json, permission: Permission, key: Credential | None, holder_arn: str | None
-) -> Context:
-    """The context of one question. ``holder_arn`` is the user or role behind the caller."""
-    found = _about_request(call)
-    found |= _about_caller(call, key, holder_arn)
-    found |= _about_members(call, request)
-    found |= _about_tags(call.platform.tags, request, permission)
-    found |= {name: [value] for name, value in permission.keys}
-    account = account_of(permission.resource) or call.account
-    found["aws:ResourceAccount"] = found["s3:ResourceAccount"] = [account]
-    return found
+class RequestContext(Mapping[str, list[str]]):
+    """The context of one question, in lower case. Tags of principal and resource are read when a condition asks.
+
+    ``key`` is the caller's, None for nobody's; ``holder_arn`` the user or role behind it.
+    """
+
+    def __init__(
+        self, call: Call, request: Json, permission: Permission, key: Credential | None, holder_arn: str | None
+    ) -> None:
+        self._call = call
+        self._request = request
+        self._permission = permission
+        self._key = key
+        self._holder_arn = holder_arn
+
+    def __getitem__(self, name: str) -> list[str]:
+        family = name.partition("/")[0]
+        if family == "aws:principaltag":
+            return self._principal_tags[name]
+        if family.endswith(":resourcetag"):
+            return self._resource_tags[name]
+        return self._plain[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plain | self._principal_tags | self._resource_tags)
+
+    def __len__(self) -> int:
+        return len(self._plain | self._principal_tags | self._resource_tags)
+
+    @cached_property
+    def _plain(self) -> Context:
+        call, permission = self._call, self._permission
+        found = _about_request(call)
+        found |= _about_caller(self._key, self._holder)
+        found |= _about_members(call, self._request)
+        found |= _request_tags(self._request)
+        found |= {name: [value] for name, value in permission.keys}
+        account = account_of(permission.resource) or call.account
+        found["aws:ResourceAccount"] = found["s3:ResourceAccount"] = [account]
+        return _lowered(found)
+
+    @cached_property
+    def _holder(self) -> str:
+        """Of a role's session the role; of all others themselves."""
+        if self._key is None:
+            return ""
+        role = ":assumed-role/" in self._key.principal
+        return self._holder_arn if role and self._holder_arn is not None else self._key.principal
+
+    @cached_property
+    def _principal_tags(self) -> Context:
+        if self._key is None:
+            return {}
+        tags = self._call.platform.tags.of(self._holder) | self._key.session.get("Tags", {})
+        return _lowered({f"aws:PrincipalTag/{name}": [value] for name, value in tags.items()})
+
+    @cached_property
+    def _resource_tags(self) -> Context:
+        service = self._permission.action.partition(":")[0]
+        tags = self._call.platform.tags.of(self._permission.resource.partition(":log-stream:")[0])
+        families = ("aws", service)
+        return _lowered({f"{family}:ResourceTag/{key}": [tags[key]] for key in tags for family in families})
+
+
+def _lowered(context: Context) -> Context:
+    return {name.lower(): values for name, values in context.items()}
 
 
 def _about_request(call: Call) -> Context:
@@ -54,14 +108,11 @@ def _about_request(call: Call) -> Context:
     return found
 
 
-def _about_caller(call: Call, key: Credential | None, holder_arn: str | None) -> Context:
+def _about_caller(key: Credential | None, holder: str) -> Context:
     if key is None:
         return {"aws:PrincipalType": ["Anonymous"], "aws:userid": ["anonymous"]}
-    resource = Arn.parse(key.principal).resource
-    kind, _, name = resource.partition("/")
-    holder = holder_arn if holder_arn is not None and kind == "assumed-role" else key.principal
+    kind, _, name = Arn.parse(key.principal).resource.partition("/")
     found = {
-        # Of a role's session it is the role's own.
         "aws:PrincipalArn": [holder],
         "aws:PrincipalAccount": [key.account],
         "aws:PrincipalType": [PRINCIPAL_TYPES.get(kind, "Account")],
@@ -72,8 +123,7 @@ def _about_caller(call: Call, key: Credential | None, holder_arn: str | None) ->
     if key.expires is not None:
         found["aws:TokenIssueTime"] = [_iso(key.created)]
         found["aws:MultiFactorAuthPresent"] = ["false"]
-    tags = call.platform.tags.of(holder) | key.session.get("Tags", {})
-    return found | {f"aws:PrincipalTag/{name}": [value] for name, value in tags.items()}
+    return found
 
 
 def _about_members(call: Call, request: Json) -> Context:
@@ -102,24 +152,13 @@ def _members(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
-def _about_tags(tags: TagStore, request: Json, permission: Permission) -> Context:
-    given = _request_tags(request)
-    keys = [*given, *(key for key in request.get("TagKeys", request.get("tagKeys", ())))]
-    found = {f"aws:RequestTag/{key}": [value] for key, value in given.items()}
-    if keys:
-        found["aws:TagKeys"] = keys
-    service = permission.action.partition(":")[0]
-    for key, value in tags.of(permission.resource.partition(":log-stream:")[0]).items():
-        found[f"aws:ResourceTag/{key}"] = found[f"{service}:ResourceTag/{key}"] = [value]
-    return found
-
-
-def _request_tags(request: Json) -> dict[str, str]:
+def _request_tags(request: Json) -> Context:
     """Tags of SageMaker, IAM and STS are lists of pairs, those of CloudWatch Logs a map."""
     tags = request.get("Tags", request.get("tags", ()))
-    if isinstance(tags, Mapping):
-        return dict(tags)
-    return {tag["Key"]: tag.get("Value", "") for tag in tags}
+    given = dict(tags) if isinstance(tags, Mapping) else {tag["Key"]: tag.get("Value", "") for tag in tags}
+    keys = [*given, *request.get("TagKeys", request.get("tagKeys", ()))]
+    found = {f"aws:RequestTag/{key}": [value] for key, value in given.items()}
+    return found | ({"aws:TagKeys": keys} if keys else {})
 
 
 def _iso(seconds: float) -> str:

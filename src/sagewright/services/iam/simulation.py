@@ -80,7 +80,7 @@ def _simulate(request: Json, principal: Principal) -> Json:
 def _result(principal: Principal, access: Access, policy: Policies | None) -> Json:
     if ":" not in access.action:
         raise AwsError(f"Invalid Action name: {access.action}", code="InvalidInput")
-    decision = decide(principal, access, policy).decision
+    decision = decide(principal, access, policy, explain=True).decision
     result: Json = {
         "EvalActionName": access.action,
         "EvalResourceName": access.resource,
@@ -91,6 +91,6 @@ def _result(principal: Principal, access: Access, policy: Policies | None) -> Js
         "MissingContextValues": list(decision.missing),
     }
     if principal.boundary is not None:
-        within = principal.boundary.evaluate(access).allowed
+        within = principal.boundary.decide(access).allowed
         result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": within}
     return result
