@@ -36,10 +36,11 @@ def principal(who: str, given: dict[str, Any]) -> Principal:
 @pytest.mark.parametrize(("who", "given", "verdict", "layer"), [row for rows in table.LAYERS.values() for row in rows])
 def test_layers(who: str, given: dict[str, Any], verdict: str, layer: str) -> None:
     resource = policies("resource", given["resource"]) if "resource" in given else None
-    access = Access("s3:GetObject", table.OBJECT)
+    caller = principal(who, given)
+    access = Access("s3:GetObject", table.OBJECT, principals=caller.names)
 
     for explain in (False, True):
-        outcome = decide(principal(who, given), access, resource, foreign=given.get("foreign", False), explain=explain)
+        outcome = decide(caller, access, resource, foreign=given.get("foreign", False), explain=explain)
         assert outcome.decision.verdict == verdict
         assert not layer or outcome.layer.name.lower() == layer
 

@@ -145,14 +145,14 @@ class Authorizer:
                 return call
         known = self._principal(key)
         context = RequestContext(call, request, permission, key, known.holder_arn)
-        access = Access(permission.action, permission.resource, lambda: context)
+        access = Access(permission.action, permission.resource, lambda: context, known.principal.names)
         foreign = target.account not in ("", call.account)
         outcome = decide(known.principal, access, target.policies, foreign=foreign and key is not None)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if foreign:
             return replace(call, principal=replace(call.principal, account=target.account))
-        if outcome.decision.fixed:
+        if outcome.fixed:
             self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call
 

@@ -9,8 +9,8 @@ Source: IAM User Guide, "Policy evaluation logic" with its pages on a single acc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sagewright.kernel.policy import Access, Decision, Policies
@@ -47,17 +47,21 @@ class Principal:
     boundary: Policies | None = None
     sessions: tuple[Policies, ...] = ()
 
-    @property
-    def names(self) -> Names:
-        return self.itself | self.holder | self.account
+    names: Names = field(init=False)
+    """All of them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", self.itself | self.holder | self.account)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The decision and the layer that made it, when it is a denial."""
+    """The decision and the layer that made it, when it is a denial; ``fixed`` when no context can change it."""
 
     decision: Decision
     layer: Layer = Layer.IDENTITY
+    fixed: bool = True
+    missing: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:
@@ -72,50 +76,49 @@ def decide(
     foreign: bool = False,
     explain: bool = False,
 ) -> Outcome:
-    """Whether ``principal`` may. ``resource`` is the resource's policy, ``foreign`` when another account owns it.
+    """Whether ``principal``, whose ``names`` are the access's principals, may.
 
-    ``explain`` also finds the policies that had a part in it, and the context keys they missed.
+    ``resource`` is the resource's policy, ``foreign`` when another account owns it. ``explain`` also finds the policies
+    that had a part in it, and the context keys they missed.
     """
     ask = Policies.evaluate if explain else Policies.decide
-    asked = replace(access, principals=principal.names)
-    own = ask(principal.identity, asked) if principal.identity is not None else EVERYTHING
-    boundary = ask(principal.boundary, asked) if principal.boundary is not None else EVERYTHING
-    sessions = [ask(policies, asked) for policies in principal.sessions]
-    theirs = ask(resource, asked) if resource is not None else NOTHING
-    layers = [
-        (Layer.IDENTITY, own),
-        (Layer.BOUNDARY, boundary),
-        *((Layer.SESSION, session) for session in sessions),
-        (Layer.RESOURCE, theirs),
-    ]
-    fixed = all(decision.fixed for _, decision in layers)
-    for layer, decision in layers:
-        if decision.verdict == "explicitDeny":
-            return _outcome(decision, layer, layers, fixed=fixed)
-    limited = next(((layer, found) for layer, found in layers[1:-1] if not found.allowed), None)
-    if foreign:
-        refusing = (Layer.IDENTITY, own) if not own.allowed else limited
-        if refusing is None and not theirs.allowed:
-            refusing = (Layer.RESOURCE, theirs)
-    else:
-        refusing = _refusing(principal, asked, resource, (Layer.IDENTITY, own), limited)
-    if refusing is not None:
-        return _outcome(refusing[1], refusing[0], layers, fixed=fixed)
-    return _outcome(own if own.allowed else theirs, Layer.IDENTITY, layers, fixed=fixed)
+    layers = [(Layer.IDENTITY, ask(principal.identity, access) if principal.identity is not None else EVERYTHING)]
+    if principal.boundary is not None:
+        layers.append((Layer.BOUNDARY, ask(principal.boundary, access)))
+    layers += [(Layer.SESSION, ask(policies, access)) for policies in principal.sessions]
+    theirs = ask(resource, access) if resource is not None else NOTHING
+    denial = next((layer for layer in (*layers, (Layer.RESOURCE, theirs)) if layer[1].verdict == "explicitDeny"), None)
+    refusing = denial or _refusing(principal, access, resource, layers, (theirs if foreign else None))
+    allowing = layers[0][1] if layers[0][1].allowed else theirs
+    return Outcome(
+        decision=refusing[1] if refusing is not None else allowing,
+        layer=refusing[0] if refusing is not None else Layer.IDENTITY,
+        fixed=theirs.fixed and all(decision.fixed for _, decision in layers),
+        missing=tuple(dict.fromkeys(key for found in (*(each for _, each in layers), theirs) for key in found.missing)),
+    )
+
+
+Answer = tuple[Layer, Decision]
 
 
 def _refusing(
     principal: Principal,
     access: Access,
     resource: Policies | None,
-    own: tuple[Layer, Decision],
-    limited: tuple[Layer, Decision] | None,
-) -> tuple[Layer, Decision] | None:
-    """Inside one account: the layer that refuses, None when nothing does.
+    layers: Sequence[Answer],
+    owner: Decision | None,
+) -> Answer | None:
+    """The layer that does not allow, where none denies; None when nothing refuses.
 
-    A resource's policy that names the caller itself asks nobody else; one that names its role (or everybody) is
-    limited by boundary and session; one that names the account leaves it to the account's own policies.
+    Between accounts (``owner`` is what the other account's resource says) all must allow. Inside one, a resource's
+    policy that names the caller itself asks nobody else; one that names its role (or everybody) is limited by boundary
+    and session; one that names the account leaves it to the account's own policies.
     """
+    own, *limits = layers
+    limited = next((layer for layer in limits if not layer[1].allowed), None)
+    if owner is not None:
+        refused = own if not own[1].allowed else limited
+        return refused or (None if owner.allowed else (Layer.RESOURCE, owner))
     if resource is not None:
 
         def grants(names: Names) -> bool:
@@ -127,8 +130,3 @@ def _refusing(
         if everybody or grants(principal.holder):
             return limited
     return own if not own[1].allowed else limited
-
-
-def _outcome(decision: Decision, layer: Layer, layers: Iterable[tuple[Layer, Decision]], *, fixed: bool) -> Outcome:
-    missing = tuple(dict.fromkeys(key for _, found in layers for key in found.missing))
-    return Outcome(replace(decision, missing=missing, fixed=fixed), layer)

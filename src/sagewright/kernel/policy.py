@@ -96,6 +96,9 @@ class Decision:
         return self.verdict == "allowed"
 
 
+_NO_CONTEXT: Context = {}
+
+
 class Policies:
     """Policies that speak together, ready to be asked many times: statements are found by action."""
 
@@ -108,15 +111,15 @@ class Policies:
 
         Statements that depend on the context come last, so that mostly nobody has to ask for it.
         """
-        fixed, context = True, None
+        fixed, context = True, _NO_CONTEXT
         for _, statement in self._speaking_of(access.action):
             if not _addresses(statement, access):
                 continue
-            if not statement.fixed and context is None:
+            if not statement.fixed and context is _NO_CONTEXT:
                 context = _lowered(access.context)
-            if _covers(statement, access, context or {}):
+            if _covers(statement, access, context):
                 fixed = fixed and statement.fixed
-                if all(holds(test, context or {}) for test in statement.tests):
+                if all(holds(test, context) for test in statement.tests):
                     return Decision("explicitDeny" if statement.effect == "Deny" else "allowed", fixed=fixed)
             elif statement.templated:
                 fixed = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from sagewright.core.arns import Arn
@@ -55,11 +55,11 @@ class RequestContext(Mapping[str, list[str]]):
         found = _about_request(call)
         found |= _about_caller(self._key, self._holder)
         found |= _about_members(call, self._request)
-        found |= _request_tags(self._request)
-        found |= {name: [value] for name, value in permission.keys}
+        found |= _lowered(_request_tags(self._request))
+        found |= {name.lower(): [value] for name, value in permission.keys}
         account = account_of(permission.resource) or call.account
-        found["aws:ResourceAccount"] = found["s3:ResourceAccount"] = [account]
-        return _lowered(found)
+        found["aws:resourceaccount"] = found["s3:resourceaccount"] = [account]
+        return found
 
     @cached_property
     def _holder(self) -> str:
@@ -91,51 +91,57 @@ def _lowered(context: Context) -> Context:
 def _about_request(call: Call) -> Context:
     now, http = call.platform.clock.now(), call.http
     found = {
-        "aws:CurrentTime": [_iso(now)],
-        "aws:EpochTime": [str(int(now))],
-        "aws:RequestedRegion": [call.region],
-        "aws:SecureTransport": [_word(http.secure)],
-        "aws:SourceIp": [http.client],
-        "aws:PrincipalIsAWSService": ["false"],
-        "aws:ViaAWSService": ["false"],
+        "aws:currenttime": [_iso(now)],
+        "aws:epochtime": [str(int(now))],
+        "aws:requestedregion": [call.region],
+        "aws:securetransport": [_word(http.secure)],
+        "aws:sourceip": [http.client],
+        "aws:principalisawsservice": ["false"],
+        "aws:viaawsservice": ["false"],
     }
-    headers = {"aws:UserAgent": "user-agent", "aws:Referer": "referer"}
+    headers = {"aws:useragent": "user-agent", "aws:referer": "referer"}
     found |= {name: [http.headers[header]] for name, header in headers.items() if header in http.headers}
     if call.service == "s3":
         signed_in_url = "authorization" not in http.headers
-        found["s3:authType"] = ["REST-QUERY-STRING" if signed_in_url else "REST-HEADER"]
+        found["s3:authtype"] = ["REST-QUERY-STRING" if signed_in_url else "REST-HEADER"]
         found["s3:signatureversion"] = ["AWS" if http.parameter("AWSAccessKeyId") else "AWS4-HMAC-SHA256"]
     return found
 
 
 def _about_caller(key: Credential | None, holder: str) -> Context:
     if key is None:
-        return {"aws:PrincipalType": ["Anonymous"], "aws:userid": ["anonymous"]}
+        return {"aws:principaltype": ["Anonymous"], "aws:userid": ["anonymous"]}
     kind, _, name = Arn.parse(key.principal).resource.partition("/")
     found = {
-        "aws:PrincipalArn": [holder],
-        "aws:PrincipalAccount": [key.account],
-        "aws:PrincipalType": [PRINCIPAL_TYPES.get(kind, "Account")],
+        "aws:principalarn": [holder],
+        "aws:principalaccount": [key.account],
+        "aws:principaltype": [PRINCIPAL_TYPES.get(kind, "Account")],
         "aws:userid": [key.user_id],
     }
     if kind == "user":
         found["aws:username"] = [name.rpartition("/")[2]]
     if key.expires is not None:
-        found["aws:TokenIssueTime"] = [_iso(key.created)]
-        found["aws:MultiFactorAuthPresent"] = ["false"]
+        found["aws:tokenissuetime"] = [_iso(key.created)]
+        found["aws:multifactorauthpresent"] = ["false"]
     return found
 
 
 def _about_members(call: Call, request: Json) -> Context:
-    keys: Mapping[str, list[str]] = table()["keys"].get(service_of(call.service), {})
-    if not keys:
+    wanted = _wanted(service_of(call.service))
+    if not wanted:
         return {}
-    wanted = {member: name for name, members in keys.items() for member in members}
     found: Context = {}
     for member, value in _members(request):
         if member in wanted:
             found.setdefault(wanted[member], []).append(value)
     return found
+
+
+@cache
+def _wanted(service: str) -> Mapping[str, str]:
+    """The condition key that tells each member of a request."""
+    keys: Mapping[str, list[str]] = table()["keys"].get(service, {})
+    return {member: name.lower() for name, members in keys.items() for member in members}
 
 
 def _members(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

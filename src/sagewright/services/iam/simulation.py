@@ -68,7 +68,7 @@ def _resource_policy(request: Json) -> Policies | None:
 def _simulate(request: Json, principal: Principal) -> Json:
     context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in request.get("ContextEntries", ())}
     asked = [
-        Access(action, resource, context)
+        Access(action, resource, context, principal.names)
         for action in request["ActionNames"]
         for resource in request.get("ResourceArns") or ["*"]
     ]
@@ -80,7 +80,8 @@ def _simulate(request: Json, principal: Principal) -> Json:
 def _result(principal: Principal, access: Access, policy: Policies | None) -> Json:
     if ":" not in access.action:
         raise AwsError(f"Invalid Action name: {access.action}", code="InvalidInput")
-    decision = decide(principal, access, policy, explain=True).decision
+    outcome = decide(principal, access, policy, explain=True)
+    decision = outcome.decision
     result: Json = {
         "EvalActionName": access.action,
         "EvalResourceName": access.resource,
@@ -88,7 +89,7 @@ def _result(principal: Principal, access: Access, policy: Policies | None) -> Js
         "MatchedStatements": [
             {"SourcePolicyId": policy.source, "SourcePolicyType": policy.kind} for policy in decision.matched
         ],
-        "MissingContextValues": list(decision.missing),
+        "MissingContextValues": list(outcome.missing),
     }
     if principal.boundary is not None:
         within = principal.boundary.decide(access).allowed
