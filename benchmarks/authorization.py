@@ -105,10 +105,6 @@ class Bench:
         self._platform.objects.create_bucket("bench", settings.account_id, "us-east-1")
 
     def _role(self) -> Credential:
-        found = self._platform.resources.get("123456789012", GLOBAL, "Role", "SagewrightExecutionRole")
-        assert found is not None
-        attached = [*found.status["Attached"], "arn:aws:iam::aws:policy/AmazonS3FullAccess"]
-        self._platform.resources.update(found, status={**found.status, "Attached": attached})
         session = "arn:aws:sts::123456789012:assumed-role/SagewrightExecutionRole/bench"
         return self._platform.credentials.issue(session, "AROA:bench", 3600)
 

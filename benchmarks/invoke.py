@@ -7,6 +7,8 @@ import random
 import subprocess
 import tarfile
 import tempfile
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,6 +58,7 @@ def run() -> str:
         ):
             plain = folder / "plain.http"
             plain.write_bytes(raw("/invocations", {"Host": "127.0.0.1", "Content-Type": "text/csv"}, line))
+            same_answer(server, line, one)
             sides = {"ours": ours, "one": (one, plain), "two": (two, plain)}
             for connections in CONNECTIONS:
                 turns = [{side: load(*where, connections) for side, where in sides.items()} for _ in range(TURNS)]
@@ -116,6 +119,17 @@ def deploy(server: ServerProcess, folder: Path) -> None:
     )
     sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
     until(lambda: sagemaker.describe_endpoint(EndpointName="bench")["EndpointStatus"] == "InService")
+
+
+def same_answer(server: ServerProcess, line: str, port: int) -> None:
+    """Raises when the two sides do not predict the same: then there is nothing to compare."""
+    runtime = client("sagemaker-runtime", server)
+    ours = runtime.invoke_endpoint(EndpointName="bench", ContentType="text/csv", Body=line)["Body"].read()
+    with closing(HTTPConnection("127.0.0.1", port)) as connection:
+        connection.request("POST", "/invocations", line, {"Content-Type": "text/csv"})
+        theirs = connection.getresponse().read()
+    if abs(float(ours) - float(theirs)) > 1e-6:
+        raise RuntimeError(f"{ours!r} here, {theirs!r} there")
 
 
 def prepare(server: ServerProcess, line: str, folder: Path) -> tuple[int, Path]:

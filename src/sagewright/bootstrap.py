@@ -101,7 +101,7 @@ class Installation:
             metrics=self._platform.metrics,
             backend=choose(settings, self._hints.path),
             preparation=self._preparation,
-            placement=Placement(settings.max_instances),
+            placement=Placement(settings.max_instances, self._hint),
             router=self._router,
         )
         self._working: list[Noun] = [noun for noun in all_nouns() if noun.controller is not None]
@@ -122,6 +122,7 @@ class Installation:
         ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
         self._take_over()
         port = self._server.start()
+        self._server.loop.call_soon_threadsafe(self._router.start)
         url = f"http://{self.settings.host}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()
@@ -156,6 +157,7 @@ class Installation:
         running = [noun.kind for noun in self._working if noun.lifecycle is RUN]
         for resource in self._platform.resources.in_phases(running, ["starting", "running", "saving", "stopping"]):
             self._tools.placement.hold(resource.id, len(resource.run.get("handle", {}).get("hosts", ("",))))
+        self._platform.resources.wake(running, ["pending"])  # in the order they came
 
     def _internal(self) -> dict[str, Callable[[Request], Response]]:
         return {"/_sagewright/reset": self._reset} if self.settings.ephemeral else {}
@@ -181,6 +183,7 @@ class Installation:
         for resource in self._platform.resources.in_phases([noun.kind for noun in self._working], sorted(set(phases))):
             fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
             handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
+            handles += [worker["handle"] for worker in resource.run.get("retired", ())]
             handles += [resource.run["handle"]] if "handle" in resource.run else []
             for handle in handles:
                 self._tools.backend.remove(handle)

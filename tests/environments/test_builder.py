@@ -82,6 +82,13 @@ def test_two_servers_build_once(tmp_path: Path) -> None:
     assert Builder(tmp_path).built() == []
 
 
+def test_named_environments_are_built_ahead(cache: Path) -> None:
+    warmed = Builder(cache).warm(["python-3"])
+    assert warmed == {"python-3": Builder(cache).ready(named("python-3"))}
+    with pytest.raises(KeyError):
+        Builder(cache).warm(["python-2"])
+
+
 def test_another_index_is_another_environment(tmp_path: Path) -> None:
     spec = named("python-3")
     plain, other = Builder(tmp_path, {}), Builder(tmp_path, {"PIP_INDEX_URL": "https://example.org/simple"})

@@ -15,6 +15,7 @@ from tests.principals import ACCOUNT, Client, Document, Person, allow, deny, fet
 from sagewright.testing.server import ServerProcess
 
 EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/SagewrightExecutionRole"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 TRUST = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
@@ -57,8 +58,7 @@ def session_keys(answer: Document) -> dict[str, str]:
 
 
 def model(name: str, role_arn: str = EXECUTION_ROLE, **members: Any) -> Document:
-    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
-    return {"ModelName": name, "ExecutionRoleArn": role_arn, "PrimaryContainer": {"Image": image}, **members}
+    return {"ModelName": name, "ExecutionRoleArn": role_arn, "PrimaryContainer": {"Image": IMAGE}, **members}
 
 
 def test_who_has_no_policy_may_nothing_and_is_told_so_in_the_words_of_each_protocol(ann: Person, bucket: str) -> None:
@@ -298,6 +298,35 @@ def test_the_execution_role_itself_is_limited_by_its_policy(client: Client, buck
         == "AccessDenied"
     )
     assert client("s3").get_object(Bucket=bucket, Key="open/a.csv"), "the administrator is not limited"
+
+
+def test_work_reads_and_writes_what_its_role_may(client: Client, bucket: str, role: Callable[..., str]) -> None:
+    """Else whoever may start jobs with some role could read every bucket through it."""
+    arn = f"arn:aws:s3:::{bucket}"
+    reader = role(allow("s3:ListBucket", on=arn), allow("s3:GetObject", on=f"{arn}/open/*"))
+    writer = role(allow("s3:ListBucket", on=arn), allow("s3:GetObject", "s3:PutObject", on=f"{arn}/open/*"))
+
+    def job(who: str, source: str) -> Document:
+        channel = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/{source}"}
+        return {
+            "TrainingJobName": f"job-{uuid.uuid4().hex}",
+            "RoleArn": who,
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": channel}}],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/open/out"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        }
+
+    create = client("sagemaker").create_training_job
+    for source in ("closed/", "closed/b.csv", ""):
+        code, _, message = refused(create, **job(writer, source))
+        assert code == "ValidationException"
+        assert f'that the role "{writer}" has "s3:ListBucket" permissions on bucket "{bucket}"' in message
+    assert refused(create, **job(reader, "open/"))[2].startswith(f'The role "{reader}" does not have "s3:PutObject"')
+    name = job(writer, "open/")["TrainingJobName"]
+    create(**job(writer, "open/") | {"TrainingJobName": name})
+    client("sagemaker").stop_training_job(TrainingJobName=name)
 
 
 def test_a_federated_user_can_what_both_the_user_and_the_policy_allow(client: Client, ann: Person, bucket: str) -> None:

@@ -13,7 +13,7 @@ from sagewright.environments.catalog import named
 
 
 @pytest.fixture(scope="session")
-def environment() -> Callable[[str], Path]:
-    """``environment("xgboost-3.0-5")`` is the root of that environment."""
+def environment() -> Callable[..., Path]:
+    """``environment("xgboost-3.0-5")`` is the root of that environment; with ``requirements``, of a layer on it."""
     builder = Builder(Settings.from_env().cache_dir)
-    return lambda name: builder.build(named(name))
+    return lambda name, requirements=None: builder.build(named(name), requirements)

@@ -151,12 +151,14 @@ class DeploymentController:
     def _switch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
         self._route(resource, fleet, plans)
-        self._drop(resource.run.get("live"))
+        retired = [*resource.run.get("retired", ()), *resource.run.get("live", {}).get("workers", ())]
+        for worker in retired:
+            self._tools.backend.stop(worker["handle"], GRACE_SECONDS)  # it answers what it has been asked, then ends
         event = Event(now, "InService", f"{len(fleet['workers'])} instances answer")
         return Change(
             due=now + HEALTH_SECONDS,
             phase="ready",
-            run={"live": fleet, "next": None, "granted": fleet["wish"]},
+            run={"live": fleet, "next": None, "retired": retired, "granted": fleet["wish"]},
             status={"FailureReason": None},
             events=(event,),
         )
@@ -164,12 +166,13 @@ class DeploymentController:
     # --- a fleet that serves -------------------------------------------------------------------------------------
 
     def _tend(self, resource: Resource) -> Change:
-        """Route again after a restart of the server, and replace workers that died."""
+        """Route again after a restart of the server, replace workers that died, forget those that were retired."""
         now = self._tools.clock.now()
         fleet: Json = resource.run["live"]
+        retired = [worker for worker in resource.run.get("retired", ()) if not self._forgotten(worker)]
         dead = [worker for worker in fleet["workers"] if self._tools.backend.poll(worker["handle"]).ended]
         if not dead and resource.id in self._routed:
-            return Change(due=now + HEALTH_SECONDS)
+            return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
         except Refused:
@@ -215,6 +218,7 @@ class DeploymentController:
         self._routed.discard(resource.id)
         self._drop(resource.run.get("live"))
         self._drop(resource.run.get("next"))
+        self._drop({"workers": resource.run.get("retired", ())})
         return Change(due=None, gone=True)
 
     def _fail(self, resource: Resource, reason: str) -> Change:
@@ -230,6 +234,13 @@ class DeploymentController:
         return Change(
             due=None, phase="failed", run=run, status={"FailureReason": told}, events=(Event(now, "Failed", told),)
         )
+
+    def _forgotten(self, worker: Json) -> bool:
+        """Whether a retired worker has ended; its files are deleted then."""
+        if not self._tools.backend.poll(worker["handle"]).ended:
+            return False
+        self._tools.backend.remove(worker["handle"])
+        return True
 
     def _drop(self, fleet: Mapping[str, Any] | None) -> None:
         for worker in (fleet or {}).get("workers", ()):

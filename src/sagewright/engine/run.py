@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import InstanceReport, Report, Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.measures import ingest
 from sagewright.engine.tools import Tools
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 STAGES = ("downloading", "running", "packing")
 POLL_SECONDS = 2.0
 BUILD_SECONDS = 5.0
+WAIT_SECONDS = 600.0
+"""Who waits for room is woken when it is his turn; this is only the safety net."""
 REASON_LENGTH = 1024
 
 
@@ -41,7 +44,6 @@ class Plan:
 
     environment: EnvironmentSpec
     requirements: str | None
-    instances: int
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -65,6 +67,7 @@ class RunKind:
     plan: Callable[[Resource, Tools], Plan]
     trail: Mapping[str, tuple[str, str]]
     finish: Callable[[Resource, Tools, Outcome], Mapping[str, Any]]
+    instances: Callable[[Resource], int]
     namespace: str
     secondary: str = ""
     """The member of the status that holds the last event's word."""
@@ -90,6 +93,8 @@ class RunController:
         return self._follow(resource, report) if resource.phase != "saving" else self._end(resource, report)
 
     def broken(self, resource: Resource, reason: str) -> Change:
+        if RUN.final(resource.phase):
+            return Change(due=None)  # only the cleaning up failed, and the log says so
         now = self._tools.clock.now()
         return self._change(
             resource, now, phase="failed", status={"FailureReason": reason[:REASON_LENGTH]}, entered=[("failed", now)]
@@ -102,14 +107,14 @@ class RunController:
         if resource.wish == "stopped":
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
+            if not self._tools.placement.acquire(resource.id, self._kind.instances(resource)):
+                return self._change(resource, now + WAIT_SECONDS, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
         except (Refused, BuildFailed) as refusal:
             return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
-        if not self._tools.placement.acquire(resource.id, plan.instances):
-            return self._change(resource, now + POLL_SECONDS, entered=[("waiting", now)])
         handle = self._tools.backend.start(resource.id, plan.workload(root))
         return self._change(
             resource,
@@ -137,6 +142,11 @@ class RunController:
                 if phase == "stopping"
                 else self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
             )
+        culprit = next((instance for instance in report.instances if instance.exit_code), None)
+        if culprit and "culprit" not in resource.run:
+            # One instance failed: the others would wait for it for ever.
+            self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
+            run = {**run, "culprit": culprit.host}
         return self._change(resource, now + POLL_SECONDS, phase=phase, status=status, run=run, entered=entered)
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
@@ -160,13 +170,17 @@ class RunController:
             return self._finished(
                 resource, Outcome("failed", "InternalServerError: the run was lost", None, now, False, {})
             )
-        saved = self._save(resource, report)
-        culprit = next((i for i in report.instances if i.stage == "lost" or i.exit_code), None)
         timed_out = any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
+        reason = "" if stopped else self._blame(resource, report)
+        try:
+            saved = self._save(resource, report)
+        except AwsError as error:  # the bucket went away meanwhile, say
+            saved, stopped = {}, False
+            reason = reason or f"ClientError: Unable to upload the output to S3: {error.code}: {error.message}"
         outcome = Outcome(
-            phase="stopped" if stopped else "failed" if culprit else "succeeded",
-            reason=failure_reason(culprit) if culprit and not stopped else "",
+            phase="stopped" if stopped else "failed" if reason else "succeeded",
+            reason=reason,
             started=min(
                 (at for i in report.instances for stage, at in i.stages if stage == "downloading"), default=None
             ),
@@ -175,6 +189,13 @@ class RunController:
             saved=saved,
         )
         return self._finished(resource, outcome, report)
+
+    def _blame(self, resource: Resource, report: Report) -> str:
+        """Why the run failed, by the instance that failed first; an empty text if none did."""
+        failed = [instance for instance in report.instances if instance.stage == "lost" or instance.exit_code]
+        first = resource.run.get("culprit")
+        failed.sort(key=lambda instance: instance.host != first)
+        return failure_reason(failed[0]) if failed else ""
 
     def _save(self, resource: Resource, report: Report) -> dict[str, str]:
         """Bring the packed outputs into the object store; doing it twice gives the same objects."""

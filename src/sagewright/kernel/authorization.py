@@ -17,7 +17,7 @@ from sagewright.core.errors import AccessDeniedException, AwsError, ValidationEx
 from sagewright.kernel import asked as questions
 from sagewright.kernel.asked import Permission, account_of
 from sagewright.kernel.decision import EVERYBODY, Layer, Outcome, Principal, decide
-from sagewright.kernel.identity import GLOBAL, bucket_policy, holder_of, principal_of, role_of
+from sagewright.kernel.identity import GLOBAL, bucket_policy, holder_of, principal_of, role_of, session_arn, session_id
 from sagewright.kernel.operations import Call
 from sagewright.kernel.policy import Access, Policies, Policy, parse
 from sagewright.kernel.request_context import RequestContext
@@ -116,6 +116,15 @@ class Authorizer:
         """Raises AccessDenied unless the caller may do ``action`` on ``resource``: for what a handler finds itself."""
         self._demand(call, request or {}, Permission(action, resource))
 
+    def role_may(self, call: Call, role_arn: str, action: str, resource: str, request: Json | None = None) -> bool:
+        """Whether a role that SageMaker takes on for the call's work may do ``action`` on ``resource``."""
+        role = role_of(self._resources, role_arn)
+        if role is None:
+            return False
+        now, session = call.platform.clock.now(), session_arn(role, "SageMaker")
+        key = Credential(role.arn, "", session, role.account, session_id(role, "SageMaker"), None, now + 1, now)
+        return self._ask(call, request or {}, Permission(action, resource), key).allowed
+
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
         key = self._credentials.find(access_key_id)
@@ -143,18 +152,21 @@ class Authorizer:
             own = target.account == call.account and call.operation in POLICY_OPERATIONS
             if own or target.policies is None:
                 return call
-        known = self._principal(key)
-        context = RequestContext(call, request, permission, key, known.holder_arn)
-        access = Access(permission.action, permission.resource, lambda: context, known.principal.names)
-        foreign = target.account not in ("", call.account)
-        outcome = decide(known.principal, access, target.policies, foreign=foreign and key is not None)
+        outcome = self._ask(call, request, permission, key)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
-        if foreign:
+        if target.account not in ("", call.account):
             return replace(call, principal=replace(call.principal, account=target.account))
         if outcome.fixed:
             self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call
+
+    def _ask(self, call: Call, request: Json, permission: Permission, key: Credential | None) -> Outcome:
+        known, target = self._principal(key), self._target(permission)
+        context = RequestContext(call, request, permission, key, known.holder_arn)
+        access = Access(permission.action, permission.resource, lambda: context, known.principal.names)
+        foreign = key is not None and target.account not in ("", call.account)
+        return decide(known.principal, access, target.policies, foreign=foreign)
 
     def _principal(self, key: Credential | None) -> _Known:
         return self._principals.of(key.id, partial(self._find_principal, key)) if key is not None else _NOBODY

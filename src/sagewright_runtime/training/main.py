@@ -21,6 +21,7 @@ def main(library: str) -> int:
     ``library`` is the directory of this runtime on ``sys.path``, which the user's program does not get to see.
     Leaves ``/opt/ml/output/success`` or ``/opt/ml/output/failure``.
     """
+    sys.path.remove(library)  # packages are found by their own path from here on
     output = os.path.join(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "output")
     ended_well: list[bool] = []
     # Registered before the program's own exit handlers, so it runs after them.
@@ -32,7 +33,6 @@ def main(library: str) -> int:
             os.environ.update(entry.settable(training.variables()))
             _run_built_in(algorithm, training)
         else:
-            sys.path.remove(library)
             _announce(training)
             entry.run(training)
     except ProgramFailed as failure:  # it has said what it had to say

@@ -197,6 +197,15 @@ def test_a_package_is_installed_beside_the_environment(tmp_path: Path, environme
     assert not list(root.glob("lib/*/site-packages/mine*"))
 
 
+def test_a_layered_environment_needs_no_pip(tmp_path: Path, environment: Callable[..., Path]) -> None:
+    files = {"train.py": "import iniconfig\nprint('ran')", "requirements.txt": "iniconfig\n"}
+    root = environment("python-3", "iniconfig")
+    Case("layered", files).lay_out(tmp_path)
+    env = {"PATH": f"{root}/bin:{os.environ['PATH']}", "SAGEMAKER_BASE_DIR": str(tmp_path)}
+    done = subprocess.run([TRAIN], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+
+
 def test_our_own_faults_have_an_exit_code_of_their_own(tmp_path: Path) -> None:
     case = Case("broken", resources={})
     assert run(case, tmp_path)[0] == 255

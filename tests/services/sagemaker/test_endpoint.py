@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,9 +138,10 @@ def test_updating_switches_without_a_gap_and_a_bad_update_keeps_the_old(endpoint
     name = endpoints.create(first)
     endpoints.wait(name)
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second)
-    seen = []
+    seen: list[str] = []
     while not seen or "second" not in seen[-1]:
-        seen.append(endpoints.ask(name)[1])
+        with ThreadPoolExecutor(4) as several:
+            seen += [body for _, body in several.map(lambda _: endpoints.ask(name), range(16))]
         assert len(seen) < 100_000
     assert endpoints.wait(name)["EndpointConfigName"] == second
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=broken)

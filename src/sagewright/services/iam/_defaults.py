@@ -21,6 +21,8 @@ from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
 
 ROLE = "SagewrightExecutionRole"
 SESSION = "admin"
+POLICIES = ("AmazonSageMakerFullAccess", "AmazonS3FullAccess")
+"""The first alone would let jobs use only buckets with "sagemaker" in their names."""
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -62,7 +64,7 @@ def _role(resources: ResourceStore, account: str) -> Resource:
             name=ROLE,
             arn=f"arn:aws:iam::{account}:role/{ROLE}",
             spec=spec,
-            status={"Attached": [f"{AWS_POLICIES}/AmazonSageMakerFullAccess"], "Inline": {}},
+            status={"Attached": [f"{AWS_POLICIES}/{name}" for name in POLICIES], "Inline": {}},
         )
     except AlreadyExists as found:
         return found.existing

@@ -72,7 +72,6 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     return Plan(
         environment=environment,
         requirements=requirements,
-        instances=len(hosts),
         workload=workload,
         destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
     )

@@ -65,7 +65,7 @@ def check(call: Call, request: Json) -> None:
         )
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
-    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"])
+    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], request.get("RoleArn", ""))
     names: set[str] = set()
     for channel in request.get("InputDataConfig", ()):
         if channel["ChannelName"] in names:
@@ -113,7 +113,14 @@ def _model_uri(resource: Resource) -> str:
     return joined(resource.spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output", name)
 
 
-KIND = RunKind(plan=plan, trail=TRAIL, finish=finish, namespace=LOG_GROUP, secondary="SecondaryStatus")
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda resource: int(resource.spec["ResourceConfig"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+    secondary="SecondaryStatus",
+)
 
 NOUN = declare(
     Noun(
