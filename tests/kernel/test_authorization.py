@@ -190,6 +190,9 @@ def test_prefixes_of_a_bucket(ann: Person, bucket: str) -> None:
     assert refused(s3.list_objects_v2, Bucket=bucket, Prefix="closed/")[0] == "AccessDenied"
     assert refused(s3.list_buckets)[0] == "AccessDenied"
 
+    code, _, message = refused(s3.get_object, Bucket=bucket, Key="open/missing")
+    assert (code, "s3:ListBucket" in message) == ("AccessDenied", True), "who may not list does not learn what is not"
+
     stolen = {"Bucket": bucket, "Key": "open/copy.csv", "CopySource": f"{bucket}/closed/b.csv"}
     assert refused(s3.copy_object, **stolen)[0] == "AccessDenied"
     assert s3.copy_object(**stolen | {"CopySource": f"{bucket}/open/a.csv"})

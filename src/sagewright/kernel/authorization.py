@@ -127,7 +127,7 @@ class Authorizer:
 
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
-        key = self._credentials.find(access_key_id)
+        key = self._credentials.find(access_key_id) if access_key_id else None
         if key is not None and key.administrator and not key.session and not action.startswith("s3:"):
             return True
         return self._granted.get((access_key_id, action, resource)) is not None
@@ -148,16 +148,17 @@ class Authorizer:
         version = self._granted.version()
         key = self._credentials.find(key_id) if key_id else None
         target = self._target(permission)
-        if key is not None and key.administrator and not key.session:
-            own = target.account == call.account and call.operation in POLICY_OPERATIONS
-            if own or target.policies is None:
-                return call
+        owner = target.account or call.account
+        own = key is not None and key.account == owner
+        unlimited = own and key is not None and key.administrator and not key.session
+        if unlimited and (target.policies is None or call.operation in POLICY_OPERATIONS):
+            return call
         outcome = self._ask(call, request, permission, key)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
-        if target.account not in ("", call.account):
-            return replace(call, principal=replace(call.principal, account=target.account))
-        if outcome.fixed:
+        if owner != call.account:
+            return replace(call, principal=replace(call.principal, account=owner))
+        if own and outcome.fixed:
             self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call
 
@@ -165,7 +166,8 @@ class Authorizer:
         known, target = self._principal(key), self._target(permission)
         context = RequestContext(call, request, permission, key, known.holder_arn)
         access = Access(permission.action, permission.resource, lambda: context, known.principal.names)
-        foreign = key is not None and target.account not in ("", call.account)
+        # A call that another account's bucket let in acts in that account, but its caller stays a stranger there.
+        foreign = key is not None and key.account != (target.account or call.account)
         return decide(known.principal, access, target.policies, foreign=foreign)
 
     def _principal(self, key: Credential | None) -> _Known:
