@@ -327,6 +327,8 @@ def test_work_reads_and_writes_what_its_role_may(client: Client, bucket: str, ro
         assert code == "ValidationException"
         assert f'that the role "{writer}" has "s3:ListBucket" permissions on bucket "{bucket}"' in message
     assert refused(create, **job(reader, "open/"))[2].startswith(f'The role "{reader}" does not have "s3:PutObject"')
+    script = {"sagemaker_submit_directory": f"s3://{bucket}/closed/b.csv", "sagemaker_program": "train.py"}
+    assert '"s3:GetObject"' in refused(create, **job(writer, "open/"), HyperParameters=script)[2]
     name = job(writer, "open/")["TrainingJobName"]
     create(**job(writer, "open/") | {"TrainingJobName": name})
     client("sagemaker").stop_training_job(TrainingJobName=name)

@@ -44,10 +44,8 @@ def require_bucket(call: Call, uri: str, role: str = "") -> None:
 
 def require_objects(call: Call, uri: str, role: str) -> None:
     """Raises ValidationException, in AWS's words, unless something lies at or below the URI that the role may read."""
-    bucket, key = _split_or_refuse(uri)
-    objects = call.platform.objects
-    found = objects.list(bucket, prefix=key, limit=LOOKED_AT).objects if objects.bucket(bucket) is not None else ()
-    if not found or (role and not _readable(call, role, bucket, key, [info.key for info in found])):
+    if not _looked_at(call, uri) or not readable(call, uri, role):
+        bucket, _ = _split_or_refuse(uri)
         raise ValidationException(
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
             f"exists in the selected region ({call.region}), that objects exist under that S3 prefix, and that the "
@@ -55,11 +53,24 @@ def require_objects(call: Call, uri: str, role: str) -> None:
         )
 
 
-def _readable(call: Call, role: str, bucket: str, prefix: str, keys: list[str]) -> bool:
+def readable(call: Call, uri: str, role: str) -> bool:
+    """Whether the role, if given, may list and read what lies at or below the URI, be it nothing."""
+    keys = _looked_at(call, uri)
+    if not keys or not role:
+        return True
+    bucket, prefix = _split_or_refuse(uri)
     may = partial(call.platform.access.role_may, call, role)
     return may("s3:ListBucket", s3_arn(bucket), {"Prefix": prefix}) and all(
         may("s3:GetObject", s3_arn(bucket, key)) for key in keys
     )
+
+
+def _looked_at(call: Call, uri: str) -> list[str]:
+    bucket, key = _split_or_refuse(uri)
+    objects = call.platform.objects
+    if objects.bucket(bucket) is None:
+        return []
+    return [info.key for info in objects.list(bucket, prefix=key, limit=LOOKED_AT).objects]
 
 
 def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
