@@ -16,10 +16,10 @@ from sagewright.core.clock import Clock
 from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
 from sagewright.kernel import asked as questions
 from sagewright.kernel.asked import Permission, account_of
-from sagewright.kernel.decision import EVERYBODY, Layer, Outcome, Principal, decide
+from sagewright.kernel.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
 from sagewright.kernel.identity import GLOBAL, bucket_policy, holder_of, principal_of, role_of, session_arn, session_id
 from sagewright.kernel.operations import Call
-from sagewright.kernel.policy import Access, Policies, Policy, parse
+from sagewright.kernel.policy import Access, Decision, Policies, Policy, parse
 from sagewright.kernel.request_context import RequestContext
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.resources import Resource, ResourceStore
@@ -106,10 +106,12 @@ class Authorizer:
 
         Raises ``AwsError`` in AWS's words: AccessDenied, and ValidationException for a role that cannot be passed.
         """
-        for permission in questions.asked(call, request):
+        target = "*"
+        for number, permission in enumerate(questions.asked(call, request)):
+            target = permission.resource if number == 0 else target
             call = self._demand(call, request, permission)
         for arn in questions.passed_roles(call, request):
-            self._require_passable(call, request, arn)
+            self._require_passable(call, request, arn, target)
         return call
 
     def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
@@ -123,7 +125,8 @@ class Authorizer:
             return False
         now, session = call.platform.clock.now(), session_arn(role, "SageMaker")
         key = Credential(role.arn, "", session, role.account, session_id(role, "SageMaker"), None, now + 1, now)
-        return self._ask(call, request or {}, Permission(action, resource), key).allowed
+        permission = Permission(action, resource)
+        return self._ask(call, request or {}, permission, key, self._target(permission)).allowed
 
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
@@ -153,7 +156,7 @@ class Authorizer:
         unlimited = own and key is not None and key.administrator and not key.session
         if unlimited and (target.policies is None or call.operation in POLICY_OPERATIONS):
             return call
-        outcome = self._ask(call, request, permission, key)
+        outcome = self._ask(call, request, permission, key, target)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if owner != call.account:
@@ -162,8 +165,10 @@ class Authorizer:
             self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call
 
-    def _ask(self, call: Call, request: Json, permission: Permission, key: Credential | None) -> Outcome:
-        known, target = self._principal(key), self._target(permission)
+    def _ask(
+        self, call: Call, request: Json, permission: Permission, key: Credential | None, target: _Target
+    ) -> Outcome:
+        known = self._principal(key)
         context = RequestContext(call, request, permission, key, known.holder_arn)
         access = Access(permission.action, permission.resource, lambda: context, known.principal.names)
         # A call that another account's bucket let in acts in that account, but its caller stays a stranger there.
@@ -197,15 +202,20 @@ class Authorizer:
         role = role_of(self._resources, arn)
         return _Target(_trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
 
-    def _require_passable(self, call: Call, request: Json, arn: str) -> None:
+    def _require_passable(self, call: Call, request: Json, arn: str, target: str) -> None:
         """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
         if account_of(arn) != call.account:
             raise AccessDeniedException("Cross-account pass role is not allowed.")
-        target = next(iter(questions.asked(call, request))).resource
         keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
+        if self._granted.get((SERVICE, arn)) is not None:
+            return
+        version = self._granted.version()
         trust = self._targets.of(arn, partial(self._find_role, arn)).policies
-        if trust is None or not _trusts_service(trust, arn, call, target):
+        decision = _ask_trust(trust, arn, call, target) if trust is not None else NOTHING
+        if decision.allowed and decision.fixed:
+            self._granted.put((SERVICE, arn), version, True)
+        if not decision.allowed:
             raise ValidationException(
                 f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to "
                 "assume the role."
@@ -216,14 +226,14 @@ def _trust(role: Resource) -> Policies:
     return Policies([Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))])
 
 
-def _trusts_service(trust: Policies, arn: str, call: Call, target: str) -> bool:
+def _ask_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:
     context = {
         "aws:SourceAccount": [call.account],
         "aws:SourceArn": [target],
         "aws:PrincipalIsAWSService": ["true"],
         "aws:PrincipalServiceName": [SERVICE],
     }
-    return trust.decide(Access("sts:AssumeRole", arn, context, frozenset((("Service", SERVICE),)))).allowed
+    return trust.decide(Access("sts:AssumeRole", arn, context, frozenset((("Service", SERVICE),))))
 
 
 def denied(call: Call, permission: Permission, outcome: Outcome) -> AwsError:

@@ -21,7 +21,7 @@ PRINCIPAL_TYPES = {"assumed-role": "AssumedRole", "federated-user": "FederatedUs
 
 
 class RequestContext(Mapping[str, list[str]]):
-    """The context of one question, in lower case. Tags of principal and resource are read when a condition asks.
+    """The context of one question, in lower case. Each part is worked out when a condition first asks for it.
 
     ``key`` is the caller's, None for nobody's; ``holder_arn`` the user or role behind it.
     """
@@ -41,25 +41,37 @@ class RequestContext(Mapping[str, list[str]]):
             return self._principal_tags[name]
         if family.endswith(":resourcetag"):
             return self._resource_tags[name]
-        return self._plain[name]
+        for part in _PLAIN:
+            found: list[str] | None = getattr(self, part).get(name)
+            if found is not None:
+                return found
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._plain | self._principal_tags | self._resource_tags)
+        parts = (*_PLAIN, "_principal_tags", "_resource_tags")
+        return iter(dict.fromkeys(name for part in parts for name in getattr(self, part)))
 
     def __len__(self) -> int:
-        return len(self._plain | self._principal_tags | self._resource_tags)
+        return sum(1 for _ in self)
 
     @cached_property
-    def _plain(self) -> Context:
-        call, permission = self._call, self._permission
-        found = _about_request(call)
-        found |= _about_caller(self._key, self._holder)
-        found |= _about_members(call, self._request)
-        found |= _lowered(_request_tags(self._request))
-        found |= {name.lower(): [value] for name, value in permission.keys}
-        account = account_of(permission.resource) or call.account
+    def _asked(self) -> Context:
+        return {name.lower(): [value] for name, value in self._permission.keys}
+
+    @cached_property
+    def _caller(self) -> Context:
+        return _about_caller(self._key, self._holder)
+
+    @cached_property
+    def _http(self) -> Context:
+        found = _about_request(self._call)
+        account = account_of(self._permission.resource) or self._call.account
         found["aws:resourceaccount"] = found["s3:resourceaccount"] = [account]
         return found
+
+    @cached_property
+    def _members(self) -> Context:
+        return _about_members(self._call, self._request) | _lowered(_request_tags(self._request))
 
     @cached_property
     def _holder(self) -> str:
@@ -82,6 +94,10 @@ class RequestContext(Mapping[str, list[str]]):
         tags = self._call.platform.tags.of(self._permission.resource.partition(":log-stream:")[0])
         families = ("aws", service)
         return _lowered({f"{family}:ResourceTag/{key}": [tags[key]] for key in tags for family in families})
+
+
+_PLAIN = ("_asked", "_caller", "_http", "_members")
+"""Where a key without a tag's name is looked for, in order."""
 
 
 def _lowered(context: Context) -> Context:
