@@ -157,20 +157,8 @@ class Policies:
         return found
 
 
-def evaluate(policies: Iterable[Policy], access: Access) -> Decision:
-    """Whether ``policies`` together allow ``access``."""
-    return Policies(policies).evaluate(access)
-
-
 def _lowered(context: Context | Callable[[], Context]) -> Context:
     return context() if callable(context) else {key.lower(): values for key, values in context.items()}
-
-
-def principals_of(arn: str, holder: str | None = None) -> frozenset[tuple[str, str]]:
-    """The ways in which a policy may name an AWS principal: its ARN, its role's (``holder``), its account, anyone."""
-    _, partition, _, _, account, _ = arn.split(":", 5)
-    names = {arn, holder or arn, account, f"arn:{partition}:iam::{account}:root", "*"}
-    return frozenset(("AWS", name) for name in names)
 
 
 @lru_cache(maxsize=512)
