@@ -83,7 +83,7 @@ def _channel(channel: Json, tools: Tools) -> tuple[Input, str | None]:
 
 def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
-    submitted = _decoded(resource.spec.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
+    submitted = submit_directory(resource.spec)
     if not submitted.startswith("s3://"):
         return (), None
     files = inputs_below(tools.objects, submitted)
@@ -102,6 +102,11 @@ def _beside_the_code(channels: Iterable[Input]) -> str | None:
     if found is None or not any(path.startswith("/opt/ml/input/data/sm_drivers/") for path in files):
         return None
     return Path(found.source).read_bytes()[:MAX_REQUIREMENTS].decode(errors="replace")
+
+
+def submit_directory(spec: Json) -> str:
+    """Where script mode's archive of the user's code lies, empty when there is none."""
+    return _decoded(spec.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
 
 
 def _decoded(text: str) -> str:

@@ -63,7 +63,7 @@ def check(call: Call, request: Json) -> None:
     for each in inputs:
         _check_input(call, each, request["RoleArn"])
     for each in outputs:
-        _check_output(call, each)
+        _check_output(call, each, request["RoleArn"])
 
 
 def _check_input(call: Call, each: Json, role: str) -> None:
@@ -82,7 +82,7 @@ def _check_input(call: Call, each: Json, role: str) -> None:
     require_objects(call, source["S3Uri"], role)
 
 
-def _check_output(call: Call, each: Json) -> None:
+def _check_output(call: Call, each: Json, role: str) -> None:
     name, target = each["OutputName"], each.get("S3Output")
     if each.get("AppManaged"):
         return
@@ -91,7 +91,7 @@ def _check_output(call: Call, each: Json) -> None:
             f"Processing output {name!r} needs an S3Output: FeatureStoreOutput is not supported yet."
         )
     _require_path(f"output {name!r}", target)
-    require_bucket(call, target["S3Uri"])
+    require_bucket(call, target["S3Uri"], role)
 
 
 def _require_path(what: str, place: Json) -> None:

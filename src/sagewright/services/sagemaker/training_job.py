@@ -14,14 +14,10 @@ from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
 from sagewright.kernel.nouns import Noun, Refusal
 from sagewright.kernel.operations import Call
-from sagewright.kernel.s3_uris import (
-    joined,
-    require_bucket,
-    require_objects,
-)
+from sagewright.kernel.s3_uris import joined, readable, require_bucket, require_objects
 from sagewright.kernel.verbs import declare
 from sagewright.services.sagemaker._job import MISSING, WORDS, require_image, settled, times
-from sagewright.services.sagemaker._training_workload import LOG_GROUP, plan
+from sagewright.services.sagemaker._training_workload import LOG_GROUP, plan, submit_directory
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -55,7 +51,11 @@ def check(call: Call, request: Json) -> None:
         )
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
-    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"])
+    role = request.get("RoleArn", "")
+    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], role)
+    code = submit_directory(request)
+    if code.startswith("s3://") and not readable(call, code, role):
+        raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
     names: set[str] = set()
     for channel in request.get("InputDataConfig", ()):
         if channel["ChannelName"] in names:
@@ -63,7 +63,7 @@ def check(call: Call, request: Json) -> None:
         names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
             raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
-        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], request.get("RoleArn", ""))
+        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
 
 
 def describe(call: Call, resource: Resource) -> Json:

@@ -49,7 +49,8 @@ TRAIL = {
 def check(call: Call, request: Json) -> None:
     """The model, what is to be read and written, and nothing this version would silently ignore."""
     name = request["ModelName"]
-    if call.platform.resources.get(call.account, call.region, "Model", name) is None:
+    model = call.platform.resources.get(call.account, call.region, "Model", name)
+    if model is None:
         raise ValidationException(f'Could not find model "{_model_arn(call.region, call.account, name)}".')
     source, target = request["TransformInput"], request["TransformOutput"]
     where = source["DataSource"]["S3DataSource"]
@@ -65,8 +66,9 @@ def check(call: Call, request: Json) -> None:
             f"MaxConcurrentTransforms * MaxPayloadInMB must not be more than {MOST_MEGABYTES} MB."
         )
     _check_processing(request.get("DataProcessing", {}), source, target)
-    require_objects(call, where["S3Uri"], "")
-    require_bucket(call, target["S3OutputPath"])
+    role = model.spec.get("ExecutionRoleArn", "")
+    require_objects(call, where["S3Uri"], role)
+    require_bucket(call, target["S3OutputPath"], role)
 
 
 def _check_processing(processing: Json, source: Json, target: Json) -> None:
