@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
 
+from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess
 
 
@@ -33,6 +36,13 @@ def client(server: ServerProcess) -> Callable[..., Any]:
         return boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as directory, PostgresServer(Path(directory)) as running:
+        yield running
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"sagewright: {error}", file=sys.stderr)
         return 2
 
@@ -71,6 +71,7 @@ def _up(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # an outage is told once, by those it stops
     with tempfile.TemporaryDirectory(prefix="sagewright-") as scratch:
         if settings.ephemeral and arguments.data_dir is None:
             settings = _settings(arguments, data_dir=Path(scratch))

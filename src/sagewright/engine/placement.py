@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 _SIZES = {"medium": 2, "large": 2, "xlarge": 4}
@@ -40,7 +41,7 @@ def here(wanted: InstanceType) -> InstanceType:
 
 
 class Placement:
-    """Counts the instances of work that ends; what does not fit waits as Pending. Rebuilt from the store at start."""
+    """Counts the instances of work that ends; what does not fit waits as Pending. ``follow`` has the store's word."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity or 2 * len(os.sched_getaffinity(0))
@@ -61,10 +62,17 @@ class Placement:
             self._held[holder] = instances
             return True
 
-    def hold(self, holder: str, instances: int) -> None:
-        """Note what already runs."""
+    def holders(self) -> list[str]:
+        """Who holds room, as far as this server knows."""
         with self._lock:
-            self._held[holder] = instances
+            return list(self._held)
+
+    def follow(self, running: Mapping[str, int], ended: Collection[str]) -> None:
+        """Take over what the store says of all servers' work: instances by holder, and holders whose work ended."""
+        with self._lock:
+            for holder in ended:
+                self._held.pop(holder, None)
+            self._held.update(running)
 
     def release(self, holder: str) -> None:
         """Give the room back; a holder without any is no error."""

@@ -16,10 +16,12 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 
 from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from sagewright.core.arns import Arn
 from sagewright.core.clock import Clock
 from sagewright.store.database import Database
+from sagewright.store.outages import outage
 from sagewright.store.schema import access_keys
 
 STALE_SECONDS = 30.0
@@ -78,7 +80,12 @@ class CredentialStore:
         if known is not None and now - known[0] < STALE_SECONDS:
             return known[1]
         generation = self._generation
-        found = self._select(access_keys.c.id == access_key_id)
+        try:
+            found = self._select(access_keys.c.id == access_key_id)
+        except DBAPIError as error:
+            if known is not None and outage(error):  # endpoints go on answering while the database is away
+                return known[1]
+            raise
         with self._lock:
             if found and generation == self._generation:  # else a remove may have come between, and must win
                 self._known[access_key_id] = (now, found[0])

@@ -236,7 +236,9 @@ class LogStore:
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
             size = os.fstat(descriptor).st_size
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            file.write((b"\n" if torn else b"") + text.encode("utf-8", "replace"))
+            left = memoryview((b"\n" if torn else b"") + text.encode("utf-8", "replace"))
+            while left:  # a disk that is nearly full takes a part, and says so at the next write
+                left = left[file.write(left) or 0 :]
 
     def read(self, stream: LogStream, offset: int, limit: int, window: Window = Window()) -> Page:
         """Up to ``limit`` events from ``offset`` on. At the end of the file the page is empty and stays where it is."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
@@ -122,16 +123,23 @@ class ResourceStore:
         made = Resource(
             run_id(), account, region, kind, name, arn, spec, status or {}, {}, phase, wish, now, now, 1, due
         )
-        with self._database.write() as connection:
-            existing = self._find(connection, account, region, kind, name)
-            if existing is not None:
-                raise AlreadyExists(existing)
-            connection.execute(insert(resources).values({key: getattr(made, key) for key in Resource.__slots__}))
-            if tag_set:
-                connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in tag_set.items()])
-            if event is not None:
-                append_events(connection, made.id, arn, (event,))
+        try:
+            self._insert(made, tag_set or {}, event)
+        except IntegrityError:
+            existing = self.get(account, region, kind, name) or self.by_arn(arn)
+            if existing is None:  # it was deleted meanwhile, and the name is free
+                self._insert(made, tag_set or {}, event)
+            else:
+                raise AlreadyExists(existing) from None
         return made
+
+    def _insert(self, made: Resource, tag_set: Mapping[str, str], event: Event | None) -> None:
+        with self._database.write() as connection:
+            connection.execute(insert(resources), {key: getattr(made, key) for key in Resource.__slots__})
+            if tag_set:
+                connection.execute(insert(tags), [{"arn": made.arn, "key": k, "value": v} for k, v in tag_set.items()])
+            if event is not None:
+                append_events(connection, made.id, made.arn, (event,))
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
         """The resource of that name, or None."""
@@ -235,7 +243,8 @@ class ResourceStore:
         """
         now = self._clock.now()
         with self._database.write() as connection:
-            row = connection.execute(select(*_COLUMNS, *_LEASE).where(resources.c.id == loaded.id)).first()
+            locked = select(*_COLUMNS, *_LEASE).where(resources.c.id == loaded.id).with_for_update()
+            row = connection.execute(locked).first()
             if row is None or row.lease_owner != owner or row.lease_until < now:
                 return None
             append_events(connection, loaded.id, loaded.arn, change.events)
@@ -263,11 +272,11 @@ class ResourceStore:
         with self._database.write() as connection:
             connection.execute(freed.where(resources.c.lease_owner == owner) if owner else freed)
 
-    def wake(self, kinds: Sequence[str], phases: Sequence[str]) -> None:
-        """Make resources due now: after a start, what stands must be found again."""
-        where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
-        with self._database.write() as connection:
-            connection.execute(update(resources).where(*where).values(due=self._clock.now()))
+    def phases(self, identifiers: Sequence[str]) -> dict[str, str]:
+        """The phases of those of the resources that are there."""
+        query = select(resources.c.id, resources.c.phase).where(resources.c.id.in_(identifiers))
+        with self._database.read() as connection:
+            return {row.id: row.phase for row in connection.execute(query)}
 
     def in_phases(self, kinds: Sequence[str], phases: Sequence[str]) -> Sequence[Resource]:
         """All resources of these kinds in these phases, oldest first, over all accounts and regions."""
