@@ -36,7 +36,7 @@ from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
-from sagewright.store.database import Database
+from sagewright.store.database import Database, sqlite_url
 from sagewright.store.directory import Claim
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
@@ -194,9 +194,8 @@ class Installation:
 
 def _sqlite(directory: Path) -> str:
     """The URL of the database in the data directory; its file, which holds keys, is the owner's alone."""
-    path = directory / "sagewright.db"
-    path.touch(mode=0o600)
-    return f"sqlite:///{path}"
+    (directory / "sagewright.db").touch(mode=0o600)
+    return sqlite_url(directory)
 
 
 def _empty(directory: Path) -> None:

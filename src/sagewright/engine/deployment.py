@@ -101,6 +101,8 @@ class DeploymentController:
 
     def _advance(self, resource: Resource) -> Change:
         """Bring the next fleet one step on."""
+        if "next" not in resource.run:
+            return self._settle(resource, {"live": resource.run["live"], "retired": resource.run["retired"]})
         fleet: Json = resource.run["next"]
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
@@ -153,14 +155,25 @@ class DeploymentController:
         }
 
     def _switch(self, resource: Resource, fleet: Json) -> Change:
+        """Route to the next fleet; an update has succeeded when every server does."""
         now = self._tools.clock.now()
         self._tools.routes.put(resource, fleet)
-        retired = [*resource.run.get("retired", ()), *resource.run.get("live", {}).get("workers", ())]
+        old = resource.run.get("live", {}).get("workers", ())
+        retired = list(resource.run.get("retired", ()))
+        retired += [{**worker, "serves_until": now + RETIRE_SECONDS} for worker in old]
+        run: Json = {"live": fleet, "next": None, "retired": retired}
+        if old and self._tools.routes.lag:
+            return Change(due=now + self._tools.routes.lag, run=run)
+        return self._settle(resource, run)
+
+    def _settle(self, resource: Resource, run: Json) -> Change:
+        now = self._tools.clock.now()
+        fleet: Json = run["live"]
         event = Event(now, "InService", f"{len(fleet['workers'])} instances answer")
         return Change(
-            due=now + (RETIRE_SECONDS if retired else HEALTH_SECONDS),
+            due=now + (RETIRE_SECONDS if run["retired"] else HEALTH_SECONDS),
             phase="ready",
-            run={"live": fleet, "next": None, "retired": retired, "granted": fleet["wish"]},
+            run={**run, "granted": fleet["wish"]},
             status={"FailureReason": None},
             events=(event,),
         )
@@ -171,7 +184,7 @@ class DeploymentController:
         """Replace workers that died; end and forget those that were retired."""
         now = self._tools.clock.now()
         fleet: Json = resource.run["live"]
-        retired = list(filter(None, map(self._retire, resource.run.get("retired", ()))))
+        retired = [left for worker in resource.run.get("retired", ()) if (left := self._retire(worker, now))]
         dead = [worker for worker in fleet["workers"] if self._tools.backend.poll(worker["handle"]).ended]
         if not dead:
             return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
@@ -220,15 +233,16 @@ class DeploymentController:
             due=None, phase="failed", run=run, status={"FailureReason": told}, events=(Event(now, "Failed", told),)
         )
 
-    def _retire(self, worker: Json) -> Json | None:
+    def _retire(self, worker: Json, now: float) -> Json | None:
         """Take a retired worker one step on: it answers what it has been asked, ends, and is forgotten (None)."""
-        handle = worker["handle"]
-        if not self._tools.backend.poll(handle).ended:
-            if "stopped" not in worker:
-                self._tools.backend.stop(handle, GRACE_SECONDS)
-            return {**worker, "stopped": True}
-        self._tools.backend.remove(handle)
-        return None
+        if self._tools.backend.poll(worker["handle"]).ended:
+            self._tools.backend.remove(worker["handle"])
+            return None
+        if now < worker["serves_until"]:
+            return worker
+        if "stopped" not in worker:
+            self._tools.backend.stop(worker["handle"], GRACE_SECONDS)
+        return {**worker, "stopped": True}
 
     def _drop(self, fleet: Mapping[str, Any] | None) -> None:
         for worker in (fleet or {}).get("workers", ()):

@@ -46,6 +46,7 @@ class Follower:
 
     def start(self) -> None:
         """Go on following."""
+        self._routes.lag = 1.5 * SECONDS
         self._thread.start()
 
     def stop(self) -> None:

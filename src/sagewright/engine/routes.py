@@ -19,9 +19,13 @@ Age = tuple[int, int]
 
 
 class Routes:
-    """Keeps the router in step with the live fleets of resources of these ``kinds``. Thread-safe."""
+    """Keeps the router in step with the live fleets of resources of these ``kinds``. Thread-safe.
+
+    ``lag`` is how many seconds after a ``put`` all other servers have it too; 0 where there are none.
+    """
 
     def __init__(self, resources: ResourceStore, backend: Backend, router: Router, kinds: Sequence[str]) -> None:
+        self.lag = 0.0
         self._resources = resources
         self._backend = backend
         self._router = router

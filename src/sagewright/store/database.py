@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -70,6 +71,11 @@ class Database:
     def close(self) -> None:
         """Give the connections back; a closed SQLite database folds its write-ahead log in."""
         self.engine.dispose()
+
+
+def sqlite_url(directory: Path) -> str:
+    """The URL of the database in a data directory."""
+    return f"sqlite:///{directory / 'sagewright.db'}"
 
 
 def queue(connection: Connection, name: str) -> None:

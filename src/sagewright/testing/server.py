@@ -42,7 +42,7 @@ class ServerProcess:
         self.url = ""
         self._arguments = ("--ephemeral", *arguments) if ephemeral else arguments
         self._mark = f"{os.getpid()}-{data_dir}"
-        self._env = {**os.environ, **(env or {}), MARK: self._mark}
+        self.env = {**os.environ, **(env or {}), MARK: self._mark}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ServerProcess:
@@ -59,7 +59,7 @@ class ServerProcess:
         command = [sagewright(), "up", "--port", "0", "--data-dir", str(self.data_dir), *self._arguments]
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self._env)
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.env)
         line = self._first_line(deadline)
         if not line.startswith("ready http"):
             self.kill()
