@@ -7,20 +7,23 @@ import itertools
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.conftest import eventually
 from tests.e2e.test_survival import client
-from tests.services.sagemaker.conftest import ROLE
+from tests.services.sagemaker.conftest import PYTHON, ROLE
 
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess, sagewright
 
 pytestmark = pytest.mark.slow
 GROUP, STREAM = "/mine", "stream"
+CONTAINER = {"Image": PYTHON}
 
 
 @dataclass
@@ -31,6 +34,9 @@ class Load:
     models: list[str] = field(default_factory=list)
     objects: dict[str, str] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+
+    def fewest(self) -> int:
+        return min(len(self.models), len(self.objects), len(self.lines))
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -55,7 +61,7 @@ class Load:
             if ended.is_set():
                 return
             if act == "model":
-                sagemaker.create_model(ModelName=f"m-{number}", ExecutionRoleArn=ROLE)
+                sagemaker.create_model(ModelName=f"m-{number}", ExecutionRoleArn=ROLE, PrimaryContainer=CONTAINER)
                 self.models.append(f"m-{number}")
             elif act == "object":
                 body = f"{number}".encode() * 5000
@@ -64,7 +70,7 @@ class Load:
                 s3.put_object(Bucket="mine", Key="same", Body=body)
                 s3.delete_objects(Bucket="mine", Delete={"Objects": [{"Key": "same"}]})
             else:
-                event = {"timestamp": 1_700_000_000_000 + number, "message": f"line {number}"}
+                event = {"timestamp": int(time.time() * 1000), "message": f"line {number}"}
                 logs.put_log_events(logGroupName=GROUP, logStreamName=STREAM, logEvents=[event])
                 self.lines.append(event["message"])
 
@@ -80,8 +86,7 @@ def test_what_was_acknowledged_before_the_backup_is_there_after_the_restore(
     with old:
         load = Load(old)
         with load.running():
-            while min(len(load.models), len(load.objects), len(load.lines)) < 30:
-                threading.Event().wait(0.02)
+            eventually(lambda: load.fewest() >= 30, what=lambda: f"{load}\n{old.log_tail()}")
             models, objects, lines = list(load.models), dict(load.objects), list(load.lines)
             run("backup", file, old)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -100,7 +105,10 @@ def test_what_was_acknowledged_before_the_backup_is_there_after_the_restore(
         assert [event["message"] for event in events][: len(lines)] == lines
         for number in range(3):  # and it goes on: ids of rows are not given twice
             client(new, "sagemaker").create_model(
-                ModelName=f"new-{number}", ExecutionRoleArn=ROLE, Tags=[{"Key": "a", "Value": "b"}]
+                ModelName=f"new-{number}",
+                ExecutionRoleArn=ROLE,
+                PrimaryContainer=CONTAINER,
+                Tags=[{"Key": "a", "Value": "b"}],
             )
         with pytest.raises(subprocess.CalledProcessError) as refused:
             run("restore", file, new)

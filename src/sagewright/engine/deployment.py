@@ -102,7 +102,7 @@ class DeploymentController:
     def _advance(self, resource: Resource) -> Change:
         """Bring the next fleet one step on."""
         if "next" not in resource.run:
-            return self._settle(resource, {"live": resource.run["live"], "retired": resource.run["retired"]})
+            return self._settle({name: resource.run[name] for name in ("live", "retired", "settles")})
         fleet: Json = resource.run["next"]
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
@@ -161,19 +161,19 @@ class DeploymentController:
         old = resource.run.get("live", {}).get("workers", ())
         retired = list(resource.run.get("retired", ()))
         retired += [{**worker, "serves_until": now + RETIRE_SECONDS} for worker in old]
-        run: Json = {"live": fleet, "next": None, "retired": retired}
-        if old and self._tools.routes.lag:
-            return Change(due=now + self._tools.routes.lag, run=run)
-        return self._settle(resource, run)
+        settles = now + (self._tools.routes.lag if old else 0.0)
+        return self._settle({"live": fleet, "next": None, "retired": retired, "settles": settles})
 
-    def _settle(self, resource: Resource, run: Json) -> Change:
+    def _settle(self, run: Json) -> Change:
         now = self._tools.clock.now()
+        if now < run["settles"]:
+            return Change(due=run["settles"], run=run)
         fleet: Json = run["live"]
         event = Event(now, "InService", f"{len(fleet['workers'])} instances answer")
         return Change(
             due=now + (RETIRE_SECONDS if run["retired"] else HEALTH_SECONDS),
             phase="ready",
-            run={**run, "granted": fleet["wish"]},
+            run={**run, "settles": None, "granted": fleet["wish"]},
             status={"FailureReason": None},
             events=(event,),
         )
