@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from sagewright.store.outages import sqlstate
 
-_POOL = {"pool_size": 32}
+_POOL: dict[str, Any] = {"pool_size": 32}
 _CONNECTION_ENDED = ("08", "57P")
 """Classes of SQLSTATE after which a connection is of no use: it broke, or the server shuts down."""
 
@@ -34,13 +34,16 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            self.engine = _engine(make_url(url))
+            address = make_url(url)
+            self.engine = _engine(address)
         except (ArgumentError, ModuleNotFoundError) as error:
             hint = "; pip install 'sagewright[postgres]'" if isinstance(error, ModuleNotFoundError) else ""
             raise ValueError(f"the database URL cannot be used: {error}{hint}") from None
         self.shared = self.engine.dialect.name != "sqlite"
         """Whether other servers may use the database at the same time."""
-        self._reader = self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.shared else self.engine
+        # Reads are single statements, for which PostgreSQL needs no BEGIN and no ROLLBACK over the wire. A pool of
+        # their own, because changing a connection's mode and back would cost as much again.
+        self._reader = _engine(address, isolation_level="AUTOCOMMIT") if self.shared else self.engine
         self._writer = None if self.shared else threading.RLock()
 
     @contextmanager
@@ -71,6 +74,7 @@ class Database:
     def close(self) -> None:
         """Give the connections back; a closed SQLite database folds its write-ahead log in."""
         self.engine.dispose()
+        self._reader.dispose()
 
 
 def sqlite_url(directory: Path) -> str:
@@ -87,8 +91,8 @@ def queue(connection: Connection, name: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 4566))"), {"name": name})
 
 
-def _engine(url: URL) -> Engine:
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+def _engine(url: URL, **options: Any) -> Engine:
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, **options)
 
 
 def _sqlite(url: URL) -> Engine:
@@ -105,22 +109,34 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, **options: Any) -> Engine:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+pg8000")
     if url.drivername != "postgresql+pg8000":
-        return create_engine(url, **_POOL)
+        return create_engine(url, **_POOL, **options)
     url, arguments = _as_libpq_means(url)
-    engine = create_engine(url, connect_args=arguments, **_POOL)
+    engine = create_engine(url, connect_args=arguments, **_POOL, **options)
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+        try:
+            return dialect.connect(*given, **named)
+        except OSError as error:
+            raise dialect.loaded_dbapi.InterfaceError(str(error)) from error
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.register_out_adapter(str, _storable)
 
     @event.listens_for(engine, "handle_error")
-    def _notice_the_end(context: Any) -> None:
-        if sqlstate(context.original_exception).startswith(_CONNECTION_ENDED):
+    def _notice_the_end(context: Any) -> Exception | None:
+        error = context.original_exception
+        if sqlstate(error).startswith(_CONNECTION_ENDED):
             context.is_disconnect = True
+        if not isinstance(error, OSError):
+            return None
+        context.is_disconnect = True  # pg8000 lets some errors of its socket through as they are
+        return OperationalError(context.statement, None, error, connection_invalidated=True)
 
     return engine
 
@@ -139,6 +155,7 @@ def _as_libpq_means(url: URL) -> tuple[URL, dict[str, Any]]:
     arguments: dict[str, Any] = {}
     if directory := query.pop("host", ""):
         arguments["unix_sock"] = f"{directory}/.s.PGSQL.{url.port or 5432}"
+        arguments["ssl_context"] = False
     mode, root = query.pop("sslmode", ""), query.pop("sslrootcert", None)
     if mode in ("require", "verify-ca", "verify-full"):
         arguments["ssl_context"] = context = ssl.create_default_context(cafile=root if isinstance(root, str) else None)

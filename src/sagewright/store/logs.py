@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
 from sagewright.store.database import Database
+from sagewright.store.room import require_room
 from sagewright.store.schema import log_groups, log_streams
 
 PAGE_BYTES = 1_048_576
@@ -234,6 +235,7 @@ class LogStore:
         text = "".join(f"{timestamp}\t{escape(message)}\n" for timestamp, message in events)
         descriptor = os.open(stream.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            require_room(descriptor)
             size = os.fstat(descriptor).st_size
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
             left = memoryview((b"\n" if torn else b"") + text.encode("utf-8", "replace"))

@@ -26,6 +26,7 @@ MARK = "SAGEWRIGHT_SERVER_PROCESS"
 class ServerProcess:
     """``sagewright up`` on a free loopback port, keeping everything under ``data_dir``.
 
+    ``wrapper`` is the beginning of a command line that the server is run by.
     ``start`` returns once the server says it is ready; ``stop`` drains it. Standard error goes to ``log``.
     """
 
@@ -36,10 +37,12 @@ class ServerProcess:
         ephemeral: bool = True,
         env: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        wrapper: tuple[str, ...] = (),
     ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.with_name(data_dir.name + ".log")
         self.url = ""
+        self._wrapper = wrapper
         self._arguments = ("--ephemeral", *arguments) if ephemeral else arguments
         self._mark = f"{os.getpid()}-{data_dir}"
         self.env = {**os.environ, **(env or {}), MARK: self._mark}
@@ -56,7 +59,16 @@ class ServerProcess:
 
     def start(self, deadline: float = 60.0) -> None:
         """Start and wait for the line ``ready URL``; raises ``RuntimeError`` with the log when none comes in time."""
-        command = [sagewright(), "up", "--port", "0", "--data-dir", str(self.data_dir), *self._arguments]
+        command = [
+            *self._wrapper,
+            sagewright(),
+            "up",
+            "--port",
+            "0",
+            "--data-dir",
+            str(self.data_dir),
+            *self._arguments,
+        ]
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.env)
