@@ -23,7 +23,7 @@ ROOT = HERE.parent
 def main() -> int:
     example = HERE / sys.argv[1]
     client = "v3" if example.stem.endswith("v3") else "v2"
-    subprocess.run(["make", "--no-print-directory", f".clients/{client}/.ready"], cwd=ROOT, check=True)
+    subprocess.run(["make", "--silent", f".clients/{client}/.ready"], cwd=ROOT, check=True)
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sagewright-") as folder, ServerProcess(Path(folder) / "data") as server:
         print(f"→ a server at {server.url}\n  {time.monotonic() - start:.1f} s", flush=True)

@@ -105,7 +105,7 @@ class Installation:
             metrics=self._platform.metrics,
             backend=backend,
             preparation=self._preparation,
-            placement=Placement(settings.max_instances),
+            placement=Placement(settings.max_instances, self._hint),
             routes=self._routes,
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
@@ -127,6 +127,7 @@ class Installation:
         if self._claim.alone:
             self._platform.resources.release()  # their owners are dead
         self._follower.follow()
+        self._follower.take_over()
         port = self._server.start()
         self._server.loop.call_soon_threadsafe(self._router.start)
         url = f"http://{self.settings.host}:{port}"

@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="start the server; prints 'ready URL' when it serves, ends on SIGTERM")
     up.add_argument("--host", help="address to listen on (127.0.0.1)")
-    up.add_argument("--port", type=int, help="port, 0 for a free one (4566)")
+    up.add_argument("--port", type=_port, help="port, 0 for a free one (4566)")
     up.add_argument("--data-dir", type=Path, help="where state is kept")
     up.add_argument("--cache-dir", type=Path, help="where environments are built")
     up.add_argument("--backend", choices=("sandbox", "plain"), help="how work is run (sandbox)")
@@ -65,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="how to watch a model being trained, deployed and asked")
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
 
 
 def _settings(arguments: argparse.Namespace, **more: Any) -> Settings:

@@ -23,7 +23,7 @@ def client_bin(name: str) -> Path:
     """``.clients/<name>/bin``, built if it is not there; two test processes may ask at once."""
     with (ROOT / "Makefile").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run(["make", "--no-print-directory", f".clients/{name}/.ready"], cwd=ROOT, check=True, timeout=900)
+        subprocess.run(["make", "--silent", f".clients/{name}/.ready"], cwd=ROOT, check=True, timeout=900)
     return ROOT / ".clients" / name / "bin"
 
 

@@ -7,6 +7,7 @@ a rename, before any agent is started; an agent claims its instance for all time
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import secrets
@@ -84,7 +85,8 @@ class LocalBackend:
         for name in (run_id, *workload.hosts, *(output.name for output in workload.outputs)):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot be the name of a run, a host or an output")
-        inside = [entry.path for entry in workload.inputs] + [output.path for output in workload.outputs]
+        entries = [*workload.inputs, *itertools.chain.from_iterable(workload.host_inputs.values())]
+        inside = [entry.path for entry in entries] + [output.path for output in workload.outputs]
         for path in (*workload.files, *inside):
             Tree("", BASE).place(path)
         run = self._root / run_id
@@ -125,7 +127,7 @@ class LocalBackend:
                     "unpack": entry.unpack,
                     "files": [(file.name, file.source) for file in entry.files],
                 }
-                for entry in workload.inputs
+                for entry in (*workload.inputs, *workload.host_inputs.get(instance.host, ()))
             ],
             "outputs": [asdict(output) for output in workload.outputs],
             "limits": asdict(workload.limits),
@@ -207,7 +209,8 @@ def _instance_report(directory: Path, host: str) -> InstanceReport:
 
 
 _REPORTED = (
-    "stage", "exit_code", "out_of_memory", "timed_out", "peak_memory_bytes", "reason", "failure", "outputs"
+    "stage", "exit_code", "out_of_memory", "timed_out", "peak_memory_bytes", "reason", "failure", "message",
+    "outputs",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from sagewright.store.resources import ResourceStore
 log = logging.getLogger(__name__)
 
 SECONDS = 1.0
+PATIENCE = 5.0
 RUNNING = ("starting", "running", "saving", "stopping")
 
 
@@ -44,9 +45,14 @@ class Follower:
         instances = {each.id: len(each.run.get("handle", {}).get("hosts", ("",))) for each in running}
         self._placement.follow(instances, [each for each in holders if RUN.final(phases.get(each, "failed"))])
 
+    def take_over(self) -> None:
+        """Wake what stood in the line of a server that is no more."""
+        self._resources.wake(self._ending, ["pending"])
+
     def start(self) -> None:
         """Go on following."""
         self._routes.lag = 1.5 * SECONDS
+        self._placement.patience = PATIENCE
         self._thread.start()
 
     def stop(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 _SIZES = {"medium": 2, "large": 2, "xlarge": 4}
@@ -30,7 +30,8 @@ def instance_type(name: str) -> InstanceType:
         return InstanceType(4, 16 << 30)
     size = "xlarge" if "xlarge" in name else match[3]
     vcpus = _SIZES[size] * int(match[2] or 1)
-    return InstanceType(vcpus, int(vcpus * _GIB_PER_VCPU.get(match[1][0], 4.0) * 2**30))
+    units = 1 if size == "medium" else vcpus  # a medium has two cores, and the memory of one
+    return InstanceType(vcpus, int(units * _GIB_PER_VCPU.get(match[1][0], 4.0) * 2**30))
 
 
 def here(wanted: InstanceType) -> InstanceType:
@@ -41,45 +42,73 @@ def here(wanted: InstanceType) -> InstanceType:
 
 
 class Placement:
-    """Counts the instances of work that ends; what does not fit waits as Pending. ``follow`` has the store's word."""
+    """Counts the instances of work that ends. What does not fit waits in line, first come, first served.
 
-    def __init__(self, capacity: int) -> None:
+
+    ``wake`` is called with the holder whose turn it is. ``patience`` is how many seconds one waits for that at most;
+    where servers share the work, another may have taken it over, or died with its line.
+    """
+
+    def __init__(self, capacity: int, wake: Callable[[str], None]) -> None:
         self.capacity = capacity or 2 * len(os.sched_getaffinity(0))
+        self._wake = wake
+        self.patience = 600.0
         self._held: dict[str, int] = {}
+        self._line: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def acquire(self, holder: str, instances: int) -> bool:
-        """Hold room for ``instances``; True again for a holder that has it.
+        """Hold room for ``instances``, or stand in line for it; True again for a holder that has it.
 
         A job larger than the machine runs alone.
         """
         with self._lock:
             if holder in self._held:
                 return True
-            used = sum(self._held.values())
-            if used and used + instances > self.capacity:
+            self._line.setdefault(holder, instances)
+            if self._next() != holder:
                 return False
-            self._held[holder] = instances
-            return True
+            self._held[holder] = self._line.pop(holder)
+            following = self._next()
+        self._tell(following)
+        return True
 
     def holders(self) -> list[str]:
-        """Who holds room, as far as this server knows."""
+        """Who holds room or stands in line, as far as this server knows."""
         with self._lock:
-            return list(self._held)
+            return [*self._held, *self._line]
 
     def follow(self, running: Mapping[str, int], ended: Collection[str]) -> None:
         """Take over what the store says of all servers' work: instances by holder, and holders whose work ended."""
         with self._lock:
-            for holder in ended:
+            for holder in (*ended, *running):
                 self._held.pop(holder, None)
+                self._line.pop(holder, None)
             self._held.update(running)
+            following = self._next()
+        self._tell(following)
 
     def release(self, holder: str) -> None:
-        """Give the room back; a holder without any is no error."""
+        """Give the room or the place in line back; a holder with neither is no error."""
         with self._lock:
             self._held.pop(holder, None)
+            self._line.pop(holder, None)
+            following = self._next()
+        self._tell(following)
 
     def clear(self) -> None:
         """Forget all, after the state was wiped."""
         with self._lock:
             self._held.clear()
+            self._line.clear()
+
+    def _next(self) -> str | None:
+        """Who stands first in line, if there is room for it."""
+        for holder, instances in self._line.items():
+            used = sum(self._held.values())
+            return holder if not used or used + instances <= self.capacity else None
+        return None
+
+    def _tell(self, holder: str | None) -> None:
+        if holder is not None:
+            self._wake(holder)

@@ -52,7 +52,7 @@ def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
     bucket, prefix = split(uri)
     if objects.bucket(bucket) is None:
         return ()
-    base = prefix if prefix.endswith("/") or not prefix else prefix.rpartition("/")[0] + "/"
+    base = prefix[: prefix.rfind("/") + 1]
     exact = objects.head(bucket, prefix) if prefix and not prefix.endswith("/") else None
     found: list[InputFile] = []
     if exact is not None:

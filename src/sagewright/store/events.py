@@ -6,10 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from sagewright.store.database import Database
 from sagewright.store.schema import events
+
+_INSERT = insert(events)
+_OF = (
+    select(events.c.at, events.c.word, events.c.message, events.c.detail)
+    .where(events.c.resource == bindparam("of"))
+    .order_by(events.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +32,11 @@ class Event:
 def append_events(connection: Connection, resource: str, arn: str, new: Sequence[Event]) -> None:
     """Append within a transaction of the caller's."""
     if new:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"resource": resource, "arn": arn, "at": e.at, "word": e.word, "message": e.message, "detail": {**e.detail}}
             for e in new
         ]
-        connection.execute(insert(events), rows)
+        connection.execute(_INSERT, rows)
 
 
 class EventStore:
@@ -40,7 +47,5 @@ class EventStore:
 
     def of(self, resource: str) -> list[Event]:
         """All events of the resource with this id, oldest first."""
-        query = select(events.c.at, events.c.word, events.c.message, events.c.detail)
         with self._database.read() as connection:
-            rows = connection.execute(query.where(events.c.resource == resource).order_by(events.c.seq)).all()
-        return [Event(*row) for row in rows]
+            return [Event(*row) for row in connection.execute(_OF, {"of": resource})]

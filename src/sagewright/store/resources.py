@@ -7,10 +7,23 @@ is the engine's own. Handlers write ``spec`` and ``wish``; the reconciler, holdi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.core.clock import Clock
@@ -89,6 +102,35 @@ class Change:
 
 _COLUMNS = [resources.c[name] for name in Resource.__slots__]
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
+_NOW = bindparam("now", type_=Float)
+_FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
+
+# Statements are built once: building one costs more than SQLite needs to carry it out.
+_INSERT = insert(resources)
+_BY_NAME = select(*_COLUMNS).where(
+    *(resources.c[name] == bindparam(name) for name in ("account", "region", "kind", "name"))
+)
+_BY_ARN = select(*_COLUMNS).where(resources.c.arn == bindparam("arn"))
+_BY_ID = select(*_COLUMNS).where(resources.c.id == bindparam("id"))
+_LEASED = select(*_COLUMNS, *_LEASE).where(resources.c.id == bindparam("id")).with_for_update()
+_DUE = (
+    select(resources.c.id, resources.c.due)
+    .where(resources.c.due.is_not(None), _FREE)
+    .order_by(resources.c.due, resources.c.created)
+    .limit(bindparam("most", type_=Integer))
+)
+_TAKE = (
+    update(resources)
+    .where(resources.c.id == bindparam("which"), resources.c.due.is_not(None), _FREE)
+    .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
+    .returning(*_COLUMNS)
+)
+_WRITTEN = ("phase", "status", "run", "due", "modified")
+_APPLY = (
+    update(resources)
+    .where(resources.c.id == bindparam("which"))
+    .values(lease_owner=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in _WRITTEN})
+)
 
 
 def _resource(row: Sequence[Any]) -> Resource:
@@ -135,7 +177,7 @@ class ResourceStore:
 
     def _insert(self, made: Resource, tag_set: Mapping[str, str], event: Event | None) -> None:
         with self._database.write() as connection:
-            connection.execute(insert(resources), {key: getattr(made, key) for key in Resource.__slots__})
+            connection.execute(_INSERT, {key: getattr(made, key) for key in Resource.__slots__})
             if tag_set:
                 connection.execute(insert(tags), [{"arn": made.arn, "key": k, "value": v} for k, v in tag_set.items()])
             if event is not None:
@@ -143,20 +185,16 @@ class ResourceStore:
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
         """The resource of that name, or None."""
-        with self._database.read() as connection:
-            return self._find(connection, account, region, kind, name)
+        names = {"account": account, "region": region, "kind": kind, "name": name}
+        return self._one(_BY_NAME, names)
 
     def by_arn(self, arn: str) -> Resource | None:
         """The resource with that ARN, or None."""
-        with self._database.read() as connection:
-            row = connection.execute(select(*_COLUMNS).where(resources.c.arn == arn)).first()
-        return _resource(row) if row is not None else None
+        return self._one(_BY_ARN, {"arn": arn})
 
     def by_id(self, identifier: str) -> Resource | None:
         """The resource with that id, or None."""
-        with self._database.read() as connection:
-            row = connection.execute(select(*_COLUMNS).where(resources.c.id == identifier)).first()
-        return _resource(row) if row is not None else None
+        return self._one(_BY_ID, {"id": identifier})
 
     def list(self, account: str, region: str, kind: str, query: Query | None = None) -> Sequence[Resource]:
         """One page, in order; ask for one more than a page to know whether another follows."""
@@ -198,7 +236,7 @@ class ResourceStore:
                 raise Stale(resource.arn)
             if event is not None:
                 append_events(connection, resource.id, resource.arn, (event,))
-            row = connection.execute(select(*_COLUMNS).where(resources.c.id == resource.id)).one()
+            row = connection.execute(_BY_ID, {"id": resource.id}).one()
         return _resource(row)
 
     def delete(self, resource: Resource) -> None:
@@ -211,23 +249,15 @@ class ResourceStore:
     def lease(self, owner: str, identifier: str, seconds: float) -> Resource | None:
         """Take the lease of one resource that is due; None when another holds it or nothing is due."""
         now = self._clock.now()
-        free = or_(resources.c.lease_until.is_(None), resources.c.lease_until < now)
-        where = (resources.c.id == identifier, resources.c.due.is_not(None), free)
+        values = {"which": identifier, "now": now, "owner": owner, "until": now + seconds}
         with self._database.write() as connection:
-            taken = connection.execute(
-                update(resources).where(*where).values(lease_owner=owner, lease_until=now + seconds)
-            )
-            if taken.rowcount != 1:
-                return None
-            return _resource(connection.execute(select(*_COLUMNS).where(resources.c.id == identifier)).one())
+            row = connection.execute(_TAKE, values).first()
+        return _resource(row) if row is not None else None
 
     def due(self, limit: int) -> Sequence[tuple[str, float]]:
         """Ids and times of the resources the reconciler has to look at, soonest first, leased ones left out."""
-        now = self._clock.now()
-        free = or_(resources.c.lease_until.is_(None), resources.c.lease_until < now)
-        query = select(resources.c.id, resources.c.due).where(resources.c.due.is_not(None), free)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(resources.c.due).limit(limit)).all()
+            rows = connection.execute(_DUE, {"now": self._clock.now(), "most": limit}).all()
         return [(row.id, row.due) for row in rows]
 
     def renew(self, owner: str, identifiers: Sequence[str], seconds: float) -> None:
@@ -243,8 +273,7 @@ class ResourceStore:
         """
         now = self._clock.now()
         with self._database.write() as connection:
-            locked = select(*_COLUMNS, *_LEASE).where(resources.c.id == loaded.id).with_for_update()
-            row = connection.execute(locked).first()
+            row = connection.execute(_LEASED, {"id": loaded.id}).first()
             if row is None or row.lease_owner != owner or row.lease_until < now:
                 return None
             append_events(connection, loaded.id, loaded.arn, change.events)
@@ -253,24 +282,29 @@ class ResourceStore:
                 return None
             current = _resource(row)
             moved = change.phase is not None and change.phase != current.phase
-            values: dict[str, Any] = {
-                "phase": change.phase or current.phase,
-                "status": _merge(current.status, change.status),
-                "run": _merge(current.run, change.run),
-                "due": now if current.version != loaded.version else change.due,
-                "lease_owner": None,
-                "lease_until": None,
-                "modified": now if moved or change.status or change.events else current.modified,
-            }
-            connection.execute(update(resources).where(resources.c.id == loaded.id).values(values))
-            row = connection.execute(select(*_COLUMNS).where(resources.c.id == loaded.id)).one()
-        return _resource(row)
+            written = replace(
+                current,
+                phase=change.phase or current.phase,
+                status=_merge(current.status, change.status),
+                run=_merge(current.run, change.run),
+                due=now if current.version != loaded.version else change.due,
+                modified=now if moved or change.status or change.events else current.modified,
+            )
+            new = {f"new_{name}": getattr(written, name) for name in _WRITTEN}
+            connection.execute(_APPLY, {"which": loaded.id, **new})
+        return written
 
     def release(self, owner: str | None = None) -> None:
         """Give back all leases of an owner that is ending; of every owner, when none can be alive."""
         freed = update(resources).values(lease_owner=None, lease_until=None)
         with self._database.write() as connection:
             connection.execute(freed.where(resources.c.lease_owner == owner) if owner else freed)
+
+    def wake(self, kinds: Sequence[str], phases: Sequence[str]) -> None:
+        """Make resources due now, such as those that waited for a server that ended."""
+        where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
+        with self._database.write() as connection:
+            connection.execute(update(resources).where(*where).values(due=self._clock.now()))
 
     def phases(self, identifiers: Sequence[str]) -> dict[str, str]:
         """The phases of those of the resources that are there."""
@@ -284,10 +318,9 @@ class ResourceStore:
         with self._database.read() as connection:
             return [_resource(row) for row in connection.execute(query.order_by(resources.c.created)).all()]
 
-    def _find(self, connection: Connection, account: str, region: str, kind: str, name: str) -> Resource | None:
-        columns = (resources.c.account, resources.c.region, resources.c.kind, resources.c.name)
-        where = [column == value for column, value in zip(columns, (account, region, kind, name), strict=True)]
-        row = connection.execute(select(*_COLUMNS).where(*where)).first()
+    def _one(self, query: Select[Any], values: Json) -> Resource | None:
+        with self._database.read() as connection:
+            row = connection.execute(query, values).first()
         return _resource(row) if row is not None else None
 
 

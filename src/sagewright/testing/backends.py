@@ -225,6 +225,17 @@ class BackendCase:
         assert only(report).exit_code is None
         assert "is not below /opt/ml/input/data/train" in only(report).reason
 
+    def test_a_host_gets_its_own_inputs_beside_those_of_all(self, bench: Bench) -> None:
+        def entry(name: str) -> Input:
+            (bench.place / name).write_text(name)
+            return Input("/opt/ml/input/data/train", (InputFile(name, str(bench.place / name), 1),))
+
+        others = {"algo-1": (entry("mine"),), "algo-2": (entry("theirs"),)}
+        _, lines = bench.run(
+            "import os; print(sorted(os.listdir('../input/data/train')))", inputs=(entry("ours"),), host_inputs=others
+        )
+        assert lines == ["['mine', 'ours']"]
+
     def test_outputs_are_packed_with_links_that_stay_inside(self, bench: Bench) -> None:
         secret = bench.place / "secret"
         secret.write_text("of the server")
@@ -239,6 +250,7 @@ class BackendCase:
             open("output/data/table.csv", "w").write("t")
             os.symlink({str(secret)!r}, "output/data/stolen")
             open("output/failure", "w").write("the user says why" + "." * 2000)
+            open("output/message", "w").write("and what came of it")
         """
         outputs = (
             Output("model.tar.gz", "/opt/ml/model"),
@@ -250,6 +262,7 @@ class BackendCase:
         instance = only(report)
         assert instance.failure.startswith("the user says why.")
         assert len(instance.failure) == 1024
+        assert instance.message == "and what came of it"
         assert set(instance.outputs) == {"model.tar.gz", "data", "always.tar.gz"}
         with tarfile.open(instance.outputs["model.tar.gz"]) as archive:
             assert archive.getnames() == ["latest", "sub", "sub/weights"]

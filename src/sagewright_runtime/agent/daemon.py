@@ -96,7 +96,7 @@ class Agent:
             return
         self._run(join)
         self._report("packing")
-        self._facts["failure"] = files.failure(tree)
+        self._facts |= {name: files.said(tree, name) for name in ("failure", "message")}
         try:
             self._facts["outputs"] = files.keep(tree, document["outputs"], self._path("outbox"))
         except OSError as error:

@@ -188,6 +188,9 @@ def _status_of(error: BaseException) -> int:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment with ``SM_MODEL_DIR`` set, which user code reads."""
-    os.environ.setdefault("SM_MODEL_DIR", "/opt/ml/model")
+    """This process's environment with ``SM_MODEL_DIR`` set, which user code reads.
+
+    ``SAGEMAKER_BASE_DIR`` names another place for ``/opt/ml``, where there is no sandbox.
+    """
+    os.environ.setdefault("SM_MODEL_DIR", str(Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "model")))
     return dict(os.environ)

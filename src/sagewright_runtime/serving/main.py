@@ -68,6 +68,9 @@ def main() -> int:
     env = environment()
     try:
         handler = load(env)
+    except ContractError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
     except (Exception, SystemExit) as error:
         traceback.print_exception(type(error), error, _theirs(error.__traceback__))
         return 1

@@ -12,7 +12,6 @@ from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.environments.catalog import UnknownImage, resolve
 from sagewright.kernel.nouns import Noun, Refusal
 from sagewright.kernel.operations import Call
 from sagewright.kernel.s3_uris import (
@@ -21,18 +20,12 @@ from sagewright.kernel.s3_uris import (
     require_objects,
 )
 from sagewright.kernel.verbs import declare
+from sagewright.services.sagemaker._job import MISSING, WORDS, require_image, settled, times
 from sagewright.services.sagemaker._training_workload import LOG_GROUP, plan
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
 
-WORDS = {
-    **dict.fromkeys(("pending", "starting", "running", "saving", "interrupted"), "InProgress"),
-    "stopping": "Stopping",
-    "stopped": "Stopped",
-    "succeeded": "Completed",
-    "failed": "Failed",
-}
 TRAIL = {
     "preparing": ("Starting", "Preparing the environment of the training image"),
     "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
@@ -54,10 +47,7 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("You must specify a training image: AlgorithmName is not supported yet.")
     if algorithm["TrainingInputMode"] == "Pipe":
         raise ValidationException("TrainingInputMode Pipe is not supported yet; use File or FastFile.")
-    try:
-        resolve(algorithm["TrainingImage"])
-    except UnknownImage as error:
-        raise ValidationException(str(error)) from None
+    require_image(algorithm["TrainingImage"])
     resources = request.get("ResourceConfig", {})
     if "InstanceType" not in resources or "InstanceCount" not in resources:
         raise ValidationException(
@@ -94,11 +84,10 @@ def describe(call: Call, resource: Resource) -> Json:
 
 def finish(resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
     """What Describe says of a job that ended."""
-    status: Json = {"TrainingEndTime": outcome.ended}
+    status = times("Training", outcome)
     if outcome.started is not None:
         seconds = max(1, round(outcome.ended - outcome.started))
         status |= {
-            "TrainingStartTime": outcome.started,
             "TrainingTimeInSeconds": seconds,
             "BillableTimeInSeconds": seconds * resource.spec["ResourceConfig"]["InstanceCount"],
         }
@@ -113,7 +102,14 @@ def _model_uri(resource: Resource) -> str:
     return joined(resource.spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output", name)
 
 
-KIND = RunKind(plan=plan, trail=TRAIL, finish=finish, namespace=LOG_GROUP, secondary="SecondaryStatus")
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda resource: int(resource.spec["ResourceConfig"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+    secondary="SecondaryStatus",
+)
 
 NOUN = declare(
     Noun(
@@ -124,7 +120,7 @@ NOUN = declare(
             "already exists ({arn})",
             ResourceInUse,
         ),
-        missing=Refusal("Requested resource not found."),
+        missing=MISSING,
         words=WORDS,
         check=check,
         describe=describe,
@@ -133,5 +129,5 @@ NOUN = declare(
         status={"SecondaryStatus": "Starting"},
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=Refusal("The request was rejected because the training job is in status {status}."),
+    settled=settled("training job"),
 )
