@@ -75,9 +75,7 @@ class Load:
                 self.lines.append(event["message"])
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), [("sqlite", "sqlite"), ("postgresql", "postgresql"), ("sqlite", "postgresql")]
-)
+@pytest.mark.parametrize(("before", "after"), [("sqlite", "postgresql"), ("postgresql", "sqlite")])
 def test_what_was_acknowledged_before_the_backup_is_there_after_the_restore(
     tmp_path: Path, postgres: PostgresServer, before: str, after: str
 ) -> None:

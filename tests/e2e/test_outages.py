@@ -14,11 +14,16 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from sqlalchemy.exc import DBAPIError
 from tests.conftest import eventually
 from tests.e2e.test_survival import COUNTS_ITSELF, client, jobs_of
 from tests.services.sagemaker.conftest import PYTHON, ROLE
 
+from sagewright.store import migrate
+from sagewright.store.credentials import STALE_SECONDS, CredentialStore
 from sagewright.store.database import Database
+from sagewright.store.outages import UNREACHABLE, outage
+from sagewright.testing.clock import FakeClock
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess
 
@@ -98,6 +103,28 @@ def test_a_database_that_crashes_under_load_loses_nothing_acknowledged(
         ended = jobs.wait(job)
         assert ended["TrainingJobStatus"] == "Completed", ended
         assert jobs.log(job).count("start of the script") == 1
+
+
+def test_keys_once_seen_are_honoured_while_the_database_is_away(own_postgres: PostgresServer) -> None:
+    """So endpoints go on answering: their routes are remembered too."""
+    url = own_postgres.new_database()
+    database = Database(url)
+    migrate.upgrade(database)
+    clock = FakeClock()
+    keys = CredentialStore(database, clock)
+    key = keys.issue("arn:aws:iam::123456789012:user/ann", "AIDA")
+    own_postgres.stop()
+    clock.pass_(STALE_SECONDS + 1)
+    assert keys.find(key.id) == key
+    with pytest.raises(DBAPIError) as failed:
+        keys.find("AKIAUNKNOWN")
+    assert outage(failed.value) == UNREACHABLE
+    own_postgres.start()
+    other = Database(url)
+    CredentialStore(other, clock).remove(key.id)
+    assert keys.find(key.id) is None
+    for each in (database, other):
+        each.close()
 
 
 def test_a_database_that_is_read_only_is_told(tmp_path: Path, own_postgres: PostgresServer) -> None:

@@ -20,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from sagewright.store.outages import sqlstate
 
-_POOL: dict[str, Any] = {"pool_size": 32}
+_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 14}
+"""Two such pools a server: two servers fit into the 100 connections that PostgreSQL gives unless told otherwise."""
 _CONNECTION_ENDED = ("08", "57P")
 """Classes of SQLSTATE after which a connection is of no use: it broke, or the server shuts down."""
 
@@ -96,7 +97,7 @@ def _engine(url: URL, **options: Any) -> Engine:
 
 
 def _sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **_POOL)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=32)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
