@@ -40,7 +40,7 @@ def ended(processor: Processor) -> dict:
     job = processor.latest_job
     session.wait_for_processing_job(job.job_name, poll=1)
     with contextlib.redirect_stdout(io.StringIO()) as log:  # which, waiting, would look at the job every 30 seconds
-        session.logs_for_processing_job(job.job_name)
+        session.logs_for_processing_job(job.job_name, poll=1)
     described = job.describe()
     outputs = described.get("ProcessingOutputConfig", {"Outputs": []})["Outputs"]
     target = {each["OutputName"]: each["S3Output"]["S3Uri"] for each in outputs}
@@ -85,7 +85,7 @@ transformer.transform(
 )  # fmt: skip
 session.wait_for_transform_job(transformer.latest_transform_job.name, poll=1)
 with contextlib.redirect_stdout(io.StringIO()) as log:
-    session.logs_for_transform_job(transformer.latest_transform_job.name)
+    session.logs_for_transform_job(transformer.latest_transform_job.name, poll=1)
 answers = sagemaker.s3.S3Downloader.read_file(f"{transformer.output_path}/iris.csv.out", session).splitlines()
 pairs = [tuple(float(field) for field in line.split(",")) for line in answers]
 summary = {

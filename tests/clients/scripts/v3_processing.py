@@ -55,7 +55,7 @@ def ended(processor: ScriptProcessor) -> dict:
     name = processor.latest_job.processing_job_name
     job = ProcessingJob.get(processing_job_name=name)
     job.wait(poll=1)
-    logs_for_processing_job(session, name)
+    logs_for_processing_job(session, name, poll=1)
     uri = f"{job.processing_output_config.outputs[1].s3_output.s3_uri}/test.csv"
     return {
         "status": job.processing_job_status,
