@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,6 +13,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import settings
 
+from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess
 
 # How long an example takes says how busy the machine is, not whether the code is right.
@@ -38,6 +41,13 @@ def client(server: ServerProcess) -> Callable[..., Any]:
         return boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as directory, PostgresServer(Path(directory)) as running:
+        yield running
 
 
 @pytest.fixture

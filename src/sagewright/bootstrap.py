@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import json
 import logging
@@ -11,7 +10,6 @@ import pkgutil
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy import delete
 
@@ -19,12 +17,13 @@ from sagewright import services
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
+from sagewright.engine.following import Follower
 from sagewright.engine.hints import Hints
 from sagewright.engine.invocations import InvocationMetrics
-from sagewright.engine.lifecycle import RUN
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
+from sagewright.engine.routes import Routes
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
 from sagewright.gateway import tls
@@ -32,13 +31,14 @@ from sagewright.gateway.app import Gateway
 from sagewright.gateway.proxy import Proxy, upstream
 from sagewright.gateway.server import Server
 from sagewright.kernel.authorization import Authorizer
-from sagewright.kernel.nouns import Noun, all_nouns
+from sagewright.kernel.nouns import all_nouns
 from sagewright.kernel.platform import Platform
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
-from sagewright.store.database import Database
+from sagewright.store.database import Database, sqlite_url
+from sagewright.store.directory import Claim
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
@@ -67,15 +67,17 @@ class Installation:
         data = settings.data_dir
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         data.chmod(0o700)
-        self._lock = _sole_owner(data)
+        if settings.ephemeral and settings.database_url:
+            raise ValueError("an ephemeral server keeps nothing: give it no database URL")
+        self._claim = Claim(data, shared=bool(settings.database_url))
         if settings.ephemeral:
             _empty(data)
         load_services()
         self._clock = SystemClock()
         self._database = Database(settings.database_url or _sqlite(data))
         migrate.upgrade(self._database)
-        self._hints = Hints(data / "hints.sock", self._hint)
-        self._router = Router()
+        self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
+        self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
         resource_store = ResourceStore(self._database, self._clock)
         credentials = CredentialStore(self._database, self._clock)
@@ -92,6 +94,12 @@ class Installation:
             access=Authorizer(resource_store, credentials, self._clock),
             hint=self._hint,
         )
+        if self._database.shared:
+            self._claim.bind(self._platform.resources)
+        backend = choose(settings, self._hints.path)
+        working = {noun.kind: noun for noun in all_nouns() if noun.controller is not None}
+        self._lifecycles = {kind: noun.lifecycle for kind, noun in working.items() if noun.lifecycle is not None}
+        self._routes = Routes(self._platform.resources, backend, self._router, list(working))
         self._tools = Tools(
             settings=settings,
             clock=self._clock,
@@ -99,13 +107,13 @@ class Installation:
             objects=self._platform.objects,
             logs=self._platform.logs,
             metrics=self._platform.metrics,
-            backend=choose(settings, self._hints.path),
+            backend=backend,
             preparation=self._preparation,
             placement=Placement(settings.max_instances, self._hint),
-            router=self._router,
+            routes=self._routes,
         )
-        self._working: list[Noun] = [noun for noun in all_nouns() if noun.controller is not None]
-        controllers = {noun.kind: noun.controller(self._tools) for noun in self._working if noun.controller}
+        controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
+        self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
         gateway = Gateway(self._platform, self._router, self._internal())
@@ -120,7 +128,10 @@ class Installation:
     def start(self) -> str:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""
         ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
-        self._take_over()
+        if self._claim.alone:
+            self._platform.resources.release()  # their owners are dead
+        self._follower.follow()
+        self._follower.take_over()
         port = self._server.start()
         self._server.loop.call_soon_threadsafe(self._router.start)
         url = f"http://{self.settings.host}:{port}"
@@ -128,6 +139,9 @@ class Installation:
         self._hints.start()
         self._reconciler.start()
         self._invocations.start()
+        if self._database.shared:
+            self._follower.start()
+            self._claim.share()
         return url
 
     def stop(self) -> None:
@@ -136,6 +150,7 @@ class Installation:
         self._reconciler.stop()
         self._preparation.stop()
         self._hints.stop()
+        self._follower.stop()
         self._invocations.stop()
         if self.settings.ephemeral:
             self._end_all_work()
@@ -143,21 +158,13 @@ class Installation:
         self._database.close()
         if self.settings.ephemeral:
             _empty(self.settings.data_dir)
-        self._lock.close()
+        self._claim.close()
 
     def _hint(self, identifier: str) -> None:
         self._reconciler.hint(identifier)
 
-    def _take_over(self) -> None:
-        """Standing work is routed again; running work holds its place again; leases of a killed server are void."""
-        if not self.settings.database_url:
-            self._platform.resources.release()
-        standing = [noun.kind for noun in self._working if noun.lifecycle is not RUN]
-        self._platform.resources.wake(standing, ["ready"])
-        running = [noun.kind for noun in self._working if noun.lifecycle is RUN]
-        for resource in self._platform.resources.in_phases(running, ["starting", "running", "saving", "stopping"]):
-            self._tools.placement.hold(resource.id, len(resource.run.get("handle", {}).get("hosts", ("",))))
-        self._platform.resources.wake(running, ["pending"])  # in the order they came
+    def _look(self, key: EndpointKey) -> None:
+        self._routes.look(key)
 
     def _internal(self) -> dict[str, Callable[[Request], Response]]:
         return {"/_sagewright/reset": self._reset} if self.settings.ephemeral else {}
@@ -179,38 +186,26 @@ class Installation:
         return Response(200, {"content-type": "application/json"}, b"{}")
 
     def _end_all_work(self) -> None:
-        phases = [phase for noun in self._working if noun.lifecycle for phase in noun.lifecycle.moves]
-        for resource in self._platform.resources.in_phases([noun.kind for noun in self._working], sorted(set(phases))):
+        phases = sorted({phase for lifecycle in self._lifecycles.values() for phase in lifecycle.moves})
+        for resource in self._platform.resources.in_phases(list(self._lifecycles), phases):
             fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
             handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
             handles += [worker["handle"] for worker in resource.run.get("retired", ())]
             handles += [resource.run["handle"]] if "handle" in resource.run else []
             for handle in handles:
                 self._tools.backend.remove(handle)
-            self._router.drop(EndpointKey(resource.account, resource.region, resource.name))
-
-
-def _sole_owner(directory: Path) -> IO[str]:
-    """A lock on the data directory, held as long as the file is open. Raises ``OSError`` when a server holds it."""
-    lock = (directory / "lock").open("a+")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise OSError(f"another server uses {directory}; give this one a --data-dir of its own") from None
-    return lock
+            self._routes.drop(resource)
 
 
 def _sqlite(directory: Path) -> str:
     """The URL of the database in the data directory; its file, which holds keys, is the owner's alone."""
-    path = directory / "sagewright.db"
-    path.touch(mode=0o600)
-    return f"sqlite:///{path}"
+    (directory / "sagewright.db").touch(mode=0o600)
+    return sqlite_url(directory)
 
 
 def _empty(directory: Path) -> None:
     for child in directory.iterdir():
-        if child.name == "lock":
+        if child.name in ("lock", "servers"):
             continue
         if child.is_dir() and not child.is_symlink():
             shutil.rmtree(child, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The ``sagewright`` command: up, env, doctor, demo."""
+"""The ``sagewright`` command: up, env, backup, restore, doctor, demo."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"sagewright: {error}", file=sys.stderr)
         return 2
 
@@ -52,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     env.add_argument("--data-dir", type=Path, help="the server's data directory")
     env.set_defaults(run=_env)
 
+    backup = commands.add_parser("backup", help="write everything to one file, while the server goes on serving")
+    restore = commands.add_parser("restore", help="make a new data directory from such a file, and fill a new database")
+    for command, run in ((backup, _backup), (restore, _restore)):
+        command.add_argument("file", type=Path, help="a tar file; gzipped if its name ends in gz")
+        command.add_argument("--data-dir", type=Path, help="the server's data directory")
+        command.set_defaults(run=run)
+
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to install")
     doctor.set_defaults(run=_doctor)
 
@@ -77,6 +84,7 @@ def _up(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # an outage is told once, by those it stops
     with tempfile.TemporaryDirectory(prefix="sagewright-") as scratch:
         if settings.ephemeral and arguments.data_dir is None:
             settings = _settings(arguments, data_dir=Path(scratch))
@@ -104,6 +112,27 @@ def _env(arguments: argparse.Namespace) -> int:
             f"no server has run with --data-dir {settings.data_dir}: start one by `sagewright up`"
         ) from None
     print(render(exports(settings, url)))
+    return 0
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from sagewright.store.backup import backup
+    from sagewright.store.database import Database, sqlite_url
+
+    settings = _settings(arguments)
+    database = Database(settings.database_url or sqlite_url(settings.data_dir))
+    backup(database, settings.data_dir.resolve(), arguments.file.resolve())
+    database.close()
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from sagewright.store.backup import restore
+    from sagewright.store.database import Database
+
+    settings = _settings(arguments)
+    database = Database(settings.database_url) if settings.database_url else None
+    restore(arguments.file.resolve(), database, settings.data_dir.resolve())
     return 0
 
 

@@ -70,3 +70,9 @@ def test_no_input_makes_a_500(operation: Operation, client: Callable[..., Any]) 
         assert status < 500 or status == 501, answer
 
     send()
+
+
+def test_a_region_longer_than_any_is_refused_before_it_reaches_a_table(client: Callable[..., Any]) -> None:
+    with pytest.raises(ClientError) as refused:
+        client("sagemaker", region="r" * 40).list_models()
+    assert refused.value.response["Error"]["Code"] == "IncompleteSignatureException"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from sagewright.store.credentials import FORGET_SECONDS, STALE_SECONDS, CredentialStore
 from sagewright.store.database import Database
-from sagewright.store.schema import metadata
 
 ADMIN = "arn:aws:sts::123456789012:assumed-role/SagewrightExecutionRole/admin"
 USER = "arn:aws:iam::123456789012:user/ann"
@@ -27,13 +24,6 @@ class Hands:
 @pytest.fixture
 def clock() -> Hands:
     return Hands()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    metadata.create_all(database.engine)
-    return database
 
 
 @pytest.fixture

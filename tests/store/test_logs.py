@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sagewright.core.clock import SystemClock
 from sagewright.store.database import Database
 from sagewright.store.logs import AlreadyExists, Extent, LogStore, LogStream, Window, escape, unescape
-from sagewright.store.schema import metadata
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampled_from(
@@ -22,11 +21,10 @@ events = st.lists(st.tuples(st.integers(0, 2**40), texts), max_size=12)
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> LogStore:
-    root = tmp_path_factory.mktemp("logs")
-    database = Database(f"sqlite:///{root / 'test.db'}")
-    metadata.create_all(database.engine)
-    return LogStore(database, root / "logs", SystemClock())
+def logs(tmp_path_factory: pytest.TempPathFactory, shared_database: Database) -> Iterator[LogStore]:
+    store = LogStore(shared_database, tmp_path_factory.mktemp("logs"), SystemClock())
+    yield store
+    store.wipe()
 
 
 @pytest.fixture

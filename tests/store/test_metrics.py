@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,9 +20,7 @@ BEGIN = 1_700_000_040.0
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> MetricStore:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    metadata.create_all(database.engine)
+def store(database: Database) -> MetricStore:
     return MetricStore(database, SystemClock())
 
 

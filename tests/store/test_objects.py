@@ -43,8 +43,12 @@ def files(directory: Path) -> list[Path]:
     return [path for path in (directory / "objects").rglob("*") if path.is_file()]
 
 
-class TestSqlite(ObjectStoreCase):
-    pass
+class TestOnBothDatabases(ObjectStoreCase):
+    @pytest.fixture
+    def store(self, database: Database, tmp_path: Path) -> Iterator[ObjectStore]:
+        store = ObjectStore(database, tmp_path / "objects")
+        yield store
+        store.close()
 
 
 def test_deleted_bytes_leave_the_disk(tmp_path: Path) -> None:

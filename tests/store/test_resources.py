@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.store.conftest import empty
 
 from sagewright.store.database import Database
 from sagewright.store.events import Event, EventStore
 from sagewright.store.resources import AlreadyExists, Change, Query, Resource, ResourceStore, Stale
-from sagewright.store.schema import metadata
 from sagewright.store.tags import TagStore
 from sagewright.testing.clock import FakeClock
 
@@ -21,9 +19,8 @@ ACCOUNT, REGION, KIND = "123456789012", "us-east-1", "TrainingJob"
 
 
 class World:
-    def __init__(self, path: Path) -> None:
-        self.database = Database(f"sqlite:///{path}")
-        metadata.create_all(self.database.engine)
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self.clock = FakeClock()
         self.store = ResourceStore(self.database, self.clock)
 
@@ -34,10 +31,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "db")
-    yield made
-    made.database.close()
+def world(database: Database) -> World:
+    return World(database)
 
 
 def test_a_resource_comes_back_as_it_was_written(world: World) -> None:
@@ -92,9 +87,10 @@ def test_deleting_takes_tags_and_events_along(world: World) -> None:
     part=st.sampled_from(["", "a", "%", "_", "A-"]),
 )
 def test_pages_hold_every_match_once_in_order(
-    tmp_path_factory: pytest.TempPathFactory, names: list[str], size: int, descending: bool, order: str, part: str
+    shared_database: Database, names: list[str], size: int, descending: bool, order: str, part: str
 ) -> None:
-    world = World(tmp_path_factory.mktemp("pages") / "db")
+    empty(shared_database)
+    world = World(shared_database)
     for index, name in enumerate(names):
         world.clock.pass_(index % 3)  # some created at the same moment
         world.make(name, phase="ready" if index % 2 else "failed")
@@ -107,7 +103,6 @@ def test_pages_hold_every_match_once_in_order(
         if len(page) < size:
             break
         after = (getattr(page[-1], order), page[-1].name)
-    world.database.close()
     assert {each.name for each in seen} == {name for name in names if part.lower() in name.lower()}
     keys = [(getattr(each, order), each.name) for each in seen]
     assert keys == sorted(keys, reverse=descending)

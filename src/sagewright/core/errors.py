@@ -10,7 +10,9 @@
     ├── AccessDeniedException       400   json protocols; S3 and the query protocol say AccessDenied, 403
     ├── UnknownOperationException   400
     ├── SerializationException      400   the body or a parameter cannot be read as its type
-    └── NotImplementedYet           501   a known operation that does not work yet
+    ├── NotImplementedYet           501   a known operation that does not work yet
+    ├── InternalFailure             500   a bug of ours
+    └── ServiceUnavailable          503   the disk is full, the database is away: SDKs try again
 
 ``code`` is what clients match on and what goes out as ``__type`` or ``<Code>``. A class attribute holds the usual
 code and status; services with their own words (S3, IAM) pass ``code=`` and ``status=``.
@@ -106,3 +108,10 @@ class InternalFailure(AwsError):
 
     code = "InternalFailure"
     status = 500
+
+
+class ServiceUnavailable(AwsError):
+    """The server cannot do its work for now; nothing was changed, and the same call may succeed later."""
+
+    code = "ServiceUnavailable"
+    status = 503

@@ -14,12 +14,12 @@ from typing import Any
 
 from sagewright.backends.base import Workload
 from sagewright.engine.lifecycle import STANDING
+from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused, tail
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import BuildFailed
 from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.serving.probe import ping
-from sagewright.serving.router import EndpointKey, Variant, WorkerAddress
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
@@ -31,6 +31,8 @@ BUILD_SECONDS = 5.0
 PING_SECONDS = 2.0
 STARTUP_SECONDS = 240
 GRACE_SECONDS = 30.0
+RETIRE_SECONDS = 2.0
+"""An old fleet serves on for so long after the switch: other servers learn of the new one within a second."""
 TOLD_LINES = 40
 
 
@@ -64,7 +66,6 @@ class DeploymentController:
     def __init__(self, kind: FleetKind, tools: Tools) -> None:
         self._kind = kind
         self._tools = tools
-        self._routed: set[str] = set()
 
     def act(self, resource: Resource) -> Change:
         if resource.wish == "gone":
@@ -100,6 +101,8 @@ class DeploymentController:
 
     def _advance(self, resource: Resource) -> Change:
         """Bring the next fleet one step on."""
+        if "next" not in resource.run:
+            return self._settle({name: resource.run[name] for name in ("live", "retired", "settles")})
         fleet: Json = resource.run["next"]
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
@@ -118,7 +121,10 @@ class DeploymentController:
         ]
         if not workers:
             return Change(due=now + BUILD_SECONDS)
-        return Change(due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "workers": workers}})
+        weights = {plan.name: plan.weight for plan in plans}
+        return Change(
+            due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "weights": weights, "workers": workers}}
+        )
 
     def _await(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
@@ -127,7 +133,7 @@ class DeploymentController:
                 return self._fail(resource, trouble)
         waiting = [worker for worker in fleet["workers"] if not self._answers(worker)]
         if not waiting:
-            return self._switch(resource, fleet, plans)
+            return self._switch(resource, fleet)
         longest = max(plan.startup_seconds for plan in plans)
         if now - fleet["since"] > longest:
             return self._fail(resource, self._unhealthy(waiting[0], f"it did not answer within {longest:.0f} seconds"))
@@ -148,17 +154,26 @@ class DeploymentController:
             "stream": stream,
         }
 
-    def _switch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
+    def _switch(self, resource: Resource, fleet: Json) -> Change:
+        """Route to the next fleet; an update has succeeded when every server does."""
         now = self._tools.clock.now()
-        self._route(resource, fleet, plans)
-        retired = [*resource.run.get("retired", ()), *resource.run.get("live", {}).get("workers", ())]
-        for worker in retired:
-            self._tools.backend.stop(worker["handle"], GRACE_SECONDS)  # it answers what it has been asked, then ends
+        self._tools.routes.put(resource, fleet)
+        old = resource.run.get("live", {}).get("workers", ())
+        retired = list(resource.run.get("retired", ()))
+        retired += [{**worker, "serves_until": now + RETIRE_SECONDS} for worker in old]
+        settles = now + (self._tools.routes.lag if old else 0.0)
+        return self._settle({"live": fleet, "next": None, "retired": retired, "settles": settles})
+
+    def _settle(self, run: Json) -> Change:
+        now = self._tools.clock.now()
+        if now < run["settles"]:
+            return Change(due=run["settles"], run=run)
+        fleet: Json = run["live"]
         event = Event(now, "InService", f"{len(fleet['workers'])} instances answer")
         return Change(
-            due=now + HEALTH_SECONDS,
+            due=now + (RETIRE_SECONDS if run["retired"] else HEALTH_SECONDS),
             phase="ready",
-            run={"live": fleet, "next": None, "retired": retired, "granted": fleet["wish"]},
+            run={**run, "settles": None, "granted": fleet["wish"]},
             status={"FailureReason": None},
             events=(event,),
         )
@@ -166,12 +181,12 @@ class DeploymentController:
     # --- a fleet that serves -------------------------------------------------------------------------------------
 
     def _tend(self, resource: Resource) -> Change:
-        """Route again after a restart of the server, replace workers that died, forget those that were retired."""
+        """Replace workers that died; end and forget those that were retired."""
         now = self._tools.clock.now()
         fleet: Json = resource.run["live"]
-        retired = [worker for worker in resource.run.get("retired", ()) if not self._forgotten(worker)]
+        retired = [left for worker in resource.run.get("retired", ()) if (left := self._retire(worker, now))]
         dead = [worker for worker in fleet["workers"] if self._tools.backend.poll(worker["handle"]).ended]
-        if not dead and resource.id in self._routed:
+        if not dead:
             return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
@@ -188,24 +203,8 @@ class DeploymentController:
             else:
                 workers.append(worker)
         fleet = {**fleet, "workers": workers}
-        self._route(resource, fleet, plans)
+        self._tools.routes.put(resource, fleet)
         return Change(due=now + HEALTH_SECONDS, run={"live": fleet})
-
-    def _route(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> None:
-        variants = [
-            Variant(
-                plan.name,
-                plan.weight,
-                tuple(
-                    WorkerAddress(worker["stream"], self._socket(worker))
-                    for worker in fleet["workers"]
-                    if worker["variant"] == plan.name
-                ),
-            )
-            for plan in plans
-        ]
-        self._tools.router.put(EndpointKey(resource.account, resource.region, resource.name), variants)
-        self._routed.add(resource.id)
 
     # --- the end -------------------------------------------------------------------------------------------------
 
@@ -214,8 +213,7 @@ class DeploymentController:
         now = self._tools.clock.now()
         if resource.phase != "deleting":
             return Change(due=now, phase="deleting", events=(Event(now, "Deleting"),))
-        self._tools.router.drop(EndpointKey(resource.account, resource.region, resource.name))
-        self._routed.discard(resource.id)
+        self._tools.routes.drop(resource)
         self._drop(resource.run.get("live"))
         self._drop(resource.run.get("next"))
         self._drop({"workers": resource.run.get("retired", ())})
@@ -235,12 +233,16 @@ class DeploymentController:
             due=None, phase="failed", run=run, status={"FailureReason": told}, events=(Event(now, "Failed", told),)
         )
 
-    def _forgotten(self, worker: Json) -> bool:
-        """Whether a retired worker has ended; its files are deleted then."""
-        if not self._tools.backend.poll(worker["handle"]).ended:
-            return False
-        self._tools.backend.remove(worker["handle"])
-        return True
+    def _retire(self, worker: Json, now: float) -> Json | None:
+        """Take a retired worker one step on: it answers what it has been asked, ends, and is forgotten (None)."""
+        if self._tools.backend.poll(worker["handle"]).ended:
+            self._tools.backend.remove(worker["handle"])
+            return None
+        if now < worker["serves_until"]:
+            return worker
+        if "stopped" not in worker:
+            self._tools.backend.stop(worker["handle"], GRACE_SECONDS)
+        return {**worker, "stopped": True}
 
     def _drop(self, fleet: Mapping[str, Any] | None) -> None:
         for worker in (fleet or {}).get("workers", ()):
@@ -249,7 +251,7 @@ class DeploymentController:
     # --- health --------------------------------------------------------------------------------------------------
 
     def _socket(self, worker: Json) -> Path:
-        return self._tools.backend.instance_directory(worker["handle"], "algo-1") / "run" / "serve.sock"
+        return self._tools.backend.instance_directory(worker["handle"], "algo-1") / SOCKET
 
     def _answers(self, worker: Json) -> bool:
         return ping(self._socket(worker), PING_SECONDS).ok

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 _SIZES = {"medium": 2, "large": 2, "xlarge": 4}
@@ -44,12 +44,15 @@ def here(wanted: InstanceType) -> InstanceType:
 class Placement:
     """Counts the instances of work that ends. What does not fit waits in line, first come, first served.
 
-    ``wake`` is called with the holder whose turn it is. Rebuilt from the store at start.
+
+    ``wake`` is called with the holder whose turn it is. ``patience`` is how many seconds one waits for that at most;
+    where servers share the work, another may have taken it over, or died with its line.
     """
 
     def __init__(self, capacity: int, wake: Callable[[str], None]) -> None:
         self.capacity = capacity or 2 * len(os.sched_getaffinity(0))
         self._wake = wake
+        self.patience = 600.0
         self._held: dict[str, int] = {}
         self._line: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -70,10 +73,20 @@ class Placement:
         self._tell(following)
         return True
 
-    def hold(self, holder: str, instances: int) -> None:
-        """Note what already runs."""
+    def holders(self) -> list[str]:
+        """Who holds room or stands in line, as far as this server knows."""
         with self._lock:
-            self._held[holder] = instances
+            return [*self._held, *self._line]
+
+    def follow(self, running: Mapping[str, int], ended: Collection[str]) -> None:
+        """Take over what the store says of all servers' work: instances by holder, and holders whose work ended."""
+        with self._lock:
+            for holder in (*ended, *running):
+                self._held.pop(holder, None)
+                self._line.pop(holder, None)
+            self._held.update(running)
+            following = self._next()
+        self._tell(following)
 
     def release(self, holder: str) -> None:
         """Give the room or the place in line back; a holder with neither is no error."""

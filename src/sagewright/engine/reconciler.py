@@ -20,6 +20,7 @@ from typing import Protocol
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
 from sagewright.engine.lifecycle import Lifecycle
+from sagewright.store.outages import outage
 from sagewright.store.resources import Change, Resource, ResourceStore
 
 log = logging.getLogger(__name__)
@@ -160,6 +161,8 @@ class Reconciler:
         try:
             change = controller.act(resource)
         except Exception as error:
+            if outage(error):  # not the act's fault: it waits until the disk or the database is back
+                raise
             count = self._attempts[resource.id] = self._attempts.get(resource.id, 0) + 1
             log.exception("act on %s raised (attempt %d of %d)", resource.arn, count, ATTEMPTS)
             if count >= ATTEMPTS:

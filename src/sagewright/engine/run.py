@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 STAGES = ("downloading", "running", "packing")
 POLL_SECONDS = 2.0
 BUILD_SECONDS = 5.0
-WAIT_SECONDS = 600.0
-"""Who waits for room is woken when it is his turn; this is only the safety net."""
 REASON_LENGTH = 1024
 
 
@@ -115,7 +113,7 @@ class RunController:
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
             if not self._tools.placement.acquire(resource.id, self._kind.instances(resource)):
-                return self._change(resource, now + WAIT_SECONDS, entered=[("waiting", now)])
+                return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
         except (Refused, BuildFailed) as refusal:

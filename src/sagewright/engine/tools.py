@@ -9,7 +9,7 @@ from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
-from sagewright.serving.router import Router
+from sagewright.engine.routes import Routes
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
@@ -18,7 +18,7 @@ from sagewright.store.resources import ResourceStore
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Stores, the backend, environments, room, and the router of endpoints."""
+    """Stores, the backend, environments, room, and the routes of endpoints."""
 
     settings: Settings
     clock: Clock
@@ -29,4 +29,4 @@ class Tools:
     backend: Backend
     preparation: Preparation
     placement: Placement
-    router: Router
+    routes: Routes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from sagewright.core.errors import AwsError, InternalFailure
+from sagewright.core.errors import AwsError
 from sagewright.core.ids import request_id
 from sagewright.gateway import steps
 from sagewright.gateway.hub import ClientGone, FastPath
@@ -52,14 +52,10 @@ class Gateway:
             raise
         except AwsError as error:
             return serialise_error(route, error, identifier, request)
-        except Exception:
-            return self._failed(request, route, identifier)
-
-    def _failed(self, request: Request, route: Route | None, identifier: str) -> Response:
-        name = f"{route.service}:{route.operation.name}" if route else "an unknown operation"
-        log.exception("%s failed (%s %s, request %s)", name, request.method, request.raw_path, identifier)
-        error = InternalFailure(f"We made a mistake. The server's log has the cause under request {identifier}.")
-        return serialise_error(route, error, identifier, request)
+        except Exception as error:
+            name = f"{route.service}:{route.operation.name}" if route else "an unknown operation"
+            told = steps.failure(error, f"{name} ({request.method} {request.raw_path})", identifier)
+            return serialise_error(route, told, identifier, request)
 
 
 def _health(_request: Request) -> Response:

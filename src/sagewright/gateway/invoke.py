@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import logging
 import re
 from functools import cache
 
-from sagewright.core.errors import AwsError, InternalFailure, ValidationError
+from sagewright.core.errors import AwsError, ValidationError
 from sagewright.core.ids import request_id
 from sagewright.gateway import sigv4, steps
 from sagewright.gateway.hub import FastPath
@@ -24,7 +23,6 @@ from sagewright.wire.http import Request, Response
 from sagewright.wire.models import service_model
 from sagewright.wire.routing import Route
 
-log = logging.getLogger(__name__)
 PREFIX, SUFFIX = "/endpoints/", "/invocations"
 BODY_LIMIT = 25 * 1024 * 1024
 HASH_IN_THREAD = 64 * 1024
@@ -53,13 +51,8 @@ class Invocations:
             return _response(await self._invoker.invoke(invocation), identifier)
         except AwsError as error:
             return _error(error, identifier, request)
-        except Exception:
-            log.exception("InvokeEndpoint failed (%s, request %s)", request.raw_path, identifier)
-            return _error(
-                InternalFailure(f"We made a mistake. The server's log has the cause under request {identifier}."),
-                identifier,
-                request,
-            )
+        except Exception as error:
+            return _error(steps.failure(error, f"InvokeEndpoint ({request.raw_path})", identifier), identifier, request)
 
     async def _authenticate(self, request: Request, body: bytes) -> tuple[sigv4.Key, str]:
         try:

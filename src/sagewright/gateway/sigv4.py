@@ -24,6 +24,7 @@ from sagewright.gateway.sigv2 import signature_v2
 from sagewright.wire.http import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+LONGEST_REGION = 32
 SKEW_SECONDS = 15 * 60
 MAX_EXPIRES = 7 * 24 * 3600
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -111,6 +112,8 @@ def _claim(credential: str, names: str, signature: str, *, presigned: bool) -> C
     if len(parts) != 5 or parts[-1] != "aws4_request":
         raise Malformed("Credential must have the form keyid/YYYYMMDD/region/service/aws4_request.")
     access_key_id, date, region, signing_name, _ = parts
+    if len(region) > LONGEST_REGION:
+        raise Malformed("Credential should be scoped to a valid region.")
     return Claim(access_key_id, region, signing_name, signature, date, tuple(names.split(";")), presigned)
 
 

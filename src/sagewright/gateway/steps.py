@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.core.errors import NotImplementedYet
+from sagewright.core.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.gateway import sigv4
 from sagewright.gateway.checked import CheckedReader
 from sagewright.gateway.refusals import Refusal, refuse
@@ -14,9 +15,12 @@ from sagewright.kernel import operations
 from sagewright.kernel.authorization import ANONYMOUS
 from sagewright.kernel.operations import Call, Handler, Principal, Result
 from sagewright.kernel.platform import Platform
+from sagewright.store.outages import outage
 from sagewright.wire import codec, routing
 from sagewright.wire.http import Request, Response
 from sagewright.wire.routing import Route
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +109,13 @@ def find(route: Route) -> Handler:
 def answer(route: Route, result: Result, request_id: str) -> Response:
     """The result on the wire."""
     return codec.serialise(route, result, request_id)
+
+
+def failure(error: Exception, what: str, request_id: str) -> AwsError:
+    """What to tell of an exception that is not the caller's doing; called where it is handled."""
+    reason = outage(error)
+    if reason:
+        log.error("%s cannot be done (request %s): %s %s", what, request_id, reason, error)
+        return ServiceUnavailable(f"{reason} Try again later; nothing was changed.")
+    log.exception("%s failed (request %s)", what, request_id)
+    return InternalFailure(f"We made a mistake. The server's log has the cause under request {request_id}.")

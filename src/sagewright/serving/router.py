@@ -13,7 +13,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -88,10 +88,12 @@ class Router:
     """The ``Invoker`` over model servers.
 
     ``put``, ``drop``, ``health`` and ``drain_metrics`` may be called by any thread, the rest on the event loop.
+    ``look`` is called in a thread for an endpoint that is not known, and may ``put`` it.
     """
 
-    def __init__(self, timing: Timing | None = None) -> None:
+    def __init__(self, timing: Timing | None = None, look: Callable[[EndpointKey], None] | None = None) -> None:
         self._timing = timing or Timing()
+        self._look = look
         self._routes: dict[EndpointKey, _Route] = {}
         self._workers: dict[Path, Worker] = {}
         self._metrics: dict[tuple[EndpointKey, str], VariantMetrics] = {}
@@ -165,6 +167,8 @@ class Router:
         if self._loop is None:
             self.start()
         key = EndpointKey(request.account, request.region, request.endpoint)
+        if self._look is not None and key not in self._routes:
+            await asyncio.to_thread(self._look, key)
         variant = self._variant(key, request)
         try:
             reply = await self._call(variant, _head(request), request.body)

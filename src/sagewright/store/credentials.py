@@ -17,10 +17,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from sagewright.core.arns import Arn
 from sagewright.core.clock import Clock
 from sagewright.store.database import Database
+from sagewright.store.outages import outage
 from sagewright.store.schema import access_keys
 
 Json = dict[str, Any]
@@ -85,7 +87,12 @@ class CredentialStore:
         if known is not None and now - known[0] < STALE_SECONDS:
             return known[1]
         generation = self._generation
-        found = self._select(access_keys.c.id == access_key_id)
+        try:
+            found = self._select(access_keys.c.id == access_key_id)
+        except DBAPIError as error:
+            if known is not None and outage(error):  # endpoints go on answering while the database is away
+                return known[1]
+            raise
         found = [key for key in found if key.active]
         with self._lock:
             if found and generation == self._generation:  # else a remove may have come between, and must win

@@ -2,30 +2,55 @@
 
 SQLite runs in WAL mode with synchronous=NORMAL: a killed process loses nothing, readers never wait for the writer.
 Writers queue on a lock here rather than on SQLite's busy handler, which would sleep.
+
+PostgreSQL is spoken to by pg8000 (BSD, pure Python); a URL that names another driver of SQLAlchemy's gets that one.
 """
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from sagewright.store.outages import sqlstate
+
+_POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 14}
+"""Two such pools a server: two servers fit into the 100 connections that PostgreSQL gives unless told otherwise."""
+_CONNECTION_ENDED = ("08", "57P")
+"""Classes of SQLSTATE after which a connection is of no use: it broke, or the server shuts down."""
 
 
 class Database:
-    """A pool of connections. ``url`` is a SQLAlchemy URL, for instance ``sqlite:////data/sagewright.db``."""
+    """A pool of connections. ``url`` is a SQLAlchemy URL, for instance ``sqlite:////data/sagewright.db``.
+
+    Raises ``ValueError`` for a URL that cannot be used, or whose driver is not installed.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _engine(url)
-        self._writer = threading.RLock() if self.engine.dialect.name == "sqlite" else None
+        try:
+            address = make_url(url)
+            self.engine = _engine(address)
+        except (ArgumentError, ModuleNotFoundError) as error:
+            hint = "; pip install 'sagewright[postgres]'" if isinstance(error, ModuleNotFoundError) else ""
+            raise ValueError(f"the database URL cannot be used: {error}{hint}") from None
+        self.shared = self.engine.dialect.name != "sqlite"
+        """Whether other servers may use the database at the same time."""
+        # Reads are single statements, for which PostgreSQL needs no BEGIN and no ROLLBACK over the wire. A pool of
+        # their own, because changing a connection's mode and back would cost as much again.
+        self._reader = _engine(address, isolation_level="AUTOCOMMIT") if self.shared else self.engine
+        self._writer = None if self.shared else threading.RLock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for queries."""
-        with self.engine.connect() as connection:
+        with self._reader.connect() as connection:
             yield connection
 
     @contextmanager
@@ -50,11 +75,28 @@ class Database:
     def close(self) -> None:
         """Give the connections back; a closed SQLite database folds its write-ahead log in."""
         self.engine.dispose()
+        self._reader.dispose()
 
 
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=16, max_overflow=16)
+def sqlite_url(directory: Path) -> str:
+    """The URL of the database in a data directory."""
+    return f"sqlite:///{directory / 'sagewright.db'}"
+
+
+def queue(connection: Connection, name: str) -> None:
+    """Let the transactions that ask for the same ``name`` pass one after the other, this one until its end.
+
+    For what rows cannot be locked for because they are not there yet. SQLite's writers queue anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 4566))"), {"name": name})
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, **options)
+
+
+def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=32)
 
     @event.listens_for(engine, "connect")
@@ -66,3 +108,59 @@ def _engine(url: str) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _postgresql(url: URL, **options: Any) -> Engine:
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+pg8000")
+    if url.drivername != "postgresql+pg8000":
+        return create_engine(url, **_POOL, **options)
+    url, arguments = _as_libpq_means(url)
+    engine = create_engine(url, connect_args=arguments, **_POOL, **options)
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+        try:
+            return dialect.connect(*given, **named)
+        except OSError as error:
+            raise dialect.loaded_dbapi.InterfaceError(str(error)) from error
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.register_out_adapter(str, _storable)
+
+    @event.listens_for(engine, "handle_error")
+    def _notice_the_end(context: Any) -> Exception | None:
+        error = context.original_exception
+        if sqlstate(error).startswith(_CONNECTION_ENDED):
+            context.is_disconnect = True
+        if not isinstance(error, OSError):
+            return None
+        context.is_disconnect = True  # pg8000 lets some errors of its socket through as they are
+        return OperationalError(context.statement, None, error, connection_invalidated=True)
+
+    return engine
+
+
+def _storable(value: str) -> str:
+    """PostgreSQL's text has no NUL. (In documents it is written as an escape, and kept.)"""
+    return value.replace("\0", "\ufffd")
+
+
+def _as_libpq_means(url: URL) -> tuple[URL, dict[str, Any]]:
+    """The parameters that every PostgreSQL URL may have, in pg8000's words: host (a directory), sslmode, sslrootcert.
+
+    https://www.postgresql.org/docs/current/libpq-connect.html
+    """
+    query = dict(url.query)
+    arguments: dict[str, Any] = {}
+    if directory := query.pop("host", ""):
+        arguments["unix_sock"] = f"{directory}/.s.PGSQL.{url.port or 5432}"
+        arguments["ssl_context"] = False
+    mode, root = query.pop("sslmode", ""), query.pop("sslrootcert", None)
+    if mode in ("require", "verify-ca", "verify-full"):
+        arguments["ssl_context"] = context = ssl.create_default_context(cafile=root if isinstance(root, str) else None)
+        context.check_hostname = mode == "verify-full"
+        if mode == "require" and root is None:
+            context.verify_mode = ssl.CERT_NONE
+    return url.set(query=query), arguments

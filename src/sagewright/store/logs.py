@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
 from sagewright.store.database import Database
+from sagewright.store.room import require_room
 from sagewright.store.schema import log_groups, log_streams
 
 PAGE_BYTES = 1_048_576
@@ -234,9 +235,12 @@ class LogStore:
         text = "".join(f"{timestamp}\t{escape(message)}\n" for timestamp, message in events)
         descriptor = os.open(stream.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            require_room(descriptor)
             size = os.fstat(descriptor).st_size
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            file.write((b"\n" if torn else b"") + text.encode("utf-8", "replace"))
+            left = memoryview((b"\n" if torn else b"") + text.encode("utf-8", "replace"))
+            while left:  # a disk that is nearly full takes a part, and says so at the next write
+                left = left[file.write(left) or 0 :]
 
     def read(self, stream: LogStream, offset: int, limit: int, window: Window = Window()) -> Page:
         """Up to ``limit`` events from ``offset`` on. At the end of the file the page is empty and stays where it is."""

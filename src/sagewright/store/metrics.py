@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Insert, Table, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sagewright.core.clock import Clock
-from sagewright.store.database import Database
+from sagewright.store.database import Database, queue
 from sagewright.store.schema import metric_points, metrics
 
 Dimensions: TypeAlias = tuple[tuple[str, str], ...]
@@ -131,6 +131,9 @@ class MetricStore:
         """
         anonymous = secrets.token_hex(8)
         with self._database.write() as connection:
+            queue(
+                connection, f"metrics {account} {region} {namespace}"
+            )  # in rows' order, two could wait for each other
             known: dict[Key, int] = {}
             rows = []
             for number, point in enumerate(points):

@@ -113,7 +113,7 @@ _BY_NAME = select(*_COLUMNS).where(
 )
 _BY_ARN = select(*_COLUMNS).where(resources.c.arn == bindparam("arn"))
 _BY_ID = select(*_COLUMNS).where(resources.c.id == bindparam("id"))
-_LEASED = select(*_COLUMNS, *_LEASE).where(resources.c.id == bindparam("id"))
+_LEASED = select(*_COLUMNS, *_LEASE).where(resources.c.id == bindparam("id")).with_for_update()
 _DUE = (
     select(resources.c.id, resources.c.due)
     .where(resources.c.due.is_not(None), _FREE)
@@ -151,7 +151,8 @@ class ResourceStore:
         """How many writes by handlers of this server the region has seen: who keeps what it read asks this first."""
         return self._changes.get(region, 0)
 
-    def _changed(self, region: str) -> None:
+    def changed(self, region: str) -> None:
+        """Count a write to the region, one of this server's or, for all we know, another's."""
         with self._lock:
             self._changes[region] = self._changes.get(region, 0) + 1
 
@@ -176,21 +177,23 @@ class ResourceStore:
         made = Resource(
             run_id(), account, region, kind, name, arn, spec, status or {}, {}, phase, wish, now, now, 1, due
         )
-        row = {key: getattr(made, key) for key in Resource.__slots__}
         try:
-            with self._database.write() as connection:
-                connection.execute(_INSERT, row)
-                if tag_set:
-                    connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in tag_set.items()])
-                if event is not None:
-                    append_events(connection, made.id, arn, (event,))
+            self._insert(made, tag_set or {}, event)
         except IntegrityError:
-            existing = self.get(account, region, kind, name)
-            if existing is None:
-                raise
-            raise AlreadyExists(existing) from None
-        self._changed(region)
+            existing = self.get(account, region, kind, name) or self.by_arn(arn)
+            if existing is not None:
+                raise AlreadyExists(existing) from None
+            self._insert(made, tag_set or {}, event)  # it was deleted meanwhile, and the name is free
+        self.changed(region)
         return made
+
+    def _insert(self, made: Resource, tag_set: Mapping[str, str], event: Event | None) -> None:
+        with self._database.write() as connection:
+            connection.execute(_INSERT, {key: getattr(made, key) for key in Resource.__slots__})
+            if tag_set:
+                connection.execute(insert(tags), [{"arn": made.arn, "key": k, "value": v} for k, v in tag_set.items()])
+            if event is not None:
+                append_events(connection, made.id, made.arn, (event,))
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
         """The resource of that name, or None."""
@@ -246,14 +249,14 @@ class ResourceStore:
             if event is not None:
                 append_events(connection, resource.id, resource.arn, (event,))
             row = connection.execute(_BY_ID, {"id": resource.id}).one()
-        self._changed(resource.region)
+        self.changed(resource.region)
         return _resource(row)
 
     def delete(self, resource: Resource) -> None:
         """Remove the resource, its tags and its events; one already gone is no error."""
         with self._database.write() as connection:
             _remove(connection, resource.id, resource.arn)
-        self._changed(resource.region)
+        self.changed(resource.region)
 
     # --- the reconciler's side -----------------------------------------------------------------------------------
 
@@ -312,10 +315,16 @@ class ResourceStore:
             connection.execute(freed.where(resources.c.lease_owner == owner) if owner else freed)
 
     def wake(self, kinds: Sequence[str], phases: Sequence[str]) -> None:
-        """Make resources due now: after a start, what stands must be found again."""
+        """Make resources due now, such as those that waited for a server that ended."""
         where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
         with self._database.write() as connection:
             connection.execute(update(resources).where(*where).values(due=self._clock.now()))
+
+    def phases(self, identifiers: Sequence[str]) -> dict[str, str]:
+        """The phases of those of the resources that are there."""
+        query = select(resources.c.id, resources.c.phase).where(resources.c.id.in_(identifiers))
+        with self._database.read() as connection:
+            return {row.id: row.phase for row in connection.execute(query)}
 
     def in_phases(self, kinds: Sequence[str], phases: Sequence[str]) -> Sequence[Resource]:
         """All resources of these kinds in these phases, oldest first, over all accounts and regions."""

@@ -21,10 +21,9 @@ from sqlalchemy import (
     false,
     true,
 )
-from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
-Document = JSON().with_variant(postgresql.JSONB(), "postgresql")
+Document = JSON()  # not JSONB, which refuses the character \0 that users may send
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -57,7 +56,7 @@ resources = Table(
     Column("status", Document, nullable=False),
     Column("run", Document, nullable=False, comment="the engine's own notes: handles, offsets; never shown"),
     Column("phase", String(16), nullable=False),
-    Column("wish", String(16), nullable=False),
+    Column("wish", String(64), nullable=False),
     Column("created", Float, nullable=False),
     Column("modified", Float, nullable=False),
     Column("version", Integer, nullable=False),

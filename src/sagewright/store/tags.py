@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, insert, select
 
-from sagewright.store.database import Database
+from sagewright.store.database import Database, queue
 from sagewright.store.schema import tags
 
 
@@ -34,6 +34,7 @@ class TagStore:
     def add(self, arn: str, new: Mapping[str, str], limit: int) -> bool:
         """Add or replace tags; False, and nothing is changed, when the ARN would have more than ``limit``."""
         with self._database.write() as connection:
+            queue(connection, arn)
             old = connection.execute(select(tags.c.key, tags.c.value).where(tags.c.arn == arn)).all()
             merged = {row.key: row.value for row in old} | dict(new)
             if len(merged) > limit:

@@ -26,6 +26,7 @@ MARK = "SAGEWRIGHT_SERVER_PROCESS"
 class ServerProcess:
     """``sagewright up`` on a free loopback port, keeping everything under ``data_dir``.
 
+    ``wrapper`` is the beginning of a command line that the server is run by.
     ``start`` returns once the server says it is ready; ``stop`` drains it. Standard error goes to ``log``.
     """
 
@@ -36,13 +37,15 @@ class ServerProcess:
         ephemeral: bool = True,
         env: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        wrapper: tuple[str, ...] = (),
     ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.with_name(data_dir.name + ".log")
         self.url = ""
+        self._wrapper = wrapper
         self._arguments = ("--ephemeral", *arguments) if ephemeral else arguments
         self._mark = f"{os.getpid()}-{data_dir}"
-        self._env = {**os.environ, **(env or {}), MARK: self._mark}
+        self.env = {**os.environ, **(env or {}), MARK: self._mark}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ServerProcess:
@@ -56,10 +59,19 @@ class ServerProcess:
 
     def start(self, deadline: float = 60.0) -> None:
         """Start and wait for the line ``ready URL``; raises ``RuntimeError`` with the log when none comes in time."""
-        command = [sagewright(), "up", "--port", "0", "--data-dir", str(self.data_dir), *self._arguments]
+        command = [
+            *self._wrapper,
+            sagewright(),
+            "up",
+            "--port",
+            "0",
+            "--data-dir",
+            str(self.data_dir),
+            *self._arguments,
+        ]
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self._env)
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.env)
         line = self._first_line(deadline)
         if not line.startswith("ready http"):
             self.kill()

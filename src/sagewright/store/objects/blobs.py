@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sagewright.store.objects import checksums
 from sagewright.store.objects.model import Blob, Sums
+from sagewright.store.room import require_room
 from sagewright.wire.http import BodyReader
 
 GRACE = 30.0
@@ -258,6 +259,7 @@ def _pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None)
         for hasher in hashers.values():
             hasher.update(chunk)
         if descriptor is not None:
+            require_room(descriptor)
             _write(descriptor, chunk)
         size += len(chunk)
     values = {algorithm: checksums.encode(hasher.digest()) for algorithm, hasher in hashers.items()}

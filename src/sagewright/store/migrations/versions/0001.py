@@ -126,7 +126,7 @@ def upgrade() -> None:
         sa.Column("status", Document, nullable=False),
         sa.Column("run", Document, nullable=False, comment="the engine's own notes: handles, offsets; never shown"),
         sa.Column("phase", sa.String(length=16), nullable=False),
-        sa.Column("wish", sa.String(length=16), nullable=False),
+        sa.Column("wish", sa.String(length=64), nullable=False),
         sa.Column("created", sa.Float(), nullable=False),
         sa.Column("modified", sa.Float(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

@@ -1,0 +1,70 @@
+"""Following: what this server remembers of work (routes, room) is brought in step with the store.
+
+Once at the start; and where servers share a database, every second, for the others' doings.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from sagewright.engine.lifecycle import RUN, Lifecycle
+from sagewright.engine.placement import Placement
+from sagewright.engine.routes import Routes
+from sagewright.store.resources import ResourceStore
+
+log = logging.getLogger(__name__)
+
+SECONDS = 1.0
+PATIENCE = 5.0
+RUNNING = ("starting", "running", "saving", "stopping")
+
+
+class Follower:
+    """Follows the resources of kinds that work. ``lifecycles`` gives each kind's lifecycle."""
+
+    def __init__(
+        self, resources: ResourceStore, routes: Routes, placement: Placement, lifecycles: Mapping[str, Lifecycle]
+    ) -> None:
+        self._resources = resources
+        self._routes = routes
+        self._placement = placement
+        self._ending = [kind for kind, lifecycle in lifecycles.items() if lifecycle is RUN]
+        self._standing = [kind for kind, lifecycle in lifecycles.items() if lifecycle is not RUN]
+        self._phases = sorted({p for kind in self._standing for p in lifecycles[kind].moves})
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def follow(self) -> None:
+        """Bring all in step, once."""
+        self._routes.follow(self._resources.in_phases(self._standing, self._phases))
+        holders = self._placement.holders()
+        running = self._resources.in_phases(self._ending, RUNNING)
+        self._resources.changed("global")  # policies, too, may have been written by another server
+        phases = self._resources.phases(holders)
+        instances = {each.id: len(each.run.get("handle", {}).get("hosts", ("",))) for each in running}
+        self._placement.follow(instances, [each for each in holders if RUN.final(phases.get(each, "failed"))])
+
+    def take_over(self) -> None:
+        """Wake what stood in the line of a server that is no more."""
+        self._resources.wake(self._ending, ["pending"])
+
+    def start(self) -> None:
+        """Go on following."""
+        self._routes.lag = 1.5 * SECONDS
+        self._placement.patience = PATIENCE
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, if it runs."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(SECONDS):
+            try:
+                self.follow()
+            except Exception:
+                log.exception("cannot follow the other servers")
