@@ -28,6 +28,9 @@ SKEW_SECONDS = 15 * 60
 MAX_EXPIRES = 7 * 24 * 3600
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+_NOT_HASHES = (UNSIGNED_PAYLOAD, UNSIGNED_TRAILER, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER)
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^\s,]+)\s*,\s*SignedHeaders=([^\s,]+)\s*,\s*Signature=([^\s,]+)\s*"
@@ -239,12 +242,11 @@ def _declared_payload(request: Request, claim: Claim, protocol: str) -> str:
         raise AwsError(
             "Missing required header for this request: x-amz-content-sha256", code="InvalidRequest", status=400
         )
-    if declared in (UNSIGNED_PAYLOAD, UNSIGNED_TRAILER) or _HEX_SHA256.fullmatch(declared):
+    if declared in _NOT_HASHES or _HEX_SHA256.fullmatch(declared):
         return declared
     if declared.startswith("STREAMING-"):
         raise AwsError(
-            f"x-amz-content-sha256: {declared} is not supported yet; sign the payload as a whole, or send "
-            f"{UNSIGNED_PAYLOAD} or {UNSIGNED_TRAILER}.",
+            f"x-amz-content-sha256: {declared} is not supported; sign with {ALGORITHM}.",
             code="NotImplemented",
             status=501,
         )
@@ -252,6 +254,45 @@ def _declared_payload(request: Request, claim: Claim, protocol: str) -> str:
         message = f"x-amz-content-sha256 must be {UNSIGNED_PAYLOAD}, {UNSIGNED_TRAILER} or a valid sha256 value."
         raise AwsError(message, code="InvalidArgument", status=400)
     return declared
+
+
+class ChunkSignatures:
+    """A ``ChunkProof``: each signature covers the one before it, the first that of the request itself.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+    """
+
+    def __init__(self, key: bytes, context: str, seed: str, *, signs_trailers: bool) -> None:
+        self._key, self._context, self._previous, self.signs_trailers = key, context, seed, signs_trailers
+
+    def chunk(self, signature: str, sha256: str) -> None:
+        """Raises ``AwsError`` SignatureDoesNotMatch."""
+        self._check(signature, f"{ALGORITHM}-PAYLOAD\n{self._context}\n{self._previous}\n{EMPTY_SHA256}\n{sha256}")
+
+    def trailers(self, signature: str, sha256: str) -> None:
+        """Raises ``AwsError`` SignatureDoesNotMatch."""
+        self._check(signature, f"{ALGORITHM}-TRAILER\n{self._context}\n{self._previous}\n{sha256}")
+
+    def _check(self, signature: str, to_sign: str) -> None:
+        expected = hmac.digest(self._key, to_sign.encode("utf-8", "surrogateescape"), "sha256").hex()
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise refuse(Refusal.MISMATCH, "rest-xml")
+        self._previous = expected
+
+
+def chunk_signatures(request: Request, claim: Claim, secret: str) -> ChunkSignatures | None:
+    """What the chunks of a verified request are to be held to; None for a body that is not signed in chunks."""
+    declared = request.headers.get("x-amz-content-sha256")
+    if claim.version != 4 or declared not in (SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER):
+        return None
+    stamp = request.parameter("X-Amz-Date") if claim.presigned else _stamp(request)
+    scope = f"{claim.date}/{claim.region}/{claim.signing_name}/aws4_request"
+    return ChunkSignatures(
+        _signing_key(secret, claim.date, claim.region, claim.signing_name),
+        f"{stamp}\n{scope}",
+        claim.signature,
+        signs_trailers=declared == SIGNED_CHUNKS_TRAILER,
+    )
 
 
 def declared_hash(request: Request) -> str | None:

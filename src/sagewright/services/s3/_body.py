@@ -47,7 +47,7 @@ def received(call: Call, request: dict[str, Any], keep: str | None = None) -> It
     if length is not None and length > MAX_PUT:
         raise EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT)
     body: BodyReader = request["Body"]
-    chunked = AwsChunkedReader(body, length) if is_aws_chunked(headers) else None
+    chunked = AwsChunkedReader(body, length, call.http.chunks) if is_aws_chunked(headers) else None
     claimed = {name: request[f"Checksum{name}"] for name in checksums.ALGORITHMS if f"Checksum{name}" in request}
     announced = [
         name.strip().lower().removeprefix(_CHECKSUM).upper()
