@@ -14,6 +14,7 @@ from sagewright.core.ids import request_id
 from sagewright.gateway import steps
 from sagewright.gateway.hub import ClientGone, FastPath
 from sagewright.gateway.invoke import Invocations
+from sagewright.gateway.post_object import PostObject, is_form
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import Invoker
 from sagewright.wire.codec import serialise_error
@@ -41,12 +42,18 @@ class Gateway:
         identifier = request_id()
         route: Route | None = None
         try:
-            route, claim = steps.identify(request)
-            caller = steps.authenticate(request, route, claim, self._platform)
+            form = PostObject(request) if is_form(request) else None
+            if form is not None:
+                request, route = form.put, form.route
+                caller = form.authenticate(self._platform)
+            else:
+                route, claim = steps.identify(request)
+                caller = steps.authenticate(request, route, claim, self._platform)
             parameters = steps.read(request, route)
             handler = steps.find(route)
             call = steps.call(request, route, caller, identifier, self._platform)
-            return steps.answer(route, handler(call, parameters), identifier)
+            response = steps.answer(route, handler(call, parameters), identifier)
+            return response if form is None else form.answer(response)
         except ClientGone:
             raise
         except AwsError as error:

@@ -93,7 +93,7 @@ def claim(request: Request) -> Claim | None:
         if found is None:
             raise Malformed(_unreadable(header))
         credential, names, signature = found.groups()
-        return _claim(credential, names, signature, presigned=False)
+        return claimed(credential, names, signature, presigned=False)
     if "ignature=" not in request.raw_query:
         return None
     given = dict(reversed(request.query))
@@ -101,7 +101,7 @@ def claim(request: Request) -> Claim | None:
         if given.get("X-Amz-Algorithm") != ALGORITHM:
             raise Malformed(f"X-Amz-Algorithm only supports {ALGORITHM}")
         credential, names = given.get("X-Amz-Credential", ""), given.get("X-Amz-SignedHeaders", "")
-        return _claim(credential, names, given["X-Amz-Signature"], presigned=True)
+        return claimed(credential, names, given["X-Amz-Signature"], presigned=True)
     if {"AWSAccessKeyId", "Signature", "Expires"} <= given.keys():
         return Claim(
             given["AWSAccessKeyId"], "", "s3", given["Signature"], presigned=True, version=2, expires=given["Expires"]
@@ -109,7 +109,8 @@ def claim(request: Request) -> Claim | None:
     return None
 
 
-def _claim(credential: str, names: str, signature: str, *, presigned: bool) -> Claim:
+def claimed(credential: str, names: str, signature: str, *, presigned: bool) -> Claim:
+    """What the parts of a version 4 signature say. Raises ``Malformed``."""
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[-1] != "aws4_request":
         raise Malformed("Credential must have the form keyid/YYYYMMDD/region/service/aws4_request.")
@@ -144,14 +145,19 @@ def verify(request: Request, claim: Claim, keys: Keys, *, now: float, protocol: 
     given = claim.signature.encode("utf-8", "surrogateescape")
     if not any(hmac.compare_digest(one.encode(), given) for one in expected):
         raise refuse(Refusal.MISMATCH, protocol)
-    _check_token(request, claim, key, now, protocol)
+    check_token(key, _token(request, claim), now, protocol)
     return key
 
 
-def _check_token(request: Request, claim: Claim, key: Key, now: float, protocol: str) -> None:
+def _token(request: Request, claim: Claim) -> str | None:
     token = request.headers.get("x-amz-security-token")
     if token is None and claim.presigned:
         token = next((value for name, value in request.query if name.lower() == "x-amz-security-token"), None)
+    return token
+
+
+def check_token(key: Key, token: str | None, now: float, protocol: str) -> None:
+    """Raises ``AwsError`` when ``token`` is not the key's session token, or the key has expired."""
     given, expected = (token or "").encode("utf-8", "surrogateescape"), (key.token or "").encode()
     if not hmac.compare_digest(given, expected):
         raise refuse(Refusal.BAD_TOKEN, protocol)
@@ -288,7 +294,7 @@ def chunk_signatures(request: Request, claim: Claim, secret: str) -> ChunkSignat
     stamp = request.parameter("X-Amz-Date") if claim.presigned else _stamp(request)
     scope = f"{claim.date}/{claim.region}/{claim.signing_name}/aws4_request"
     return ChunkSignatures(
-        _signing_key(secret, claim.date, claim.region, claim.signing_name),
+        signing_key(secret, claim.date, claim.region, claim.signing_name),
         f"{stamp}\n{scope}",
         claim.signature,
         signs_trailers=declared == SIGNED_CHUNKS_TRAILER,
@@ -310,7 +316,7 @@ def _signatures(request: Request, claim: Claim, secret: str, stamp: str, payload
     lines = [f"{name}:{_trimmed(headers.get(name, ''))}\n" for name in claim.signed_headers]
     tail = f"{''.join(lines)}\n{';'.join(claim.signed_headers)}\n{payload}"
     scope = f"{claim.date}/{claim.region}/{claim.signing_name}/aws4_request"
-    key = _signing_key(secret, claim.date, claim.region, claim.signing_name)
+    key = signing_key(secret, claim.date, claim.region, claim.signing_name)
     pairs = [pair.partition("=")[::2] for pair in request.raw_query.split("&")] if request.raw_query else []
     if claim.presigned:
         pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
@@ -330,7 +336,8 @@ def _signature(canonical: str, stamp: str, scope: str, key: bytes) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """The key that signs everything of one day, region and service."""
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode("utf-8", "surrogateescape"), "sha256")
