@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from sagewright.core.errors import AwsError, InternalFailure
 from sagewright.core.ids import request_id
-from sagewright.gateway import steps
+from sagewright.gateway import cors, steps
 from sagewright.gateway.hub import ClientGone, FastPath
 from sagewright.gateway.invoke import Invocations
 from sagewright.gateway.post_object import PostObject, is_form
@@ -39,9 +39,17 @@ class Gateway:
         own = self._internal.get(request.path)
         if own is not None:
             return own(request) if request.method == "GET" or "origin" not in request.headers else _not_from_pages()
+        response = self._answer(request)
+        if "origin" in request.headers:
+            cors.add_headers(request, response, self._platform.objects)
+        return response
+
+    def _answer(self, request: Request) -> Response:
         identifier = request_id()
         route: Route | None = None
         try:
+            if cors.is_preflight(request):
+                return cors.preflight(request, self._platform.objects)
             form = PostObject(request) if is_form(request) else None
             if form is not None:
                 request, route = form.put, form.route

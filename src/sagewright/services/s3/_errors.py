@@ -27,6 +27,12 @@ class BadDigest(ObjectStoreError):
     code = "BadDigest"
 
 
+class BadRequest(ObjectStoreError):
+    """Bad Request"""
+
+    code = "BadRequest"
+
+
 class BucketAlreadyOwnedByYou(ObjectStoreError):
     """Your previous request to create the named bucket succeeded and you already own it."""
 
@@ -90,6 +96,12 @@ class InvalidRequest(ObjectStoreError):
     code = "InvalidRequest"
 
 
+class InvalidTag(ObjectStoreError):
+    """The tag provided was not a valid tag."""
+
+    code = "InvalidTag"
+
+
 class KeyTooLong(ObjectStoreError):
     """Your key is too long"""
 
@@ -106,6 +118,20 @@ class MetadataTooLarge(ObjectStoreError):
     """Your metadata headers exceed the maximum allowed metadata size"""
 
     code = "MetadataTooLarge"
+
+
+class NoSuchCORSConfiguration(ObjectStoreError):
+    """The CORS configuration does not exist"""
+
+    code = "NoSuchCORSConfiguration"
+    status = 404
+
+
+class NoSuchTagSet(ObjectStoreError):
+    """The TagSet does not exist"""
+
+    code = "NoSuchTagSet"
+    status = 404
 
 
 class NotImplementedHeader(ObjectStoreError):

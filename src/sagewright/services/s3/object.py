@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from sagewright.core.errors import AwsError
 from sagewright.kernel.operations import Call, operation
-from sagewright.services.s3._body import received
+from sagewright.services.s3._body import check_document, received
 from sagewright.services.s3._conditions import check_copy_source, check_read, write_guard
 from sagewright.services.s3._errors import (
     InvalidArgument,
@@ -16,6 +17,7 @@ from sagewright.services.s3._errors import (
     InvalidRange,
     InvalidRequest,
     MalformedXML,
+    NotImplementedHeader,
 )
 from sagewright.services.s3._request import (
     HEADERS,
@@ -28,6 +30,7 @@ from sagewright.services.s3._request import (
     object_of,
     quoted,
     seconds,
+    tags_of,
 )
 from sagewright.store.objects import StoredObject
 from sagewright.store.objects.errors import NoSuchKey
@@ -78,6 +81,8 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
     }
     if not whole and part.length:
         answer["ContentRange"] = f"bytes {part.offset}-{part.offset + part.length - 1}/{found.size}"
+    if found.attributes.tags:
+        answer["TagCount"] = len(found.attributes.tags)
     if "PartNumber" in request and found.parts:
         answer["PartsCount"] = len(found.parts)
     if whole and request.get("ChecksumMode") == "ENABLED":
@@ -93,7 +98,7 @@ def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice | None:
     if "PartNumber" in request:
         if "Range" in request:
             raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
-        sizes, number = found.parts or (found.size,), request["PartNumber"]
+        sizes, number = [part.size for part in found.parts] or [found.size], request["PartNumber"]
         if not 1 <= number <= len(sizes):
             raise InvalidPartNumber(PartNumberRequested=number, ActualPartCount=len(sizes))
         return FileSlice(found.path, sum(sizes[: number - 1]), sizes[number - 1])
@@ -123,6 +128,7 @@ def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation("s3", "DeleteObjects")
 def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Delete up to 1,000 objects; each that cannot be deleted is an entry of ``Errors``."""
+    check_document(call)
     bucket = bucket_of(call, request)
     wanted = request.get("Delete", {}).get("Objects", [])
     if not 1 <= len(wanted) <= MAX_DELETE or any("Key" not in entry for entry in wanted):
@@ -131,6 +137,8 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     for entry in wanted:
         try:
             check_version(entry.get("VersionId"))
+            if "LastModifiedTime" in entry or "Size" in entry:  # conditions of directory buckets
+                raise NotImplementedHeader
             guard = write_guard({"Key": entry["Key"], "IfMatch": entry["ETag"]} if "ETag" in entry else {})
             if guard is None:
                 at_once.append(entry["Key"])
@@ -161,6 +169,8 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
     attributes = attributes_of(call, request) if replace else source.attributes
+    retag = request.get("TaggingDirective", "COPY") == "REPLACE"
+    attributes = dataclasses.replace(attributes, tags=tags_of(request) if retag else source.attributes.tags)
     with call.platform.objects.duplicate(source, request.get("ChecksumAlgorithm")) as blob:
         stored = call.platform.objects.put(bucket.name, request["Key"], blob, attributes, write_guard(request))
     result = {"ETag": quoted(stored.etag), "LastModified": seconds(stored.modified)}
