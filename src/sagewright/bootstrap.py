@@ -63,6 +63,7 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        durable = _durable(settings)
         data = settings.data_dir
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         data.chmod(0o700)
@@ -71,7 +72,7 @@ class Installation:
             _empty(data)
         load_services()
         self._clock = SystemClock()
-        self._database = Database(settings.database_url or _sqlite(data))
+        self._database = Database(settings.database_url or _sqlite(data), durable=durable)
         migrate.upgrade(self._database)
         self._hints = Hints(data / "hints.sock", self._hint)
         self._router = Router()
@@ -85,7 +86,7 @@ class Installation:
             credentials=CredentialStore(self._database, self._clock),
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock),
+            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable),
             hint=self._hint,
         )
         self._tools = Tools(
@@ -184,6 +185,13 @@ class Installation:
             for handle in handles:
                 self._tools.backend.remove(handle)
             self._router.drop(EndpointKey(resource.account, resource.region, resource.name))
+
+
+def _durable(settings: Settings) -> bool:
+    """Whether writes reach the disk before they are acknowledged. Raises ``ValueError``."""
+    if settings.durability not in ("commit", "process"):
+        raise ValueError(f"SAGEWRIGHT_DURABILITY={settings.durability!r} is neither 'commit' nor 'process'")
+    return settings.durability == "commit"
 
 
 def _sole_owner(directory: Path) -> IO[str]:

@@ -39,12 +39,18 @@ _BUCKET = select(buckets).where(buckets.c.name == bindparam("named"))
 
 
 class ObjectStore:
-    """All buckets of one server. Thread-safe; the last writer of a key wins, and no reader sees half an object."""
+    """All buckets of one server. Thread-safe; the last writer of a key wins, and no reader sees half an object.
 
-    def __init__(self, database: Database, directory: Path, clock: Clock | None = None) -> None:
+    ``durable``: bytes are on the disk before the index names them, so that a power cut costs nothing that a durable
+    database still knows.
+    """
+
+    def __init__(
+        self, database: Database, directory: Path, clock: Clock | None = None, *, durable: bool = False
+    ) -> None:
         self._database = database
         self._clock = clock or SystemClock()
-        self._blobs = Blobs(directory)
+        self._blobs = Blobs(directory, durable=durable)
         self._index = Index(self._blobs)
         self.uploads = Uploads(database, self._blobs, self._index, self._clock)
         """Multipart uploads in progress."""
