@@ -58,8 +58,9 @@ class Gateway:
                 route, claim = steps.identify(request)
                 caller = steps.authenticate(request, route, claim, self._platform)
             parameters = steps.read(request, route)
-            handler = steps.find(route)
             call = steps.call(request, route, caller, identifier, self._platform)
+            call = steps.authorize(call, parameters)
+            handler = steps.find(route)
             response = steps.answer(route, handler(call, parameters), identifier)
             return response if form is None else form.answer(response)
         except ClientGone:

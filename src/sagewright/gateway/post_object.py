@@ -51,6 +51,7 @@ class PostObject:
     """One upload. ``put`` is the request it stands for, whose body has not been read yet; ``route`` its operation."""
 
     def __init__(self, request: Request) -> None:
+        self._scheme = "https" if request.secure else "http"
         self._host = request.headers.get("host", "")
         self._bucket = s3_labels(request)["Bucket"]
         form = Form(request.body, request.headers["content-type"])
@@ -85,7 +86,7 @@ class PostObject:
         """The answer that the form asks for, in place of PutObject's: a redirect, 200, 201 with a body, or 204."""
         etag = response.headers.get("etag", "")
         target = self._fields.get("success_action_redirect") or self._fields.get("redirect") or ""
-        location = f"http://{self._host}{self.put.raw_path}"
+        location = f"{self._scheme}://{self._host}{self.put.raw_path}"
         headers = {**response.headers, "location": location}
         if _is_url(target):
             said = urlencode({"bucket": self._bucket, "key": self._key, "etag": etag})

@@ -51,6 +51,8 @@ class Request:
     client: str = ""
     chunks: ChunkProof | None = None
     """What the chunks of the body are to be held to, where each is signed."""
+    secure: bool = False
+    """Whether the request came through TLS."""
 
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter, or None."""

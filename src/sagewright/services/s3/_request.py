@@ -7,6 +7,7 @@ import binascii
 import hashlib
 from typing import Any
 
+from sagewright.kernel.asked import s3_arn
 from sagewright.kernel.operations import Call
 from sagewright.services.s3._errors import (
     AccessControlListNotSupported,
@@ -63,6 +64,7 @@ def object_of(call: Call, request: dict[str, Any]) -> StoredObject:
     check_version(request.get("VersionId"))
     found = call.platform.objects.head(bucket.name, request["Key"])
     if found is None:
+        call.platform.access.demand(call, "s3:ListBucket", s3_arn(bucket.name))  # only who may list learns what is not
         raise NoSuchKey(Key=request["Key"])
     return found
 
@@ -99,11 +101,13 @@ def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > MAX_METADATA:
         raise MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA)
-    return Attributes({"ContentType": "binary/octet-stream", **headers}, metadata, tags_of(request))
+    return Attributes({"ContentType": "binary/octet-stream", **headers}, metadata, tags_of(call, request))
 
 
-def tags_of(request: dict[str, Any]) -> dict[str, str]:
-    """The tags that a write gives its object; raises InvalidArgument, InvalidTag and BadRequest."""
+def tags_of(call: Call, request: dict[str, Any]) -> dict[str, str]:
+    """The tags that a write gives its object; raises AccessDenied, InvalidArgument, InvalidTag and BadRequest."""
+    if "Tagging" in request:
+        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]))
     return from_header(request.get("Tagging", ""))
 
 

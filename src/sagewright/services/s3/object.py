@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from sagewright.core.errors import AwsError
+from sagewright.kernel.asked import s3_arn
 from sagewright.kernel.operations import Call, operation
 from sagewright.services.s3._body import check_document, received
 from sagewright.services.s3._conditions import check_copy_source, check_read, write_guard
@@ -136,7 +138,10 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     deleted, errors, at_once = [], [], []
     for entry in wanted:
         try:
-            check_version(entry.get("VersionId"))
+            version = entry.get("VersionId")
+            action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
+            call.platform.access.demand(call, action, s3_arn(bucket.name, entry["Key"]))
+            check_version(version)
             if "LastModifiedTime" in entry or "Size" in entry:  # conditions of directory buckets
                 raise NotImplementedHeader
             guard = write_guard({"Key": entry["Key"], "IfMatch": entry["ETag"]} if "ETag" in entry else {})
@@ -169,12 +174,23 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
     attributes = attributes_of(call, request) if replace else source.attributes
-    retag = request.get("TaggingDirective", "COPY") == "REPLACE"
-    attributes = dataclasses.replace(attributes, tags=tags_of(request) if retag else source.attributes.tags)
+    if request.get("TaggingDirective", "COPY") == "REPLACE":
+        tags: Mapping[str, str] = tags_of(call, request)
+    else:
+        tags = _copied_tags(call, request, source)
+    attributes = dataclasses.replace(attributes, tags=tags)
     with call.platform.objects.duplicate(source, request.get("ChecksumAlgorithm")) as blob:
         stored = call.platform.objects.put(bucket.name, request["Key"], blob, attributes, write_guard(request))
     result = {"ETag": quoted(stored.etag), "LastModified": seconds(stored.modified)}
     return {"CopyObjectResult": result | checksum_members(stored.checksum)}
+
+
+def _copied_tags(call: Call, request: dict[str, Any], source: StoredObject) -> Mapping[str, str]:
+    """The source's tags; to read and to write them are permissions of their own."""
+    if source.attributes.tags:
+        call.platform.access.demand(call, "s3:GetObjectTagging", s3_arn(source.bucket, source.key))
+        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]))
+    return source.attributes.tags
 
 
 def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:
@@ -192,6 +208,7 @@ def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:
             "Invalid copy source object key", ArgumentName="x-amz-copy-source", ArgumentValue=request["CopySource"]
         )
     check_version(version or None)
+    call.platform.access.demand(call, "s3:GetObjectVersion" if version else "s3:GetObject", s3_arn(name, key))
     bucket = named_bucket(call, name, request.get("ExpectedSourceBucketOwner"))
     found = call.platform.objects.head(bucket.name, key)
     if found is None:

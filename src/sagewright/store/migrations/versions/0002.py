@@ -1,4 +1,4 @@
-"""Buckets keep settings; objects name the upload they were made by, and its parts with their checksums"""
+"""Access keys can be switched off, be the administrator's, and carry what limits a session"""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("buckets") as table:
+    with op.batch_alter_table("access_keys") as table:
+        table.add_column(sa.Column("active", sa.Boolean(), nullable=False, server_default=sa.true()))
         table.add_column(
             sa.Column(
-                "settings", Document, nullable=False, server_default="{}", comment="what bucket operations configure"
+                "administrator",
+                sa.Boolean(),
+                nullable=False,
+                server_default=sa.false(),
+                comment="no policy limits it",
             )
         )
-    objects = sa.table("objects", sa.column("bucket"), sa.column("key"), sa.column("parts", Document))
-    connection = op.get_bind()
-    for row in [row for row in connection.execute(sa.select(objects)) if row.parts]:
-        parts = [[number, size, ""] for number, size in enumerate(row.parts, 1)]
-        here = sa.and_(objects.c.bucket == row.bucket, objects.c.key == row.key)
-        connection.execute(sa.update(objects).where(here).values(parts={"upload": "", "parts": parts}))
+        table.add_column(
+            sa.Column(
+                "session", Document, nullable=False, server_default="{}", comment="session policies, tags, source"
+            )
+        )
