@@ -11,13 +11,14 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import authorization, control, idle, invoke, start
+from benchmarks import authorization, control, idle, invoke, s3, start
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ALL = {
     "start": start.run,
     "control": control.run,
     "invoke": invoke.run,
+    "s3": s3.run,
     "idle": idle.run,
     "authorization": authorization.run,
 }

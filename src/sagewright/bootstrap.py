@@ -64,6 +64,7 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        durable = _durable(settings)
         data = settings.data_dir
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         data.chmod(0o700)
@@ -74,7 +75,7 @@ class Installation:
             _empty(data)
         load_services()
         self._clock = SystemClock()
-        self._database = Database(settings.database_url or _sqlite(data))
+        self._database = Database(settings.database_url or _sqlite(data), durable=durable)
         migrate.upgrade(self._database)
         self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
@@ -90,7 +91,7 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock),
+            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable),
             access=Authorizer(resource_store, credentials, self._clock),
             hint=self._hint,
         )
@@ -195,6 +196,13 @@ class Installation:
             for handle in handles:
                 self._tools.backend.remove(handle)
             self._routes.drop(resource)
+
+
+def _durable(settings: Settings) -> bool:
+    """Whether writes reach the disk before they are acknowledged. Raises ``ValueError``."""
+    if settings.durability not in ("commit", "process"):
+        raise ValueError(f"SAGEWRIGHT_DURABILITY={settings.durability!r} is neither 'commit' nor 'process'")
+    return settings.durability == "commit"
 
 
 def _sqlite(directory: Path) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from sagewright import __version__
 from sagewright.core.config import Settings
 
-SETTING_FLAGS = ("host", "port", "data_dir", "cache_dir", "backend", "max_instances", "log_level")
+SETTING_FLAGS = ("host", "port", "data_dir", "cache_dir", "backend", "max_instances", "durability", "log_level")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--cache-dir", type=Path, help="where environments are built")
     up.add_argument("--backend", choices=("sandbox", "warm", "plain"), help="how work is run (sandbox)")
     up.add_argument("--max-instances", type=int, help="instances of jobs at one time (twice the cores)")
+    up.add_argument("--durability", choices=("commit", "process"), help="what a write survives: a power cut, or a kill")
     up.add_argument("--log-level", help="DEBUG, INFO, WARNING")
     up.add_argument(
         "--ephemeral", action="store_true", default=None, help="keep nothing; allow POST /_sagewright/reset"

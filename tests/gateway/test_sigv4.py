@@ -348,9 +348,9 @@ def test_payloads_may_be_unsigned(declared: str) -> None:
     assert check(sign(Signer(credentials(), "s3", "us-east-1"), "PUT", f"{BASE}/b/k", headers, b"x")) is LASTING
 
 
-def test_signed_chunks_are_refused_clearly() -> None:
+def test_chunks_signed_by_other_means_are_refused_clearly() -> None:
     request = signed_put()
-    request.headers["x-amz-content-sha256"] = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    request.headers["x-amz-content-sha256"] = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"
     assert refusal(request) == ("NotImplemented", 501)
 
 

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sagewright.store.database import Database
 from sagewright.store.objects import ObjectStore, checksums
+from sagewright.store.objects.doubts import Doubts
 from sagewright.store.schema import metadata
 from sagewright.testing.objects import ObjectStoreCase, put
 from sagewright.wire.http import BytesReader
@@ -271,3 +272,71 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+
+
+class TestDurable(ObjectStoreCase):
+    """Every write reaches the disk before it is acknowledged; nothing else differs."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[ObjectStore]:
+        database = Database(f"sqlite:///{tmp_path}/index.db", durable=True)
+        metadata.create_all(database.engine)
+        store = ObjectStore(database, tmp_path / "objects", durable=True)
+        yield store
+        store.close()
+
+
+@pytest.mark.parametrize(("durable", "expected"), [(False, []), (True, ["fdatasync", "fsync"])])
+def test_bytes_are_on_the_disk_before_the_index_names_them(tmp_path: Path, durable: bool, expected: list[str]) -> None:
+    """What a put asks of the system before it asks the database anything, told by Python's profiler."""
+    script = f"""
+import os, sys
+from pathlib import Path
+from sagewright.store.database import Database
+from sagewright.store.objects import ObjectStore
+from sagewright.store.schema import metadata
+from sagewright.testing.objects import put
+database = Database("sqlite:///{tmp_path}/index.db", durable={durable})
+metadata.create_all(database.engine)
+store = ObjectStore(database, Path("{tmp_path}") / "objects", durable={durable})
+store.create_bucket("one", "123456789012", "us-east-1")
+for number in range(256):
+    (Path("{tmp_path}") / "objects" / "blobs" / f"{{number:02x}}").mkdir(exist_ok=True)
+calls = []
+def profile(frame, event, argument):
+    name = getattr(argument, "__name__", "")
+    if event == "c_call" and name in ("fsync", "fdatasync", "execute"):
+        calls.append(name)
+sys.setprofile(profile)
+with database.read() as connection:
+    level = connection.exec_driver_sql("PRAGMA synchronous").scalar()
+calls.clear()
+put(store, "k", b"x")
+sys.setprofile(None)
+print(level, *calls[:calls.index("execute")])
+"""
+    answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert answer == ["2" if durable else "1", *expected]
+
+
+def test_the_log_of_doubts_stays_small(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.create_bucket("one", "123456789012", "us-east-1")
+    doubts = Doubts(tmp_path / "doubts")
+    for number in range(20_000):
+        doubts.add([f"{number:032x}"])
+        if number % 1000:
+            doubts.settle(f"{number:032x}")
+    (log,) = (tmp_path / "doubts").glob("*/log")
+    assert log.stat().st_size < 5000 * 33
+    kept = {f"{number:032x}" for number in range(0, 20_000, 1000)}
+    assert kept <= set(log.read_text().split())
+    doubts.close()
+    found: list[str] = []
+    again = Doubts(tmp_path / "doubts")
+    again.sweep(found.extend)
+    assert kept <= set(found)
+    assert len(found) == len(set(found))
+    again.close()
+    assert not list((tmp_path / "doubts").iterdir())
+    store.close()

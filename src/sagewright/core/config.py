@@ -36,6 +36,8 @@ class Settings:
     """``sandbox`` (bubblewrap), ``warm`` (the same, started fast) or ``plain`` (no isolation; only when asked for)."""
     max_instances: int = 0
     """Instances of ending work (training and the like) at one time; 0 means twice the cores."""
+    durability: str = "process"
+    """What an acknowledged write survives: ``process`` a killed server, ``commit`` (fsync) a power cut as well."""
     stop_grace_seconds: float = 120.0
     log_level: str = "INFO"
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import request_id
-from sagewright.gateway import steps
+from sagewright.gateway import cors, steps
 from sagewright.gateway.hub import ClientGone, FastPath
 from sagewright.gateway.invoke import Invocations
+from sagewright.gateway.post_object import PostObject, is_form
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import Invoker
 from sagewright.wire.codec import serialise_error
@@ -38,16 +39,30 @@ class Gateway:
         own = self._internal.get(request.path)
         if own is not None:
             return own(request) if request.method == "GET" or "origin" not in request.headers else _not_from_pages()
+        response = self._answer(request)
+        if "origin" in request.headers:
+            cors.add_headers(request, response, self._platform.objects)
+        return response
+
+    def _answer(self, request: Request) -> Response:
         identifier = request_id()
         route: Route | None = None
         try:
-            route, claim = steps.identify(request)
-            caller = steps.authenticate(request, route, claim, self._platform)
+            if cors.is_preflight(request):
+                return cors.preflight(request, self._platform.objects)
+            form = PostObject(request) if is_form(request) else None
+            if form is not None:
+                request, route = form.put, form.route
+                caller = form.authenticate(self._platform)
+            else:
+                route, claim = steps.identify(request)
+                caller = steps.authenticate(request, route, claim, self._platform)
             parameters = steps.read(request, route)
             call = steps.call(request, route, caller, identifier, self._platform)
             call = steps.authorize(call, parameters)
             handler = steps.find(route)
-            return steps.answer(route, handler(call, parameters), identifier)
+            response = steps.answer(route, handler(call, parameters), identifier)
+            return response if form is None else form.answer(response)
         except ClientGone:
             raise
         except AwsError as error:

@@ -29,6 +29,9 @@ SKEW_SECONDS = 15 * 60
 MAX_EXPIRES = 7 * 24 * 3600
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+_NOT_HASHES = (UNSIGNED_PAYLOAD, UNSIGNED_TRAILER, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER)
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^\s,]+)\s*,\s*SignedHeaders=([^\s,]+)\s*,\s*Signature=([^\s,]+)\s*"
@@ -91,7 +94,7 @@ def claim(request: Request) -> Claim | None:
         if found is None:
             raise Malformed(_unreadable(header))
         credential, names, signature = found.groups()
-        return _claim(credential, names, signature, presigned=False)
+        return claimed(credential, names, signature, presigned=False)
     if "ignature=" not in request.raw_query:
         return None
     given = dict(reversed(request.query))
@@ -99,7 +102,7 @@ def claim(request: Request) -> Claim | None:
         if given.get("X-Amz-Algorithm") != ALGORITHM:
             raise Malformed(f"X-Amz-Algorithm only supports {ALGORITHM}")
         credential, names = given.get("X-Amz-Credential", ""), given.get("X-Amz-SignedHeaders", "")
-        return _claim(credential, names, given["X-Amz-Signature"], presigned=True)
+        return claimed(credential, names, given["X-Amz-Signature"], presigned=True)
     if {"AWSAccessKeyId", "Signature", "Expires"} <= given.keys():
         return Claim(
             given["AWSAccessKeyId"], "", "s3", given["Signature"], presigned=True, version=2, expires=given["Expires"]
@@ -107,7 +110,8 @@ def claim(request: Request) -> Claim | None:
     return None
 
 
-def _claim(credential: str, names: str, signature: str, *, presigned: bool) -> Claim:
+def claimed(credential: str, names: str, signature: str, *, presigned: bool) -> Claim:
+    """What the parts of a version 4 signature say. Raises ``Malformed``."""
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[-1] != "aws4_request":
         raise Malformed("Credential must have the form keyid/YYYYMMDD/region/service/aws4_request.")
@@ -144,14 +148,19 @@ def verify(request: Request, claim: Claim, keys: Keys, *, now: float, protocol: 
     given = claim.signature.encode("utf-8", "surrogateescape")
     if not any(hmac.compare_digest(one.encode(), given) for one in expected):
         raise refuse(Refusal.MISMATCH, protocol)
-    _check_token(request, claim, key, now, protocol)
+    check_token(key, _token(request, claim), now, protocol)
     return key
 
 
-def _check_token(request: Request, claim: Claim, key: Key, now: float, protocol: str) -> None:
+def _token(request: Request, claim: Claim) -> str | None:
     token = request.headers.get("x-amz-security-token")
     if token is None and claim.presigned:
         token = next((value for name, value in request.query if name.lower() == "x-amz-security-token"), None)
+    return token
+
+
+def check_token(key: Key, token: str | None, now: float, protocol: str) -> None:
+    """Raises ``AwsError`` when ``token`` is not the key's session token, or the key has expired."""
     given, expected = (token or "").encode("utf-8", "surrogateescape"), (key.token or "").encode()
     if not hmac.compare_digest(given, expected):
         raise refuse(Refusal.BAD_TOKEN, protocol)
@@ -242,12 +251,11 @@ def _declared_payload(request: Request, claim: Claim, protocol: str) -> str:
         raise AwsError(
             "Missing required header for this request: x-amz-content-sha256", code="InvalidRequest", status=400
         )
-    if declared in (UNSIGNED_PAYLOAD, UNSIGNED_TRAILER) or _HEX_SHA256.fullmatch(declared):
+    if declared in _NOT_HASHES or _HEX_SHA256.fullmatch(declared):
         return declared
     if declared.startswith("STREAMING-"):
         raise AwsError(
-            f"x-amz-content-sha256: {declared} is not supported yet; sign the payload as a whole, or send "
-            f"{UNSIGNED_PAYLOAD} or {UNSIGNED_TRAILER}.",
+            f"x-amz-content-sha256: {declared} is not supported; sign with {ALGORITHM}.",
             code="NotImplemented",
             status=501,
         )
@@ -255,6 +263,45 @@ def _declared_payload(request: Request, claim: Claim, protocol: str) -> str:
         message = f"x-amz-content-sha256 must be {UNSIGNED_PAYLOAD}, {UNSIGNED_TRAILER} or a valid sha256 value."
         raise AwsError(message, code="InvalidArgument", status=400)
     return declared
+
+
+class ChunkSignatures:
+    """A ``ChunkProof``: each signature covers the one before it, the first that of the request itself.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+    """
+
+    def __init__(self, key: bytes, context: str, seed: str, *, signs_trailers: bool) -> None:
+        self._key, self._context, self._previous, self.signs_trailers = key, context, seed, signs_trailers
+
+    def chunk(self, signature: str, sha256: str) -> None:
+        """Raises ``AwsError`` SignatureDoesNotMatch."""
+        self._check(signature, f"{ALGORITHM}-PAYLOAD\n{self._context}\n{self._previous}\n{EMPTY_SHA256}\n{sha256}")
+
+    def trailers(self, signature: str, sha256: str) -> None:
+        """Raises ``AwsError`` SignatureDoesNotMatch."""
+        self._check(signature, f"{ALGORITHM}-TRAILER\n{self._context}\n{self._previous}\n{sha256}")
+
+    def _check(self, signature: str, to_sign: str) -> None:
+        expected = hmac.digest(self._key, to_sign.encode("utf-8", "surrogateescape"), "sha256").hex()
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise refuse(Refusal.MISMATCH, "rest-xml")
+        self._previous = expected
+
+
+def chunk_signatures(request: Request, claim: Claim, secret: str) -> ChunkSignatures | None:
+    """What the chunks of a verified request are to be held to; None for a body that is not signed in chunks."""
+    declared = request.headers.get("x-amz-content-sha256")
+    if claim.version != 4 or declared not in (SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER):
+        return None
+    stamp = request.parameter("X-Amz-Date") if claim.presigned else _stamp(request)
+    scope = f"{claim.date}/{claim.region}/{claim.signing_name}/aws4_request"
+    return ChunkSignatures(
+        signing_key(secret, claim.date, claim.region, claim.signing_name),
+        f"{stamp}\n{scope}",
+        claim.signature,
+        signs_trailers=declared == SIGNED_CHUNKS_TRAILER,
+    )
 
 
 def declared_hash(request: Request) -> str | None:
@@ -272,7 +319,7 @@ def _signatures(request: Request, claim: Claim, secret: str, stamp: str, payload
     lines = [f"{name}:{_trimmed(headers.get(name, ''))}\n" for name in claim.signed_headers]
     tail = f"{''.join(lines)}\n{';'.join(claim.signed_headers)}\n{payload}"
     scope = f"{claim.date}/{claim.region}/{claim.signing_name}/aws4_request"
-    key = _signing_key(secret, claim.date, claim.region, claim.signing_name)
+    key = signing_key(secret, claim.date, claim.region, claim.signing_name)
     pairs = [pair.partition("=")[::2] for pair in request.raw_query.split("&")] if request.raw_query else []
     if claim.presigned:
         pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
@@ -292,7 +339,8 @@ def _signature(canonical: str, stamp: str, scope: str, key: bytes) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """The key that signs everything of one day, region and service."""
     key = f"AWS4{secret}".encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode("utf-8", "surrogateescape"), "sha256")

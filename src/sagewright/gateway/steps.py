@@ -57,6 +57,7 @@ def authenticate(request: Request, route: Route, claim: sigv4.Claim | None, plat
     key = sigv4.verify(
         request, claim, platform.credentials, now=platform.clock.now(), protocol=route.protocol, payload=payload
     )
+    request.chunks = sigv4.chunk_signatures(request, claim, key.secret)
     declared = sigv4.declared_hash(request)
     if declared is not None:
         length = request.headers.get("content-length")

@@ -1,6 +1,7 @@
 """One database, SQLite or PostgreSQL, behind two context managers: ``read`` and ``write``.
 
-SQLite runs in WAL mode with synchronous=NORMAL: a killed process loses nothing, readers never wait for the writer.
+SQLite runs in WAL mode with synchronous=NORMAL: a killed process loses nothing, readers never wait for the writer. A
+durable one (FULL) does not lose the last commits to a power cut either.
 Writers queue on a lock here rather than on SQLite's busy handler, which would sleep.
 
 PostgreSQL is spoken to by pg8000 (BSD, pure Python); a URL that names another driver of SQLAlchemy's gets that one.
@@ -32,11 +33,11 @@ class Database:
     Raises ``ValueError`` for a URL that cannot be used, or whose driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, durable: bool = False) -> None:
         self.url = url
         try:
             address = make_url(url)
-            self.engine = _engine(address)
+            self.engine = _engine(address, durable)
         except (ArgumentError, ModuleNotFoundError) as error:
             hint = "; pip install 'sagewright[postgres]'" if isinstance(error, ModuleNotFoundError) else ""
             raise ValueError(f"the database URL cannot be used: {error}{hint}") from None
@@ -44,7 +45,7 @@ class Database:
         """Whether other servers may use the database at the same time."""
         # Reads are single statements, for which PostgreSQL needs no BEGIN and no ROLLBACK over the wire. A pool of
         # their own, because changing a connection's mode and back would cost as much again.
-        self._reader = _engine(address, isolation_level="AUTOCOMMIT") if self.shared else self.engine
+        self._reader = _engine(address, durable, isolation_level="AUTOCOMMIT") if self.shared else self.engine
         self._writer = None if self.shared else threading.RLock()
 
     @contextmanager
@@ -92,18 +93,19 @@ def queue(connection: Connection, name: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 4566))"), {"name": name})
 
 
-def _engine(url: URL, **options: Any) -> Engine:
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, **options)
+def _engine(url: URL, durable: bool, **options: Any) -> Engine:
+    return _sqlite(url, durable) if url.get_backend_name() == "sqlite" else _postgresql(url, **options)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, durable: bool) -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=32)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is ours: the driver's own would start transactions too late
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        level = "FULL" if durable else "NORMAL"
+        for pragma in ("journal_mode=WAL", f"synchronous={level}", "foreign_keys=ON", "busy_timeout=30000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -168,6 +168,7 @@ buckets = Table(
     Column("account", String(12), nullable=False),
     Column("region", String(32), nullable=False),
     Column("created", Float, nullable=False),
+    Column("settings", Document, nullable=False, server_default="{}", comment="what bucket operations configure"),
 )
 
 objects = Table(
@@ -183,7 +184,7 @@ objects = Table(
     Column("checksum", String(128), nullable=False),
     Column("checksum_type", String(16), nullable=False),
     Column("attributes", Document, nullable=False),
-    Column("parts", Document, nullable=False, comment="sizes of the parts of a multipart upload"),
+    Column("parts", Document, nullable=False, comment="of a multipart upload: its id, and its parts"),
     sqlite_with_rowid=False,
 )
 

@@ -200,7 +200,9 @@ class ObjectStoreCase:
         found = store.uploads.complete(upload, [Choice(part.number, part.etag) for part in parts])
         assert found == store.head("one", "k")
         assert found.path.read_bytes() == b"".join(pieces)
-        assert found.parts == tuple(map(len, pieces))
+        assert [(part.number, part.size) for part in found.parts] == list(enumerate(map(len, pieces), 1))
+        assert [part.checksum for part in found.parts] == [part.checksum for part in parts]
+        assert found.upload == upload.id
         assert found.etag.endswith("-3")
         assert found.checksum.value.endswith("-3")
         assert found.attributes == upload.attributes

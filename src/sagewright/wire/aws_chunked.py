@@ -2,20 +2,23 @@
 
     5\\r\\nhello\\r\\n0\\r\\nx-amz-checksum-crc32:NhCmhg==\\r\\n\\r\\n
 
-Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html. Signatures of chunks are not
-checked here; the gateway admits only bodies without them (STREAMING-UNSIGNED-PAYLOAD-TRAILER).
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html. Where chunks are signed
+(``5;chunk-signature=…``), a ``ChunkProof`` of the gateway's checks each before the next one begins.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from sagewright.core.errors import AwsError
-from sagewright.wire.http import BodyReader
+from sagewright.wire.http import BodyReader, ChunkProof
 
 _MAX_LINE = 8192
 _MAX_TRAILERS = 16
 _READ = 1 << 16
+_CHUNK_SIGNATURE = b"chunk-signature="
+_TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
 def is_aws_chunked(headers: Mapping[str, str]) -> bool:
@@ -34,13 +37,17 @@ class AwsChunkedReader:
     """The decoded body. ``trailers`` (lower-case names) are complete once ``read`` has returned ``b""``.
 
     ``length`` is what ``x-amz-decoded-content-length`` announces, in bytes. Reading raises ``AwsError`` IncompleteBody
-    when the body ends early or is not that long, InvalidRequest when it is not in this form.
+    when the body ends early or is not that long, InvalidRequest when it is not in this form, and what ``proof`` raises
+    when a chunk is not what its sender signed.
     """
 
-    def __init__(self, source: BodyReader, length: int | None = None) -> None:
+    def __init__(self, source: BodyReader, length: int | None = None, proof: ChunkProof | None = None) -> None:
         self.trailers: dict[str, str] = {}
         self._source = source
         self._length = length
+        self._proof = proof
+        self._hash = hashlib.sha256()
+        self._signature = ""
         self._buffer = b""
         self._left = 0
         self._seen = 0
@@ -55,20 +62,31 @@ class AwsChunkedReader:
         data = self._take(min(size, self._left))
         self._left -= len(data)
         self._seen += len(data)
+        if self._proof is not None:
+            self._hash.update(data)
         return data
 
     def _next_chunk(self) -> None:
-        if self._begun and self._line():
-            raise _malformed("a chunk is longer than it says")
+        if self._begun:
+            if self._line():
+                raise _malformed("a chunk is longer than it says")
+            self._prove()
         self._begun = True
-        text = self._line().partition(b";")[0].strip()
+        text, _, extension = map(bytes.strip, self._line().partition(b";"))
         if not text or text.strip(b"0123456789abcdefABCDEF") or len(text) > 16:
             raise _malformed("a chunk does not begin with its size")
         self._left = int(text, 16)
+        self._signature = extension.removeprefix(_CHUNK_SIGNATURE).decode("latin-1")
         if self._length is not None and self._seen + self._left > self._length:
             raise _incomplete()
         if self._left == 0:
+            self._prove()
             self._end()
+
+    def _prove(self) -> None:
+        if self._proof is not None:
+            self._proof.chunk(self._signature, self._hash.hexdigest())
+            self._hash = hashlib.sha256()
 
     def _end(self) -> None:
         while line := self._line():
@@ -77,11 +95,22 @@ class AwsChunkedReader:
             if not colon or name in self.trailers or len(self.trailers) == _MAX_TRAILERS:
                 raise _malformed("a trailer is not a header")
             self.trailers[name] = value.strip()
+        if self._proof is not None:
+            self._prove_trailers(self._proof)
         if self._buffer or self._source.read(1):
             raise _malformed("bytes follow the last chunk")
         if self._length is not None and self._seen != self._length:
             raise _incomplete()
         self._ended = True
+
+    def _prove_trailers(self, proof: ChunkProof) -> None:
+        if not proof.signs_trailers:
+            if self.trailers:
+                raise _malformed("trailers follow that were not announced")
+            return
+        signature = self.trailers.pop(_TRAILER_SIGNATURE, "")
+        lines = "".join(f"{name}:{value}\n" for name, value in sorted(self.trailers.items()))
+        proof.trailers(signature, hashlib.sha256(lines.encode("latin-1")).hexdigest())
 
     def _take(self, size: int) -> bytes:
         if size == 0:

@@ -16,6 +16,23 @@ class BodyReader(Protocol):
         ...
 
 
+class ChunkProof(Protocol):
+    """Proves the chunks of a signed ``aws-chunked`` body one after the other. Both methods raise ``AwsError``."""
+
+    @property
+    def signs_trailers(self) -> bool:
+        """Whether a signature over the trailers follows them."""
+        ...
+
+    def chunk(self, signature: str, sha256: str) -> None:
+        """``signature`` is the next chunk's, whose bytes hash to ``sha256`` (hex)."""
+        ...
+
+    def trailers(self, signature: str, sha256: str) -> None:
+        """The same for the lines of the trailers."""
+        ...
+
+
 @dataclass(slots=True)
 class Request:
     """One HTTP request. Header names are lower-case; a header sent twice is joined by ``", "``.
@@ -32,6 +49,8 @@ class Request:
     headers: dict[str, str]
     body: BodyReader
     client: str = ""
+    chunks: ChunkProof | None = None
+    """What the chunks of the body are to be held to, where each is signed."""
     secure: bool = False
     """Whether the request came through TLS."""
 

@@ -173,3 +173,17 @@ def test_list_uploads(s3: Any, bucket: str) -> None:
         "b/1",
         "b/2",
     ]
+
+
+def test_completing_twice_says_the_same(s3: Any, bucket: str) -> None:
+    """A client that lost the answer asks again, and must not be told that its upload failed."""
+    upload: dict[str, Any] = {"Bucket": bucket, "Key": "k"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    etag = s3.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]
+    finish = {**upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": etag}]}}
+    first, second = (s3.complete_multipart_upload(**finish) for _ in range(2))
+    del first["ResponseMetadata"], second["ResponseMetadata"]
+    assert first == second
+    s3.put_object(Bucket=bucket, Key="k", Body=b"newer")
+    assert refusal(s3.complete_multipart_upload, **finish) == (404, "NoSuchUpload")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"newer"

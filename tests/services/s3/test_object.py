@@ -286,7 +286,7 @@ def test_presigned(client: Callable[..., Any], bucket: str, version: str | None)
 
 def test_what_would_change_the_meaning_is_refused(s3: Any, bucket: str) -> None:
     here = {"Bucket": bucket, "Key": "k", "Body": b"x"}
-    for arguments in ({"Tagging": "a=b"}, {"WebsiteRedirectLocation": "/x"}, {"ObjectLockMode": "GOVERNANCE"}):
+    for arguments in ({"WebsiteRedirectLocation": "/x"}, {"ObjectLockMode": "GOVERNANCE"}):
         assert refusal(s3.put_object, **here, **arguments) == (501, "NotImplemented")
     assert refusal(s3.put_object, **here, ACL="public-read") == (400, "AccessControlListNotSupported")
     assert refusal(s3.get_object, Bucket=bucket, Key="k", VersionId="v1") == (400, "InvalidArgument")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -12,8 +13,10 @@ from typing import Any
 from sagewright.kernel.operations import Call
 from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidDigest, InvalidRequest
 from sagewright.store.objects import Blob, checksums
+from sagewright.wire import rest
 from sagewright.wire.aws_chunked import AwsChunkedReader, is_aws_chunked
 from sagewright.wire.http import BodyReader
+from sagewright.wire.routing import read_body
 
 MAX_PUT = 5 << 30
 """Bytes that one PUT may bring."""
@@ -34,6 +37,22 @@ class FileRange:
         return data
 
 
+def check_document(call: Call) -> None:
+    """Hold an XML body to the digest that S3 demands with it. Raises InvalidRequest, InvalidDigest and BadDigest."""
+    body = read_body(call.http)
+    given = {name: rest.header(call.http, _CHECKSUM + name) for name in checksums.ALGORITHMS}
+    claimed = {name: value for name, value in given.items() if value is not None}
+    md5 = rest.header(call.http, "content-md5")
+    if md5 is None and not claimed:
+        raise InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
+    if md5 is not None and _md5_in_hex(md5) != hashlib.md5(body, usedforsecurity=False).hexdigest():
+        raise BadDigest(ExpectedDigest=md5)
+    for name, value in claimed.items():
+        hasher = checksums.new(name)
+        hasher.update(body)
+        check_checksum(name, value, checksums.encode(hasher.digest()))
+
+
 @contextmanager
 def received(call: Call, request: dict[str, Any], keep: str | None = None) -> Iterator[Blob]:
     """The request's body in the store, found to be what its sender says it is.
@@ -42,12 +61,12 @@ def received(call: Call, request: dict[str, Any], keep: str | None = None) -> It
     InvalidRequest, EntityTooLarge and IncompleteBody.
     """
     headers = call.http.headers
-    md5 = _content_md5(request)
+    md5 = _md5_in_hex(request["ContentMD5"]) if "ContentMD5" in request else None
     length = _number(headers.get("x-amz-decoded-content-length") or headers.get("content-length"))
     if length is not None and length > MAX_PUT:
         raise EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT)
     body: BodyReader = request["Body"]
-    chunked = AwsChunkedReader(body, length) if is_aws_chunked(headers) else None
+    chunked = AwsChunkedReader(body, length, call.http.chunks) if is_aws_chunked(headers) else None
     claimed = {name: request[f"Checksum{name}"] for name in checksums.ALGORITHMS if f"Checksum{name}" in request}
     announced = [
         name.strip().lower().removeprefix(_CHECKSUM).upper()
@@ -95,12 +114,9 @@ def _from_trailers(trailers: dict[str, str], announced: list[str]) -> dict[str, 
     return found
 
 
-def _content_md5(request: dict[str, Any]) -> str | None:
-    """The MD5 in hex that the sender gives, if any."""
-    if "ContentMD5" not in request:
-        return None
+def _md5_in_hex(text: str) -> str:
     try:
-        digest = base64.b64decode(request["ContentMD5"], validate=True)
+        digest = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidDigest from None
     if len(digest) != 16:

@@ -27,6 +27,12 @@ class BadDigest(ObjectStoreError):
     code = "BadDigest"
 
 
+class BadRequest(ObjectStoreError):
+    """Bad Request"""
+
+    code = "BadRequest"
+
+
 class BucketAlreadyOwnedByYou(ObjectStoreError):
     """Your previous request to create the named bucket succeeded and you already own it."""
 
@@ -90,6 +96,12 @@ class InvalidRequest(ObjectStoreError):
     code = "InvalidRequest"
 
 
+class InvalidTag(ObjectStoreError):
+    """The tag provided was not a valid tag."""
+
+    code = "InvalidTag"
+
+
 class KeyTooLong(ObjectStoreError):
     """Your key is too long"""
 
@@ -118,6 +130,20 @@ class NoSuchBucketPolicy(ObjectStoreError):
     """The bucket policy does not exist"""
 
     code = "NoSuchBucketPolicy"
+    status = 404
+
+
+class NoSuchCORSConfiguration(ObjectStoreError):
+    """The CORS configuration does not exist"""
+
+    code = "NoSuchCORSConfiguration"
+    status = 404
+
+
+class NoSuchTagSet(ObjectStoreError):
+    """The TagSet does not exist"""
+
+    code = "NoSuchTagSet"
     status = 404
 
 

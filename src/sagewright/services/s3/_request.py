@@ -17,6 +17,7 @@ from sagewright.services.s3._errors import (
     MetadataTooLarge,
     NotImplementedHeader,
 )
+from sagewright.services.s3._tags import from_header
 from sagewright.store.objects import Attributes, Bucket, Checksum, StoredObject
 from sagewright.store.objects.errors import NoSuchBucket, NoSuchKey
 from sagewright.wire.aws_chunked import codings
@@ -36,7 +37,6 @@ _REFUSED = (
     "ObjectLockRetainUntilDate",
     "SSECustomerAlgorithm",
     "SSECustomerKey",
-    "Tagging",
     "WebsiteRedirectLocation",
     "WriteOffsetBytes",
 )
@@ -101,7 +101,14 @@ def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > MAX_METADATA:
         raise MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA)
-    return Attributes({"ContentType": "binary/octet-stream", **headers}, metadata)
+    return Attributes({"ContentType": "binary/octet-stream", **headers}, metadata, tags_of(call, request))
+
+
+def tags_of(call: Call, request: dict[str, Any]) -> dict[str, str]:
+    """The tags that a write gives its object; raises AccessDenied, InvalidArgument, InvalidTag and BadRequest."""
+    if "Tagging" in request:
+        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]))
+    return from_header(request.get("Tagging", ""))
 
 
 def etag_of(text: str) -> str:
@@ -142,6 +149,18 @@ def from_token(token: str) -> str:
         raise InvalidArgument(
             "The continuation token provided is incorrect", ArgumentName="continuation-token"
         ) from None
+
+
+def part_marker(request: dict[str, Any]) -> int:
+    """The number of the part to list from, which the model calls a string; raises InvalidArgument."""
+    text = str(request.get("PartNumberMarker") or 0)
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidArgument(
+            "Argument part-number-marker must be an integer between 0 and 2147483647",
+            ArgumentName="part-number-marker",
+            ArgumentValue=text,
+        )
+    return int(text)
 
 
 def _text(value: str) -> str:

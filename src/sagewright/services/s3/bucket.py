@@ -14,6 +14,7 @@ from sagewright.services.s3._errors import (
     NotImplementedHeader,
 )
 from sagewright.services.s3._request import bucket_of, check_write, from_token, owner, seconds, to_token
+from sagewright.services.s3._tags import BUCKET_TAGS, TAGS, from_document
 from sagewright.services.s3.policy import forget_policy
 from sagewright.store.objects.errors import BucketExists
 
@@ -35,11 +36,12 @@ def create_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         raise InvalidBucketName(BucketName=name)
     check_write(request)
     configuration = request.get("CreateBucketConfiguration", {})
-    if request.get("ObjectLockEnabledForBucket") or configuration.get("Tags"):
+    if request.get("ObjectLockEnabledForBucket"):
         raise NotImplementedHeader
+    tags = from_document({"TagSet": configuration.get("Tags", [])}, BUCKET_TAGS)
     region = _region(call.region, configuration.get("LocationConstraint"))
     try:
-        call.platform.objects.create_bucket(name, call.account, region)
+        call.platform.objects.create_bucket(name, call.account, region, {TAGS: tags} if tags else {})
     except BucketExists as taken:
         if taken.bucket.account != call.account:
             raise

@@ -18,6 +18,7 @@ from sagewright.services.s3._request import (
     checksum_members,
     etag_of,
     owner,
+    part_marker,
     quoted,
     seconds,
 )
@@ -25,6 +26,7 @@ from sagewright.services.s3.listing import common_prefixes, encoder, limited
 from sagewright.services.s3.object import MAX_COPY, copy_source
 from sagewright.store.objects import Part, StoredObject, Upload, checksums
 from sagewright.store.objects.blobs import open_regular
+from sagewright.store.objects.errors import NoSuchUpload
 from sagewright.store.objects.uploads import Choice
 
 MAX_PARTS = 10_000
@@ -75,6 +77,17 @@ def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("s3", "CompleteMultipartUpload")
 def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Make the object. Asked again, as after a lost answer, it says the same as long as the object is there."""
+    try:
+        return _completed(call, _complete(call, request))
+    except NoSuchUpload:
+        stored = call.platform.objects.head(request["Bucket"], request["Key"])
+        if stored is None or stored.upload != request["UploadId"]:
+            raise
+        return _completed(call, stored)
+
+
+def _complete(call: Call, request: dict[str, Any]) -> StoredObject:
     upload = _upload_of(call, request)
     parts = request.get("MultipartUpload", {}).get("Parts", [])
     if not 1 <= len(parts) <= MAX_PARTS or any("ETag" not in part or "PartNumber" not in part for part in parts):
@@ -92,12 +105,15 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
         if claimed is not None:
             check_checksum(upload.algorithm, claimed, planned.checksum.value)
 
-    stored = call.platform.objects.uploads.complete(upload, choices, write_guard(request), check)
+    return call.platform.objects.uploads.complete(upload, choices, write_guard(request), check)
+
+
+def _completed(call: Call, stored: StoredObject) -> dict[str, Any]:
     host = call.http.headers.get("host", "")
     return {
-        "Location": f"http://{host}/{upload.bucket}/{quote(upload.key)}",
-        "Bucket": upload.bucket,
-        "Key": upload.key,
+        "Location": f"http://{host}/{stored.bucket}/{quote(stored.key)}",
+        "Bucket": stored.bucket,
+        "Key": stored.key,
         "ETag": quoted(stored.etag),
         **checksum_members(stored.checksum),
     }
@@ -112,7 +128,7 @@ def abort_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any
 @operation("s3", "ListParts")
 def list_parts(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     upload = _upload_of(call, request)
-    limit, marker = limited(request, "MaxParts"), _marker(request)
+    limit, marker = limited(request, "MaxParts"), part_marker(request)
     found = call.platform.objects.uploads.parts(upload, marker, limit + 1)
     shown = found[:limit]
     return {
@@ -209,18 +225,6 @@ def _copied_range(text: str | None, size: int) -> tuple[int, int]:
     if last - first + 1 > MAX_COPY:
         raise EntityTooLarge(ProposedSize=last - first + 1, MaxSizeAllowed=MAX_COPY)
     return first, last - first + 1
-
-
-def _marker(request: dict[str, Any]) -> int:
-    """ListParts' marker, which its model calls a string."""
-    text = str(request.get("PartNumberMarker") or 0)
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidArgument(
-            "Argument part-number-marker must be an integer between 0 and 2147483647",
-            ArgumentName="part-number-marker",
-            ArgumentValue=text,
-        )
-    return int(text)
 
 
 def _part(upload: Upload, part: Part) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from sagewright.core.errors import AwsError
 from sagewright.kernel.asked import s3_arn
 from sagewright.kernel.operations import Call, operation
-from sagewright.services.s3._body import received
+from sagewright.services.s3._body import check_document, received
 from sagewright.services.s3._conditions import check_copy_source, check_read, write_guard
 from sagewright.services.s3._errors import (
     InvalidArgument,
@@ -17,6 +19,7 @@ from sagewright.services.s3._errors import (
     InvalidRange,
     InvalidRequest,
     MalformedXML,
+    NotImplementedHeader,
 )
 from sagewright.services.s3._request import (
     HEADERS,
@@ -29,6 +32,7 @@ from sagewright.services.s3._request import (
     object_of,
     quoted,
     seconds,
+    tags_of,
 )
 from sagewright.store.objects import StoredObject
 from sagewright.store.objects.errors import NoSuchKey
@@ -79,6 +83,8 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
     }
     if not whole and part.length:
         answer["ContentRange"] = f"bytes {part.offset}-{part.offset + part.length - 1}/{found.size}"
+    if found.attributes.tags:
+        answer["TagCount"] = len(found.attributes.tags)
     if "PartNumber" in request and found.parts:
         answer["PartsCount"] = len(found.parts)
     if whole and request.get("ChecksumMode") == "ENABLED":
@@ -94,7 +100,7 @@ def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice | None:
     if "PartNumber" in request:
         if "Range" in request:
             raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
-        sizes, number = found.parts or (found.size,), request["PartNumber"]
+        sizes, number = [part.size for part in found.parts] or [found.size], request["PartNumber"]
         if not 1 <= number <= len(sizes):
             raise InvalidPartNumber(PartNumberRequested=number, ActualPartCount=len(sizes))
         return FileSlice(found.path, sum(sizes[: number - 1]), sizes[number - 1])
@@ -124,6 +130,7 @@ def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation("s3", "DeleteObjects")
 def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Delete up to 1,000 objects; each that cannot be deleted is an entry of ``Errors``."""
+    check_document(call)
     bucket = bucket_of(call, request)
     wanted = request.get("Delete", {}).get("Objects", [])
     if not 1 <= len(wanted) <= MAX_DELETE or any("Key" not in entry for entry in wanted):
@@ -135,6 +142,8 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
             call.platform.access.demand(call, action, s3_arn(bucket.name, entry["Key"]))
             check_version(version)
+            if "LastModifiedTime" in entry or "Size" in entry:  # conditions of directory buckets
+                raise NotImplementedHeader
             guard = write_guard({"Key": entry["Key"], "IfMatch": entry["ETag"]} if "ETag" in entry else {})
             if guard is None:
                 at_once.append(entry["Key"])
@@ -165,10 +174,23 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
     attributes = attributes_of(call, request) if replace else source.attributes
+    if request.get("TaggingDirective", "COPY") == "REPLACE":
+        tags: Mapping[str, str] = tags_of(call, request)
+    else:
+        tags = _copied_tags(call, request, source)
+    attributes = dataclasses.replace(attributes, tags=tags)
     with call.platform.objects.duplicate(source, request.get("ChecksumAlgorithm")) as blob:
         stored = call.platform.objects.put(bucket.name, request["Key"], blob, attributes, write_guard(request))
     result = {"ETag": quoted(stored.etag), "LastModified": seconds(stored.modified)}
     return {"CopyObjectResult": result | checksum_members(stored.checksum)}
+
+
+def _copied_tags(call: Call, request: dict[str, Any], source: StoredObject) -> Mapping[str, str]:
+    """The source's tags; to read and to write them are permissions of their own."""
+    if source.attributes.tags:
+        call.platform.access.demand(call, "s3:GetObjectTagging", s3_arn(source.bucket, source.key))
+        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]))
+    return source.attributes.tags
 
 
 def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:

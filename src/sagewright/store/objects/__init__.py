@@ -5,12 +5,14 @@ Reading order: ``model`` (the values), ``store`` (the doors), ``uploads``, ``ind
 """
 
 from sagewright.store.objects.model import (
+    CORS,
     Attributes,
     Blob,
     Bucket,
     Checksum,
     Guard,
     ObjectInfo,
+    ObjectPart,
     Page,
     Part,
     StoredObject,
@@ -19,12 +21,14 @@ from sagewright.store.objects.model import (
 from sagewright.store.objects.store import ObjectStore
 
 __all__ = [
+    "CORS",
     "Attributes",
     "Blob",
     "Bucket",
     "Checksum",
     "Guard",
     "ObjectInfo",
+    "ObjectPart",
     "ObjectStore",
     "Page",
     "Part",

@@ -1,17 +1,16 @@
 """The bytes of objects: immutable files under random names.
 
 The index says which blobs count; a blob it does not name is garbage. No walk over all files ever looks for garbage:
-while a blob's fate is open (being written, about to be replaced), its id stands as an empty file in this process's
-**doubt** directory. A process that is killed leaves its doubts behind, without the lock it held on them; the next
-start asks the index about exactly those ids.
+while a blob's fate is open (being written, about to be replaced), its id stands in this process's log of **doubts**.
 
-    blobs/3f/3f9c…         the bytes
-    doubt/<process>/3f9c…  "ask the index about 3f9c…"; the directory is locked for as long as the process lives
+    blobs/3f/3f9c…        the bytes
+    doubt/<process>/log   "ask the index about 3f9c…", a line each (``doubts``)
+
+Where blobs are **durable**, the bytes and the name of a blob are on the disk (fsync) before the index may name it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,13 +20,14 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
 from sagewright.store.objects import checksums
+from sagewright.store.objects.doubts import Doubts
 from sagewright.store.objects.model import Blob, Sums
 from sagewright.store.room import require_room
 from sagewright.wire.http import BodyReader
@@ -41,16 +41,16 @@ CHUNK = 1 << 20
 class Blobs:
     """The files under ``root``. Thread-safe; several processes of one machine may share ``root``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, durable: bool = False) -> None:
         self._root = root
+        self._durable = durable
         self._lock = threading.Lock()
         self._open: set[str] = set()
         self._graves: deque[tuple[float, Sequence[str]]] = deque()
         self._digger: threading.Timer | None = None
         (root / "blobs").mkdir(parents=True, exist_ok=True)
-        (root / "doubt").mkdir(exist_ok=True)
-        self._doubt, held = _own_directory(root / "doubt")
-        self._held: int | None = held
+        self._doubts = Doubts(root / "doubt")
+        self._closed = False
 
     def path(self, blob: str) -> Path:
         """Where the bytes of ``blob`` are."""
@@ -60,9 +60,10 @@ class Blobs:
     def receive(self, source: BodyReader, algorithms: Sequence[str]) -> Iterator[Blob]:
         """Write ``source`` to its end into a new blob, in constant memory; ``keep`` it inside the block or lose it."""
         with self._new() as (blob, path):
-            descriptor = _create(path)
+            descriptor = self._create(path)
             try:
                 sums = _pour(source, algorithms, descriptor)
+                self._sync(path, descriptor)
             finally:
                 os.close(descriptor)
             yield Blob(blob, path, sums)
@@ -77,9 +78,10 @@ class Blobs:
             if source.stat().st_dev == self._root.stat().st_dev:
                 sums = _pour(file, algorithms, None)
                 with self._new() as (blob, path):
-                    path.parent.mkdir(exist_ok=True)
+                    self._make_parent(path)
                     os.fchmod(file.fileno(), 0o444)
                     source.rename(path)
+                    self._sync(path, file.fileno())
                     yield Blob(blob, path, sums)
                 return
             with self.receive(file, algorithms) as received:
@@ -90,11 +92,14 @@ class Blobs:
     def join(self, sources: Sequence[Path]) -> Iterator[tuple[str, Path]]:
         """A new blob with the bytes of ``sources`` one after the other. One source is not copied but linked."""
         with self._new() as (blob, path):
-            if len(sources) != 1 or not _link(sources[0], path):
-                descriptor = _create(path)
+            if len(sources) == 1 and self._link(sources[0], path):
+                self._sync(path)
+            else:
+                descriptor = self._create(path)
                 try:
                     for source in sources:
                         _append(source, descriptor)
+                    self._sync(path, descriptor)
                 finally:
                     os.close(descriptor)
             yield blob, path
@@ -103,12 +108,11 @@ class Blobs:
         """The index names ``blob`` now."""
         with self._lock:
             self._open.discard(blob)
-        self._settle(blob)
+        self._doubts.settle(blob)
 
     def doubt(self, blobs: Iterable[str]) -> None:
         """The index is about to forget ``blobs``; to be called before it commits."""
-        for blob in blobs:
-            (self._doubt / blob).touch()
+        self._doubts.add(blobs)
 
     def bury(self, blobs: Sequence[str]) -> None:
         """The index has forgotten ``blobs``: delete them after ``GRACE`` seconds."""
@@ -122,21 +126,16 @@ class Blobs:
         """Delete what killed processes left, and say how many blobs; ``indexed`` tells those that the index names."""
         for trash in self._root.glob("trash-*"):
             shutil.rmtree(trash, ignore_errors=True)
-        swept = 0
-        for left in (self._root / "doubt").iterdir():
-            lock = _lock_directory(left)
-            if lock is None:
-                continue
-            try:
-                blobs = [entry.name for entry in left.iterdir()]
-                garbage = set(blobs) - (indexed(blobs) if blobs else set())
-                for blob in garbage:
-                    self.path(blob).unlink(missing_ok=True)
-                shutil.rmtree(left)
-            finally:
-                os.close(lock)
-            swept += len(garbage)
-        return swept
+        swept: list[str] = []
+
+        def resolve(blobs: Sequence[str]) -> None:
+            garbage = set(blobs) - (indexed(blobs) if blobs else set())
+            for blob in garbage:
+                self.path(blob).unlink(missing_ok=True)
+            swept.extend(garbage)
+
+        self._doubts.sweep(resolve)
+        return len(swept)
 
     def clear(self) -> None:
         """Forget every blob at once; the files go in the background."""
@@ -145,22 +144,19 @@ class Blobs:
             self._graves.clear()
             (self._root / "blobs").rename(trash)
             (self._root / "blobs").mkdir()
-            for entry in self._doubt.iterdir():
-                entry.unlink(missing_ok=True)
+            self._doubts.clear()
         threading.Thread(target=shutil.rmtree, args=(trash, True), name="objects-trash").start()
 
     def close(self) -> None:
         """Delete what waits for deletion and let go of the directory."""
         with self._lock:
-            if self._held is None:
+            if self._closed:
                 return
+            self._closed = True
             if self._digger is not None:
                 self._digger.cancel()
             self._dig(float("inf"))
-            with suppress(OSError):
-                self._doubt.rmdir()
-            os.close(self._held)
-            self._held = None
+            self._doubts.close()
 
     @contextmanager
     def _new(self) -> Iterator[tuple[str, Path]]:
@@ -181,10 +177,41 @@ class Blobs:
                 self._open.discard(blob)
             if lost:
                 path.unlink(missing_ok=True)
-                self._settle(blob)
+                self._doubts.settle(blob)
 
-    def _settle(self, blob: str) -> None:
-        (self._doubt / blob).unlink(missing_ok=True)
+    def _create(self, path: Path) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            return os.open(path, flags, 0o444)
+        except FileNotFoundError:
+            self._make_parent(path)
+            return os.open(path, flags, 0o444)
+
+    def _link(self, source: Path, target: Path) -> bool:
+        """A second name for the same bytes; False where the file system has no more of them to give."""
+        self._make_parent(target)
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            return False
+        return True
+
+    def _make_parent(self, path: Path) -> None:
+        """The directory that a new file is to be in."""
+        try:
+            path.parent.mkdir()
+        except FileExistsError:
+            return
+        if self._durable:
+            _sync_directory(path.parent.parent)
+
+    def _sync(self, path: Path, descriptor: int | None = None) -> None:
+        """Bring a new file's bytes, and then its name, to the disk."""
+        if not self._durable:
+            return
+        if descriptor is not None:
+            os.fdatasync(descriptor)
+        _sync_directory(path.parent)
 
     def _set_timer(self) -> None:
         if self._digger is None and self._graves:
@@ -195,7 +222,7 @@ class Blobs:
     def _on_timer(self) -> None:
         with self._lock:
             self._digger = None
-            if self._held is not None:
+            if not self._closed:
                 self._dig(time.monotonic())
                 self._set_timer()
 
@@ -203,7 +230,7 @@ class Blobs:
         while self._graves and self._graves[0][0] <= now:
             for blob in self._graves.popleft()[1]:
                 self.path(blob).unlink(missing_ok=True)
-                self._settle(blob)
+                self._doubts.settle(blob)
 
 
 def open_regular(path: Path) -> FileIO:
@@ -215,38 +242,12 @@ def open_regular(path: Path) -> FileIO:
     return file
 
 
-def _own_directory(parent: Path) -> tuple[Path, int]:
-    """A new directory under ``parent`` and the descriptor that holds its lock; locked before others can see it."""
-    name = uuid.uuid4().hex
-    hidden = parent.parent / f"new-{name}"
-    hidden.mkdir()
-    descriptor = _lock_directory(hidden)
-    if descriptor is None:
-        raise OSError(f"cannot lock {hidden}")
-    return hidden.rename(parent / name), descriptor
-
-
-def _lock_directory(path: Path) -> int | None:
-    """A descriptor that holds an exclusive lock on the directory; None when it is locked, or gone."""
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        os.fsync(descriptor)
+    finally:
         os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _create(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        return os.open(path, flags, 0o444)
-    except FileNotFoundError:
-        path.parent.mkdir(exist_ok=True)
-        return os.open(path, flags, 0o444)
 
 
 def _pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) -> Sums:
@@ -270,16 +271,6 @@ def _write(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, data[written:])
-
-
-def _link(source: Path, target: Path) -> bool:
-    """A second name for the same bytes; False where the file system has no more of them to give."""
-    target.parent.mkdir(exist_ok=True)
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        return False
-    return True
 
 
 def _append(source: Path, descriptor: int) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.store.objects.blobs import Blobs
-from sagewright.store.objects.errors import NoSuchBucket
-from sagewright.store.objects.model import Attributes, Checksum, Guard, StoredObject
+from sagewright.store.objects.errors import NoSuchBucket, NoSuchKey
+from sagewright.store.objects.model import Attributes, Checksum, Guard, ObjectPart, StoredObject
 from sagewright.store.schema import buckets, objects
 
 # Statements are built once: for a small object, building them would cost more than all the rest of a put.
@@ -33,6 +34,7 @@ class Index:
         row = connection.execute(_LOCK if lock else _GET, {"in_bucket": bucket, "under_key": key}).one_or_none()
         if row is None:
             return None
+        made = row.parts or {}
         return StoredObject(
             bucket=bucket,
             key=key,
@@ -42,7 +44,8 @@ class Index:
             path=self._blobs.path(row.blob),
             checksum=Checksum(row.algorithm, row.checksum, row.checksum_type),
             attributes=Attributes(**row.attributes),
-            parts=tuple(row.parts),
+            parts=tuple(ObjectPart(*part) for part in made.get("parts", ())),
+            upload=made.get("upload", ""),
         )
 
     def put(self, connection: Connection, new: StoredObject, guard: Guard | None = None) -> Sequence[str]:
@@ -63,7 +66,7 @@ class Index:
             "checksum": new.checksum.value,
             "checksum_type": new.checksum.type,
             "attributes": as_document(new.attributes),
-            "parts": list(new.parts),
+            "parts": {"upload": new.upload, "parts": [astuple(part) for part in new.parts]} if new.parts else {},
         }
         if old is None:
             connection.execute(_INSERT, {"bucket": new.bucket, "key": new.key, **values})
@@ -73,10 +76,21 @@ class Index:
         self._blobs.doubt(lost)
         return lost
 
+    def retag(self, connection: Connection, bucket: str, key: str, tags: Mapping[str, str]) -> StoredObject:
+        """Replace the tags of the object under ``key``, and nothing else; raises NoSuchKey."""
+        old = self.get(connection, bucket, key, lock=True)
+        if old is None:
+            raise NoSuchKey(Key=key)
+        new = replace(old, attributes=replace(old.attributes, tags=tags))
+        values = {"in_bucket": bucket, "under_key": key, "attributes": as_document(new.attributes)}
+        connection.execute(_UPDATE, values)
+        return new
+
 
 def as_document(attributes: Attributes) -> dict[str, dict[str, str]]:
     """``attributes`` as their column keeps them; ``Attributes(**document)`` is the way back."""
-    return {"headers": dict(attributes.headers), "metadata": dict(attributes.metadata)}
+    maps = {"headers": attributes.headers, "metadata": attributes.metadata, "tags": attributes.tags}
+    return {name: dict(found) for name, found in maps.items() if found}
 
 
 def require_bucket(connection: Connection, name: str) -> None:

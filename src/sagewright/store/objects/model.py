@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sagewright.store.objects.checksums import FULL_OBJECT
+
+CORS = "cors"
+"""The bucket setting that the gateway enforces: CORS rules as S3's model spells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,8 @@ class Bucket:
     account: str
     region: str
     created: float
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What S3's bucket operations configure, each under a name of its own. The store keeps it and reads none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,11 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What a client says about an object. The store keeps both maps and reads neither."""
+    """What a client says about an object. The store keeps the maps and reads none."""
 
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +79,21 @@ class ObjectInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectPart:
+    """A part of a finished object; ``checksum`` is base64, in the object's algorithm."""
+
+    number: int
+    size: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredObject(ObjectInfo):
-    """An object with all that is known of it; ``parts`` are the sizes of the parts it was uploaded in, if it was."""
+    """An object with all that is known of it: the parts it was uploaded in, if it was, and by which upload."""
 
     attributes: Attributes
-    parts: tuple[int, ...]
+    parts: tuple[ObjectPart, ...] = ()
+    upload: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.core.clock import Clock, SystemClock
@@ -32,25 +34,38 @@ from sagewright.store.schema import buckets, objects, parts, uploads
 from sagewright.wire.http import BodyReader
 
 NOTHING = Attributes()
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 _BUCKET = select(buckets).where(buckets.c.name == bindparam("named"))
 
 
 class ObjectStore:
-    """All buckets of one server. Thread-safe; the last writer of a key wins, and no reader sees half an object."""
+    """All buckets of one server. Thread-safe; the last writer of a key wins, and no reader sees half an object.
 
-    def __init__(self, database: Database, directory: Path, clock: Clock | None = None) -> None:
+    ``durable``: bytes are on the disk before the index names them, so that a power cut costs nothing that a durable
+    database still knows.
+    """
+
+    def __init__(
+        self, database: Database, directory: Path, clock: Clock | None = None, *, durable: bool = False
+    ) -> None:
         self._database = database
         self._clock = clock or SystemClock()
-        self._blobs = Blobs(directory)
+        self._blobs = Blobs(directory, durable=durable)
         self._index = Index(self._blobs)
         self.uploads = Uploads(database, self._blobs, self._index, self._clock)
         """Multipart uploads in progress."""
         self._blobs.sweep(self._indexed)
 
-    def create_bucket(self, name: str, account: str, region: str) -> Bucket:
+    def create_bucket(self, name: str, account: str, region: str, settings: Mapping[str, Any] = EMPTY) -> Bucket:
         """Make a bucket; raises BucketExists, whoever has it."""
-        bucket = Bucket(name, account, region, self._clock.now())
-        values = {"name": name, "account": account, "region": region, "created": bucket.created}
+        bucket = Bucket(name, account, region, self._clock.now(), settings)
+        values = {
+            "name": name,
+            "account": account,
+            "region": region,
+            "created": bucket.created,
+            "settings": dict(settings),
+        }
         try:
             with self._database.write() as connection:
                 connection.execute(insert(buckets).values(values))
@@ -62,13 +77,23 @@ class ObjectStore:
         """The bucket of that name, or None."""
         with self._database.read() as connection:
             row = connection.execute(_BUCKET, {"named": name}).one_or_none()
-        return None if row is None else Bucket(row.name, row.account, row.region, row.created)
+        return None if row is None else _bucket(row)
 
     def buckets(self, account: str) -> Sequence[Bucket]:
         """The account's buckets in order of their names."""
         query = select(buckets).where(buckets.c.account == account).order_by(buckets.c.name)
         with self._database.read() as connection:
-            return [Bucket(row.name, row.account, row.region, row.created) for row in connection.execute(query)]
+            return [_bucket(row) for row in connection.execute(query)]
+
+    def configure(self, name: str, setting: str, value: Any) -> None:
+        """Keep ``value`` (what JSON can say) as a setting of a bucket, None to drop it; raises NoSuchBucket."""
+        here = buckets.c.name == name
+        with self._database.write() as connection:
+            row = connection.execute(select(buckets.c.settings).where(here).with_for_update()).one_or_none()
+            if row is None:
+                raise NoSuchBucket(BucketName=name)
+            settings = {key: kept for key, kept in {**row.settings, setting: value}.items() if kept is not None}
+            connection.execute(update(buckets).where(here).values(settings=settings))
 
     def delete_bucket(self, name: str) -> None:
         """Remove an empty bucket, with its unfinished uploads; raises NoSuchBucket and BucketNotEmpty."""
@@ -124,7 +149,6 @@ class ObjectStore:
             path=blob.path,
             checksum=Checksum(algorithm, value),
             attributes=attributes,
-            parts=(),
         )
 
         def replace() -> Sequence[str]:
@@ -153,6 +177,11 @@ class ObjectStore:
         """The object, with the path of its bytes, or None."""
         with self._database.read() as connection:
             return self._index.get(connection, bucket, key)
+
+    def retag(self, bucket: str, key: str, tags: Mapping[str, str]) -> StoredObject:
+        """Replace an object's tags; raises NoSuchKey."""
+        with self._database.write() as connection:
+            return self._index.retag(connection, bucket, key, tags)
 
     def delete(self, bucket: str, keys: Sequence[str], guard: Guard | None = None) -> None:
         """Remove objects, all or none; keys that are not there are no error. ``guard`` looks at each."""
@@ -195,3 +224,7 @@ class ObjectStore:
                 for start in range(0, len(blobs), 500)
                 for blob in connection.scalars(select(table.c.blob).where(table.c.blob.in_(blobs[start : start + 500])))
             }
+
+
+def _bucket(row: Any) -> Bucket:
+    return Bucket(row.name, row.account, row.region, row.created, row.settings)

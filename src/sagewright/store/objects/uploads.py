@@ -18,7 +18,7 @@ from sagewright.store.objects import checksums
 from sagewright.store.objects.blobs import Blobs
 from sagewright.store.objects.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
 from sagewright.store.objects.index import Index, as_document, require_bucket, retried
-from sagewright.store.objects.model import Attributes, Blob, Checksum, Guard, Part, StoredObject, Upload
+from sagewright.store.objects.model import Attributes, Blob, Checksum, Guard, ObjectPart, Part, StoredObject, Upload
 from sagewright.store.schema import parts, uploads
 
 MIN_PART = 5 << 20
@@ -198,7 +198,8 @@ class Uploads:
             path=self._blobs.path(""),
             checksum=Checksum(upload.algorithm, value, upload.checksum_type),
             attributes=upload.attributes,
-            parts=tuple(part.size for part in chosen),
+            parts=tuple(ObjectPart(part.number, part.size, part.checksum) for part in chosen),
+            upload=upload.id,
         )
 
 

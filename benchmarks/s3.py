@@ -1,0 +1,196 @@
+"""S3 against moto's server: put and get of 1 KB, 10 MB and 500 MB, and a plain copy of the same file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+from benchmarks.tools import Headers, free_port, keys_of, peer, sagewright_server, span, table
+
+KB, MB = 1000, 1_000_000
+SMALL, TURNS = 200, 5
+LARGE = 500 * MB
+
+TEXT = """\
+## S3, against moto's server
+
+1 KB and 10 MB: requests as boto3 makes them for plain HTTP (the signature covers the body's SHA-256), signed
+beforehand and sent one after the other on one connection. 500 MB: boto3's `upload_file` and `download_file` as they
+are, which is 60 parts on ten threads, client and server on the same cores. Ours verifies each signature and hash,
+keeps MD5 and CRC64NVME of what it stores, and writes files and an index; moto keeps objects in memory or a temporary
+file and verifies nothing. Ours runs as it comes, with `SAGEWRIGHT_DURABILITY=process`; the last rows are with `commit`.
+"""
+Side = tuple[str, Credentials]
+
+
+def run() -> str:
+    port = free_port()
+    moto = peer("-m", "moto.server", "-H", "127.0.0.1", "-p", str(port), port=port, wait_for="/moto-api/")
+    rows: list[list[str]] = []
+    with tempfile.TemporaryDirectory(prefix="sagewright-bench-") as folder:
+        source = _file(Path(folder) / "source", LARGE)
+        with sagewright_server() as server, moto as moto_url:
+            sides: dict[str, Side] = {
+                "ours": (server.url, keys_of(server)),
+                "moto": (moto_url, Credentials("a", "b")),
+            }
+            for side in sides.values():
+                _client(side).create_bucket(Bucket="bench")
+            before = _peak(server.pid)
+            rows += _small_rows(sides)
+            rows += _medium_rows(sides)
+            rows += _large_rows(sides, source)
+            grown = f"{(_peak(server.pid) - before) / 1000:.0f} MB"
+        rows += _durable_rows()
+    table_ = table(["", "Sagewright", "moto", "ratio"], rows)
+    return f"{TEXT}\n{table_}\nThe server's peak of memory grew by {grown} over all of it.\n"
+
+
+def _turns(sides: dict[str, Side], measure: Callable[[Side, int], float], turns: int = TURNS) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(turns):
+        for name, side in sides.items():
+            found[name].append(measure(side, turn))
+    return found
+
+
+def _row(title: str, found: dict[str, list[float]], form: str = ",.0f") -> list[str]:
+    ratios = [a / b for a, b in zip(found["ours"], found["moto"], strict=True)]
+    return [title, span(found["ours"], form), span(found["moto"], form), span(ratios, ".2f")]
+
+
+def _small_rows(sides: dict[str, Side]) -> list[list[str]]:
+    data = os.urandom(KB)
+    puts = _turns(sides, lambda side, turn: SMALL / put_all(side, [f"k/{turn}-{i}" for i in range(SMALL)], data))
+    gets = _turns(sides, lambda side, turn: SMALL / get_all(side, [f"k/{turn}-{i}" for i in range(SMALL)], KB))
+    return [_row("put 1 KB, a second", puts), _row("get 1 KB, a second", gets)]
+
+
+def _medium_rows(sides: dict[str, Side]) -> list[list[str]]:
+    data, names = os.urandom(10 * MB), [f"m/{i}" for i in range(5)]
+    puts = _turns(sides, lambda side, _: len(names) * 10 / put_all(side, names, data))
+    gets = _turns(sides, lambda side, _: len(names) * 10 / get_all(side, names, 10 * MB))
+    return [_row("put 10 MB, MB/s", puts), _row("get 10 MB, MB/s", gets)]
+
+
+def _large_rows(sides: dict[str, Side], source: Path) -> list[list[str]]:
+    target = source.with_name("target")
+
+    def put(side: Side, _turn: int) -> float:
+        return _timed(lambda: _client(side).upload_file(str(source), "bench", "large"))
+
+    def get(side: Side, _turn: int) -> float:
+        return _timed(lambda: _client(side).download_file("bench", "large", str(target)))
+
+    copies = [_timed(lambda: _copy(source, target)) for _ in range(3)]
+    puts, gets = _turns(sides, put, 3), _turns(sides, get, 3)
+    return [
+        _row("put 500 MB with boto3, MB/s", puts),
+        _row("get 500 MB with boto3, MB/s", gets),
+        ["plain copy of the file (read and write), MB/s", span(copies), "", ""],
+    ]
+
+
+def _durable_rows() -> list[list[str]]:
+    data = os.urandom(KB)
+    rows = []
+    for durability in ("process", "commit"):
+        with sagewright_server("--durability", durability) as server:
+            side = server.url, keys_of(server)
+            _client(side).create_bucket(Bucket="bench")
+            found = [SMALL / put_all(side, [f"k/{turn}-{i}" for i in range(SMALL)], data) for turn in range(TURNS)]
+        rows.append([f"put 1 KB, `SAGEWRIGHT_DURABILITY={durability}`, a second", span(found), "", ""])
+    return rows
+
+
+def put_all(side: Side, names: list[str], data: bytes) -> float:
+    """Seconds to put ``data`` under all names."""
+    digest = hashlib.sha256(data).hexdigest()
+    return _send(side, "PUT", [(name, _signed(side, "PUT", name, digest)) for name in names], data, 0)
+
+
+def get_all(side: Side, names: list[str], size: int) -> float:
+    """Seconds to get objects of ``size`` bytes."""
+    digest = hashlib.sha256(b"").hexdigest()
+    return _send(side, "GET", [(name, _signed(side, "GET", name, digest)) for name in names], b"", size)
+
+
+def _send(side: Side, method: str, requests: list[tuple[str, Headers]], data: bytes, size: int) -> float:
+    with closing(HTTPConnection(side[0].removeprefix("http://"), timeout=120)) as connection:
+        connection.connect()
+        start = time.perf_counter()
+        for name, headers in requests:
+            connection.request(method, f"/bench/{name}", data or None, headers)
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != 200 or len(answer) != size:
+                raise RuntimeError(f"{response.status}: {answer[:400]!r}")
+        return time.perf_counter() - start
+
+
+def _signed(side: Side, method: str, name: str, digest: str) -> Headers:
+    class Auth(S3SigV4Auth):  # type: ignore[misc]
+        def payload(self, request: Any) -> str:  # noqa: ARG002 - botocore calls it so
+            return digest
+
+    request = AWSRequest(method, f"{side[0]}/bench/{name}")
+    Auth(side[1], "s3", "us-east-1").add_auth(request)
+    return dict(request.headers.items())
+
+
+def _client(side: Side) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=side[0],
+        region_name="us-east-1",
+        aws_access_key_id=side[1].access_key,
+        aws_secret_access_key=side[1].secret_key,
+        config=Config(proxies={}),
+    )
+
+
+def _timed(act: Callable[[], object]) -> float:
+    """MB a second."""
+    start = time.perf_counter()
+    act()
+    return LARGE / MB / (time.perf_counter() - start)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("wb") as write:
+        shutil.copyfileobj(read, write, MB)
+
+
+def _file(path: Path, size: int) -> Path:
+    block = os.urandom(MB)
+    with path.open("wb") as file:
+        for _ in range(size // MB):
+            file.write(block)
+    return path
+
+
+def _peak(pid: int) -> int:
+    """The most memory that a process has had, in KB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.stdout.write(run())
