@@ -33,7 +33,7 @@ TEXT = """\
 beforehand and sent one after the other on one connection. 500 MB: boto3's `upload_file` and `download_file` as they
 are, which is 60 parts on ten threads, client and server on the same cores. Ours verifies each signature and hash,
 keeps MD5 and CRC64NVME of what it stores, and writes files and an index; moto keeps objects in memory or a temporary
-file and verifies nothing. Ours runs as it comes, with `SAGEWRIGHT_DURABILITY=process`; the last rows are with `commit`.
+file and verifies nothing. Ours runs as it comes, with `SAGEWRIGHT_DURABILITY=process`; the last row is with `commit`.
 """
 Side = tuple[str, Credentials]
 
@@ -108,14 +108,14 @@ def _large_rows(sides: dict[str, Side], source: Path) -> list[list[str]]:
 
 def _durable_rows() -> list[list[str]]:
     data = os.urandom(KB)
-    rows = []
-    for durability in ("process", "commit"):
-        with sagewright_server("--durability", durability) as server:
-            side = server.url, keys_of(server)
+    with sagewright_server("--durability", "process") as fast, sagewright_server("--durability", "commit") as safe:
+        sides: dict[str, Side] = {"process": (fast.url, keys_of(fast)), "commit": (safe.url, keys_of(safe))}
+        for side in sides.values():
             _client(side).create_bucket(Bucket="bench")
-            found = [SMALL / put_all(side, [f"k/{turn}-{i}" for i in range(SMALL)], data) for turn in range(TURNS)]
-        rows.append([f"put 1 KB, `SAGEWRIGHT_DURABILITY={durability}`, a second", span(found), "", ""])
-    return rows
+        puts = _turns(sides, lambda side, turn: SMALL / put_all(side, [f"k/{turn}-{i}" for i in range(SMALL)], data))
+    return [
+        [f"put 1 KB, `SAGEWRIGHT_DURABILITY={name}`, a second", span(found), "", ""] for name, found in puts.items()
+    ]
 
 
 def put_all(side: Side, names: list[str], data: bytes) -> float:

@@ -53,8 +53,11 @@ class Form:
                 "on_end": self._end,
             },
         )
-        while not self._had_file and self._feed():
-            pass
+        received = 0
+        while not self._had_file and (fed := self._feed()):
+            received += fed
+            if not self._had_file and received > MAX_FIELDS + _READ:
+                raise _too_long()
         if not self._had_file:
             raise AwsError(
                 "POST requires exactly one file upload per request.",
@@ -75,8 +78,8 @@ class Form:
             self._pieces.appendleft(piece[size:])
         return piece[:size]
 
-    def _feed(self) -> bool:
-        """Take more of the body in; false at its end."""
+    def _feed(self) -> int:
+        """Take more of the body in; gives its number of bytes, 0 at the end."""
         data = self._source.read(_READ)
         try:
             if data:
@@ -85,7 +88,7 @@ class Form:
             raise _malformed() from None
         if not data and not self._ended:
             raise _malformed()
-        return bool(data)
+        return len(data)
 
     def _part_begin(self) -> None:
         self._name = None
@@ -136,11 +139,7 @@ class Form:
             return
         self._seen += size
         if self._seen > MAX_FIELDS:
-            raise AwsError(
-                "Your POST request fields preceding the upload file were too large.",
-                code="MaxPostPreDataLengthExceeded",
-                MaxPostPreDataLengthBytes=MAX_FIELDS,
-            )
+            raise _too_long()
 
 
 def _text(data: bytes) -> str:
@@ -148,6 +147,14 @@ def _text(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         raise _malformed() from None
+
+
+def _too_long() -> AwsError:
+    return AwsError(
+        "Your POST request fields preceding the upload file were too large.",
+        code="MaxPostPreDataLengthExceeded",
+        MaxPostPreDataLengthBytes=MAX_FIELDS,
+    )
 
 
 def _malformed() -> AwsError:

@@ -17,6 +17,7 @@ from sagewright.kernel.operations import Call, Handler, Principal, Result
 from sagewright.kernel.platform import Platform
 from sagewright.store.outages import outage
 from sagewright.wire import codec, routing
+from sagewright.wire.aws_chunked import AwsChunkedReader
 from sagewright.wire.http import Request, Response
 from sagewright.wire.routing import Route
 
@@ -58,6 +59,8 @@ def authenticate(request: Request, route: Route, claim: sigv4.Claim | None, plat
         request, claim, platform.credentials, now=platform.clock.now(), protocol=route.protocol, payload=payload
     )
     request.chunks = sigv4.chunk_signatures(request, claim, key.secret)
+    if request.chunks is not None and not route.operation.has_streaming_input:
+        request.body = AwsChunkedReader(request.body, None, request.chunks)  # who streams, reads the frames itself
     declared = sigv4.declared_hash(request)
     if declared is not None:
         length = request.headers.get("content-length")

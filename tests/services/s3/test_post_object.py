@@ -163,6 +163,9 @@ def test_unknown_and_foreign_keys(s3: Any, bucket: str, client: Callable[..., An
             "multipart/form-data; boundary=x",
             b"InvalidArgument",
         ),
+        (b"\r\n" * 1_000_000 + b"--x--", "multipart/form-data; boundary=x", b"MaxPostPreDataLengthExceeded"),
+        (b"--x\r\n" + b"a: b\r\n" * 1000 + b"\r\n", "multipart/form-data; boundary=x", b"MalformedPOSTRequest"),
+        (b"--x\r\nContent-Type: " + b"a" * 1_000_000, "multipart/form-data; boundary=x", b"MalformedPOSTRequest"),
     ],
 )
 def test_forms_that_are_none(server: ServerProcess, bucket: str, body: bytes, content_type: str, code: bytes) -> None:

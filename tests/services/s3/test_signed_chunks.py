@@ -58,10 +58,11 @@ def put(
     server: ServerProcess,
     path: str,
     *,
+    data: bytes = DATA,
     trailers: dict[str, str] | None = None,
     change: tuple[bytes, bytes] = (b"", b""),
 ) -> tuple[int, bytes]:
-    """Send ``DATA`` in signed chunks, one part of the body changed on its way."""
+    """Send ``data`` in signed chunks, one part of the body changed on its way."""
     declared = TRAILER if trailers is not None else PLAIN
 
     class Auth(S3SigV4Auth):
@@ -69,14 +70,15 @@ def put(
             return declared
 
     keys = server.credentials()
-    headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": str(len(DATA))}
+    headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": str(len(data))}
+    headers["content-md5"] = base64.b64encode(hashlib.md5(data).digest()).decode()
     if trailers is not None:
         headers["x-amz-trailer"] = ",".join(trailers)
     request = AWSRequest("PUT", server.url + path, headers=headers)
     Auth(Credentials(keys["access_key_id"], keys["secret_access_key"]), "s3", "us-east-1").add_auth(request)
     stamp = request.context["timestamp"]
     body = frame(
-        DATA,
+        data,
         signing_key(keys["secret_access_key"], stamp[:8]),
         f"{stamp}\n{stamp[:8]}/us-east-1/s3/aws4_request",
         request.headers["Authorization"].rpartition("Signature=")[2],
@@ -146,3 +148,12 @@ def test_trailers_that_nobody_signed_are_refused(server: ServerProcess, s3: Any,
     status, answer = put(server, f"/{bucket}/k", change=(b"\r\n\r\n", b"\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n"))
     assert (status, b"InvalidRequest" in answer) == (400, True), answer
     assert refusal(s3.head_object, Bucket=bucket, Key="k") == (404, "404")
+
+
+def test_documents_in_signed_chunks(server: ServerProcess, s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    document = b"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>"
+    assert put(server, f"/{bucket}/k?tagging", data=document) == (200, b"")
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "1"}]
+    status, answer = put(server, f"/{bucket}/k?tagging", data=document, change=(b">1<", b">2<"))
+    assert (status, b"SignatureDoesNotMatch" in answer) == (403, True), answer

@@ -50,6 +50,9 @@ class Blobs:
         self._digger: threading.Timer | None = None
         (root / "blobs").mkdir(parents=True, exist_ok=True)
         self._doubts = Doubts(root / "doubt")
+        if durable:
+            _sync_directory(root)
+            _sync_directory(root.parent)
         self._closed = False
 
     def path(self, blob: str) -> Path:
