@@ -25,6 +25,7 @@ from sagewright.engine.lifecycle import RUN
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
+from sagewright.engine.sweeps import LOOK_SECONDS, Sweep, Sweeper
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
 from sagewright.gateway import tls
@@ -50,6 +51,7 @@ from sagewright.wire.http import Request, Response
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
+HOUR = 3600.0
 
 
 def load_services() -> None:
@@ -104,6 +106,15 @@ class Installation:
         controllers = {noun.kind: noun.controller(self._tools) for noun in self._working if noun.controller}
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
+        logs, metrics, most = self._platform.logs, self._platform.metrics, settings.log_limit_mb << 20
+        self._sweeper = Sweeper(
+            [
+                Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
+                Sweep("expired logs", HOUR, logs.expire),
+                Sweep("old metrics", HOUR, metrics.compact),
+            ],
+            self._clock,
+        )
         gateway = Gateway(self._platform, self._router, self._internal())
         self._server = Server(
             gateway,
@@ -124,12 +135,14 @@ class Installation:
         self._hints.start()
         self._reconciler.start()
         self._invocations.start()
+        self._sweeper.start()
         return url
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
         self._server.stop(DRAIN_SECONDS)
         self._reconciler.stop()
+        self._sweeper.stop()
         self._preparation.stop()
         self._hints.stop()
         self._invocations.stop()

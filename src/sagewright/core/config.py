@@ -37,6 +37,8 @@ class Settings:
     max_instances: int = 0
     """Instances of ending work (training and the like) at one time; 0 means twice the cores."""
     stop_grace_seconds: float = 120.0
+    log_limit_mb: int = 1024
+    """MiB that one log stream may take; beyond it the oldest events go."""
     log_level: str = "INFO"
 
     @classmethod
