@@ -71,6 +71,7 @@ class Installation:
         self._lock = _sole_owner(data)
         if settings.ephemeral:
             _empty(data)
+        self._tls = tls.server_context(settings)
         load_services()
         self._clock = SystemClock()
         self._database = Database(settings.database_url or _sqlite(data))
@@ -128,9 +129,9 @@ class Installation:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""
         ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
         self._take_over()
-        port = self._server.start()
+        port = self._server.start(self._tls)
         self._server.loop.call_soon_threadsafe(self._router.start)
-        url = f"http://{self.settings.host}:{port}"
+        url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()
         self._reconciler.start()
@@ -197,6 +198,12 @@ class Installation:
             for handle in handles:
                 self._tools.backend.remove(handle)
             self._router.drop(EndpointKey(resource.account, resource.region, resource.name))
+
+
+def _reachable(host: str) -> str:
+    """The host as a URL on this machine has it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
+    return f"[{host}]" if ":" in host else host
 
 
 def _sole_owner(directory: Path) -> IO[str]:

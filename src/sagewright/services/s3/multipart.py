@@ -93,9 +93,9 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
             check_checksum(upload.algorithm, claimed, planned.checksum.value)
 
     stored = call.platform.objects.uploads.complete(upload, choices, write_guard(request), check)
-    host = call.http.headers.get("host", "")
+    origin = f"{'https' if call.platform.settings.https else 'http'}://{call.http.headers.get('host', '')}"
     return {
-        "Location": f"http://{host}/{upload.bucket}/{quote(upload.key)}",
+        "Location": f"{origin}/{upload.bucket}/{quote(upload.key)}",
         "Bucket": upload.bucket,
         "Key": upload.key,
         "ETag": quoted(stored.etag),
