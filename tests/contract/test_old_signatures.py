@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.auth
+import botocore.crt.auth
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
@@ -28,8 +29,13 @@ CALLS = {
 def test_clocks_may_differ_by_a_quarter_of_an_hour(
     client: Client, monkeypatch: pytest.MonkeyPatch, service: str, minutes: int, accepted: bool
 ) -> None:
-    moment = datetime.datetime.now(datetime.UTC).replace(tzinfo=None) + datetime.timedelta(minutes=minutes)
-    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_args, **_options: moment)
+    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=minutes)
+
+    def now(remove_tzinfo: bool = True) -> datetime.datetime:
+        return moment.replace(tzinfo=None) if remove_tzinfo else moment
+
+    for module in (botocore.auth, botocore.crt.auth):
+        monkeypatch.setattr(module, "get_current_datetime", now)
     call, code = CALLS[service]
     if accepted:
         call(client(service))
