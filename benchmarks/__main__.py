@@ -11,10 +11,16 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import control, idle, invoke, start
+from benchmarks import authorization, control, idle, invoke, start
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-ALL = {"start": start.run, "control": control.run, "invoke": invoke.run, "idle": idle.run}
+ALL = {
+    "start": start.run,
+    "control": control.run,
+    "invoke": invoke.run,
+    "idle": idle.run,
+    "authorization": authorization.run,
+}
 
 HEAD = """\
 # Benchmarks

@@ -32,6 +32,7 @@ from sagewright.gateway import tls
 from sagewright.gateway.app import Gateway
 from sagewright.gateway.proxy import Proxy, upstream
 from sagewright.gateway.server import Server
+from sagewright.kernel.authorization import Authorizer
 from sagewright.kernel.nouns import Noun, all_nouns
 from sagewright.kernel.platform import Platform
 from sagewright.services.iam._defaults import ensure_defaults
@@ -79,16 +80,19 @@ class Installation:
         self._hints = Hints(data / "hints.sock", self._hint)
         self._router = Router()
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
+        resource_store = ResourceStore(self._database, self._clock)
+        credentials = CredentialStore(self._database, self._clock)
         self._platform = Platform(
             settings=settings,
             clock=self._clock,
-            resources=ResourceStore(self._database, self._clock),
+            resources=resource_store,
             events=EventStore(self._database),
             tags=TagStore(self._database),
-            credentials=CredentialStore(self._database, self._clock),
+            credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
             objects=ObjectStore(self._database, data / "objects", self._clock),
+            access=Authorizer(resource_store, credentials, self._clock),
             hint=self._hint,
         )
         self._tools = Tools(

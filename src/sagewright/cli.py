@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--data-dir", type=Path, help="where state is kept")
     up.add_argument("--cache-dir", type=Path, help="where environments are built")
-    up.add_argument("--backend", choices=("sandbox", "plain"), help="how work is run (sandbox)")
+    up.add_argument("--backend", choices=("sandbox", "warm", "plain"), help="how work is run (sandbox)")
     up.add_argument("--max-instances", type=int, help="instances of jobs at one time (twice the cores)")
     up.add_argument("--log-level", help="DEBUG, INFO, WARNING")
     up.add_argument(
@@ -125,9 +125,11 @@ def _env(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(_arguments: argparse.Namespace) -> int:
-    from sagewright.backends.probe import probe
+    from sagewright.backends.probe import probe, warm_start
 
     findings = probe()
+    if all(finding.ok for finding in findings if finding.required):
+        findings.append(warm_start())
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name}: {finding.detail}")
         if not finding.ok and finding.remedy:

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("sagewright.testing.backends")
+pytest.register_assert_rewrite("sagewright.testing.backends", "sagewright.testing.isolation")

@@ -24,7 +24,7 @@ def test_plain_is_given_only_when_asked_for(tmp_path: Path) -> None:
 
 
 def test_an_unknown_backend_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BackendUnavailable, match="neither 'sandbox' nor 'plain'"):
+    with pytest.raises(BackendUnavailable, match="none of 'sandbox', 'warm' and 'plain'"):
         choose(Settings(data_dir=tmp_path, backend="docker"))
 
 

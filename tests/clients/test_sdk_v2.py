@@ -39,3 +39,18 @@ def test_a_script_that_raises_names_the_users_own_line(run_script: Run) -> None:
     assert "broken.py" in message
     assert "return rows[3]" in message or "line 7" in message
     assert "IndexError: list index out of range" in message
+
+
+def test_processors_run_and_a_transformer_joins_answers_to_rows(run_script: Run) -> None:
+    summary = run_script("v2", "v2_processing.py")
+    processed = summary["processed"]
+    assert {name: each["status"] for name, each in processed.items()} == dict.fromkeys(processed, "Completed")
+    assert "plain on algo-1" in processed["plain"]["log"]
+    for each in (processed["script"], processed["framework"]):
+        assert each["message"] == "150 rows"
+        assert each["rows"] == {"train": 100, "test": 50}
+    assert "rows=150 library=no library" in processed["script"]["log"]
+    assert "rows=150 library=1,234,567" in processed["framework"]["log"], "requirements.txt needs no network"
+    assert summary["transform"] == "Completed"
+    assert "iris.csv: 150 records" in summary["transform_log"]
+    assert summary["right"] > 0.9

@@ -24,3 +24,11 @@ def test_the_typed_resources_train_and_model_builder_deploys_a_built_in_algorith
     summary = run_script("v3", "v3_builtin.py")
     assert summary["metrics"]["validation:merror"] < 0.1
     assert summary["right"] > 0.9
+
+
+def test_processors_run_and_a_transformer_asks_a_model(run_script: Run) -> None:
+    summary = run_script("v3", "v3_processing.py")
+    ended = {"status": "Completed", "message": "150 rows", "rows": 50}
+    assert summary["processed"] == {"script": ended, "framework": ended}
+    assert summary["transform"] == "Completed"
+    assert (summary["answers"], summary["count"]) == (["10"], 150)

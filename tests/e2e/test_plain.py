@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.test_survival import client, jobs_of
 from tests.services.sagemaker.conftest import unpack
 from tests.services.sagemaker.test_endpoint import Endpoints
+from tests.services.sagemaker.test_transform_job import LINES, transforms_of
 
 from sagewright.testing.server import ServerProcess
 
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.slow
 def plain(tmp_path: Path) -> Iterator[ServerProcess]:
     with ServerProcess(tmp_path / "data", arguments=("--backend", "plain")) as server:
         yield server
+
+
+def test_a_transform_job_asks_its_model(plain: ServerProcess) -> None:
+    transforms = transforms_of(jobs_of(plain))
+    assert transforms.completed({"a.csv": "1,2\n"}, **LINES) == {"a.csv.out": b"30.0\n"}
 
 
 def test_a_script_trains_and_a_model_answers(plain: ServerProcess) -> None:

@@ -15,6 +15,8 @@ from botocore.config import Config
 from tests.conftest import eventually
 from tests.services.sagemaker.conftest import Jobs, unpack
 from tests.services.sagemaker.test_endpoint import Endpoints
+from tests.services.sagemaker.test_processing_job import Processing
+from tests.services.sagemaker.test_transform_job import LINES, Transforms, transforms_of
 
 from sagewright.testing.server import ServerProcess
 
@@ -102,6 +104,33 @@ def test_kills_at_many_moments_lose_no_job_and_run_none_twice(lasting: ServerPro
         job = jobs.wait(name)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
         assert jobs.log(name).count("start of the script") == 1
+
+
+def test_a_processing_and_a_transform_job_survive_kills_and_save_each_output_once(lasting: ServerProcess) -> None:
+    jobs = jobs_of(lasting)
+    target = "s3://survivors/processed"
+    out = {"out": {"S3Uri": target, "LocalPath": "/opt/ml/processing/out"}}
+    script = COUNTS_ITSELF.replace('os.environ["SM_MODEL_DIR"]', '"/opt/ml/processing/out"').replace("SECONDS", "1.5")
+    processed = Processing(jobs).start(script, outputs=out)
+    transforms = transforms_of(jobs)
+    rows = "".join(f"{number},1\n" for number in range(30))
+    files: dict[str, str | bytes] = {"a.csv": rows, "b.csv": rows}
+    transformed = transforms.start(files, BatchStrategy="SingleRecord", Environment={"SLEEP": "0.03"}, **LINES)
+    kills = 0
+    while kills < 8:  # through starting, running and saving of both
+        time.sleep(0.1 * (kills % 3))
+        jobs = restart(lasting)
+        kills += 1
+    job = Processing(jobs).wait(processed)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert Processing(jobs).log(processed).count("start of the script") == 1
+    assert jobs.below(target) == {"model.txt": b"trained once"}
+    again = Transforms(jobs, transforms.model)
+    job, written = again.wait(transformed)
+    assert job["TransformJobStatus"] == "Completed", (job, again.log(transformed))
+    answers = "".join(f"{(number + 1) * 10.0}\n" for number in range(30)).encode()
+    assert written == {"a.csv.out": answers, "b.csv.out": answers}
+    assert again.log(transformed).count("[transform] a.csv: 30 records") == 1
 
 
 def test_an_endpoint_answers_again_after_the_server_was_killed(lasting: ServerProcess) -> None:

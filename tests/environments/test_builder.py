@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from sagewright.environments.builder import Builder, BuildFailed
+from sagewright.environments.builder import Builder, BuildFailed, warm_modules
 from sagewright.environments.catalog import EnvironmentSpec, named
 
 SIX = EnvironmentSpec(name="six-1", framework="six", version="1", requirements=("six==1.16.0",))
@@ -99,3 +100,14 @@ def test_another_index_is_another_environment(tmp_path: Path) -> None:
 def test_the_servers_secrets_are_not_the_installers() -> None:
     builder = Builder(Path("/nowhere"), {"AWS_SECRET_ACCESS_KEY": "s", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/h"})
     assert builder._env == {"HOME": "/h", "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def test_only_what_our_own_table_pins_is_imported_ahead_of_time(tmp_path: Path) -> None:
+    def modules(**marker: object) -> tuple[str, ...]:
+        (tmp_path / ".complete").write_text(json.dumps(marker))
+        return warm_modules(tmp_path)
+
+    assert "xgboost" in modules(name="xgboost-3.2-0", requirements=[])
+    assert modules(name="xgboost-3.2-0", requirements=["numpy==1.0"]) == ()
+    assert modules(name="unheard-of", requirements=[]) == ()
+    assert warm_modules(tmp_path / "nowhere") == ()

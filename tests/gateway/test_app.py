@@ -28,6 +28,7 @@ from sagewright.gateway.app import Gateway
 from sagewright.gateway.proxy import Proxy
 from sagewright.gateway.server import Server
 from sagewright.kernel import operations
+from sagewright.kernel.authorization import Authorizer
 from sagewright.kernel.operations import Call, Operation
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import InvokeRequest, InvokeResponse
@@ -135,19 +136,21 @@ class House:
         database = Database(f"sqlite:///{folder / 'test.db'}")
         migrate.upgrade(database)
         self.credentials = CredentialStore(database, clock)
+        resources = ResourceStore(database, clock)
         platform = Platform(
             settings=self.settings,
             clock=clock,
-            resources=ResourceStore(database, clock),
+            resources=resources,
             events=EventStore(database),
             tags=TagStore(database),
             credentials=self.credentials,
             logs=LogStore(database, folder / "logs", clock),
             metrics=MetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
+            access=Authorizer(resources, self.credentials, clock),
             hint=lambda _: None,
         )
-        self.key = self.credentials.issue(USER, "AIDAUSER")
+        self.key = self.credentials.issue(USER, "AIDAUSER", administrator=True)
         gateway = Gateway(platform, self.models, {"/_sagewright/own": lambda _: Response(200, {}, b"own")})
         doorman = Proxy(tls.identity(folder).server_context())
         self.server = Server(gateway, host="127.0.0.1", port=0, fast=gateway.fast, doorman=doorman)
@@ -215,7 +218,7 @@ def test_s3(house: House, key: str) -> None:
 
 
 def test_temporary_keys(house: House) -> None:
-    key = house.credentials.issue(ROLE, "AROA:session", 900)
+    key = house.credentials.issue(ROLE, "AROA:session", 900, administrator=True)
     given = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret, "aws_session_token": key.token}
     for service in ("sts", "s3"):
         client = house.client(service, **given)

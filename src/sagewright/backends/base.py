@@ -84,8 +84,9 @@ class Workload:
 
     ``environment`` is the root of a Python environment (``bin/python`` below it), mounted read-only at the same path.
     ``argv`` is resolved in the sandbox's PATH, where ``train`` and ``serve`` are the runtime's own programs.
-    ``files`` maps absolute sandbox paths to text written before the start; the text may be different per host, see
-    ``host_files``. ``log_files`` gives for each host the absolute path of the log file the agent appends to.
+    ``files`` maps absolute sandbox paths to text written before the start, ``inputs`` are laid out beside them; what
+    one host alone gets is in ``host_files`` and ``host_inputs``. ``log_files`` gives for each host the absolute path of
+    the log file the agent appends to.
     ``socket`` True gives the process a directory ``/opt/sagewright/run`` shared with the server (model servers).
     """
 
@@ -96,6 +97,7 @@ class Workload:
     files: Mapping[str, str] = field(default_factory=dict)
     host_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
+    host_inputs: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
     limits: Limits = Limits()
     metrics: tuple[MetricDefinition, ...] = ()
@@ -109,8 +111,8 @@ class InstanceReport:
 
     ``exit_code`` is set once the user's process ended (128+n for signal n). ``reason`` is the agent's digest of a
     failure, ready to be shown: the decoded exit, the last traceback line in the user's own file, or what kept the
-    process from starting. ``failure`` is the text of ``/opt/ml/output/failure``. ``stages`` are (stage, epoch seconds).
-    ``outputs`` maps an Output's name to its absolute path on this machine.
+    process from starting. ``failure`` and ``message`` are the texts of those files in ``/opt/ml/output``. ``stages``
+    are (stage, epoch seconds). ``outputs`` maps an Output's name to its absolute path on this machine.
     """
 
     host: str
@@ -122,6 +124,7 @@ class InstanceReport:
     peak_memory_bytes: int = 0
     reason: str = ""
     failure: str = ""
+    message: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 

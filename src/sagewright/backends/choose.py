@@ -9,6 +9,7 @@ from sagewright.backends.local import LocalBackend
 from sagewright.backends.plain import PlainBackend
 from sagewright.backends.probe import probe
 from sagewright.backends.sandbox import SandboxBackend
+from sagewright.backends.warm import WarmBackend
 from sagewright.core.config import Settings
 
 
@@ -30,8 +31,8 @@ def _named(settings: Settings, hint_socket: Path | None) -> LocalBackend:
     root = settings.data_dir / "runs"
     if settings.backend == "plain":
         return PlainBackend(root, hint_socket)
-    if settings.backend != "sandbox":
-        raise BackendUnavailable(f"SAGEWRIGHT_BACKEND={settings.backend!r} is neither 'sandbox' nor 'plain'")
+    if settings.backend not in ("sandbox", "warm"):
+        raise BackendUnavailable(f"SAGEWRIGHT_BACKEND={settings.backend!r} is none of 'sandbox', 'warm' and 'plain'")
     missing = [finding for finding in probe() if finding.required and not finding.ok]
     if missing:
         said = "\n".join(
@@ -42,4 +43,4 @@ def _named(settings: Settings, hint_socket: Path | None) -> LocalBackend:
             f"this machine cannot run jobs in a sandbox:\n{said}\n"
             "SAGEWRIGHT_BACKEND=plain runs them without isolation, as this user; only for code that you trust."
         )
-    return SandboxBackend(root, hint_socket)
+    return WarmBackend(root, hint_socket) if settings.backend == "warm" else SandboxBackend(root, hint_socket)

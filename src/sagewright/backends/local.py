@@ -7,11 +7,13 @@ a rename, before any agent is started; an agent claims its instance for all time
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -51,6 +53,8 @@ class Instance:
             "HOSTNAME": self.host,
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # OpenMP's threads spin while they wait; where jobs share cores that makes 5 ms of training a second.
+            "OMP_WAIT_POLICY": "PASSIVE",
         }
         theirs = dict(self.workload.env)
         for name, value in theirs.items():
@@ -86,13 +90,14 @@ class LocalBackend:
         for name in (run_id, *workload.hosts, *(output.name for output in workload.outputs)):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot be the name of a run, a host or an output")
-        inside = [entry.path for entry in workload.inputs] + [output.path for output in workload.outputs]
+        entries = [*workload.inputs, *itertools.chain.from_iterable(workload.host_inputs.values())]
+        inside = [entry.path for entry in entries] + [output.path for output in workload.outputs]
         for path in (*workload.files, *inside):
             Tree("", BASE).place(path)
         run = self._root / run_id
         if not run.is_dir():
             self._prepare(run_id, workload)
-        self._spawn([run / host for host in workload.hosts])
+        self._spawn([run / host for host in workload.hosts], workload)
         return {"backend": self.name, "run_id": run_id, "hosts": list(workload.hosts)}
 
     def _prepare(self, run_id: str, workload: Workload) -> None:
@@ -127,7 +132,7 @@ class LocalBackend:
                     "unpack": entry.unpack,
                     "files": [(file.name, file.source) for file in entry.files],
                 }
-                for entry in workload.inputs
+                for entry in (*workload.inputs, *workload.host_inputs.get(instance.host, ()))
             ],
             "outputs": [asdict(output) for output in workload.outputs],
             "limits": asdict(workload.limits),
@@ -138,19 +143,13 @@ class LocalBackend:
             "hint": str(self._hint_socket or ""),
         }
 
-    def _spawn(self, places: list[Path]) -> None:
-        waiting = [
-            subprocess.Popen(
-                [sys.executable, "-I", "-S", _AGENT, place],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                start_new_session=True,
-            )
-            for place in places
-            if not documents.claimed(str(place))
-        ]
+    def _line(self, workload: Workload) -> socket.socket | None:
+        """What the agent is handed to reach a process that is ready for this workload; None where there is none."""
+        del workload
+        return None
+
+    def _spawn(self, places: list[Path], workload: Workload) -> None:
+        waiting = [_agent(place, self._line(workload)) for place in places if not documents.claimed(str(place))]
         for process in waiting:  # each returns as soon as its agent is a daemon
             process.wait()
         for place in places:
@@ -191,6 +190,23 @@ class LocalBackend:
         return [self.instance_directory(handle, host) for host in handle["hosts"]]
 
 
+def _agent(place: Path, line: socket.socket | None) -> subprocess.Popen[bytes]:
+    lines = [] if line is None else [line.fileno()]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", _AGENT, place, *map(str, lines)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+            pass_fds=lines,
+        )
+    finally:
+        if line is not None:
+            line.close()
+
+
 def _instance_report(directory: Path, host: str) -> InstanceReport:
     place = str(directory)
     said = documents.read(f"{place}/exit.json")
@@ -210,7 +226,8 @@ def _instance_report(directory: Path, host: str) -> InstanceReport:
 
 
 _REPORTED = (
-    "stage", "exit_code", "out_of_memory", "timed_out", "peak_memory_bytes", "reason", "failure", "outputs"
+    "stage", "exit_code", "out_of_memory", "timed_out", "peak_memory_bytes", "reason", "failure", "message",
+    "outputs",
 )  # fmt: skip
 
 

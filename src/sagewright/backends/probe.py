@@ -7,15 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.backends import seccomp
+from sagewright.backends.base import Workload
 from sagewright.backends.cgroups import CONTROLLERS, control_groups
 from sagewright.backends.local import RUNTIME
 from sagewright.backends.sandbox import PLACE, find_bwrap
 
 _SECONDS = 10
+_LOOK_SECONDS = 0.01
 _WHOLE = ("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true")
 _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
@@ -52,6 +56,30 @@ def probe() -> list[Finding]:
         found.append(_dropping())
     found.append(_cgroups())
     return found
+
+
+def warm_start() -> Finding:
+    """Whether a process can move into a sandbox, by letting one do it; takes a few tenths of a second."""
+    from sagewright.backends.warm import WarmBackend  # noqa: PLC0415 (every start of a server asks the rest of this)
+
+    name, script = "warm starts", "/opt/ml/code/try.py"
+    if not Path(sys.prefix, "bin/python").exists():
+        return Finding(name, False, f"not tried: there is no bin/python in {sys.prefix}")
+    with tempfile.TemporaryDirectory(prefix="sagewright-") as place:
+        backend = WarmBackend(Path(place), modules=lambda _: ("wave",))
+        if not backend.warm_up(sys.prefix):
+            return Finding(name, False, "the zygote did not start; jobs start cold")
+        code = "import sys; sys.exit(0 if 'wave' in sys.modules else 'it started cold')"
+        workload = Workload(("python", script), sys.prefix, files={script: code})
+        handle, deadline = backend.start("try", workload), time.monotonic() + _SECONDS
+        while not (report := backend.poll(handle)).ended and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+        backend.remove(handle)
+        backend.close()
+    instance = report.instances[0]
+    if instance.exit_code == 0:
+        return Finding(name, True, "SAGEWRIGHT_BACKEND=warm starts jobs where the framework is imported already")
+    return Finding(name, False, f"{instance.reason or 'no answer'}; SAGEWRIGHT_BACKEND=warm would start jobs cold")
 
 
 def _finding(name: str, trouble: str, detail: str, remedy: str, *, required: bool = True) -> Finding:

@@ -60,6 +60,11 @@ def python_roots(environment: str) -> dict[str, str]:
     return {name: real for name, real in roots.items() if name not in shown and not name.startswith("/usr/")}
 
 
+def search_path(environment: str) -> str:
+    """PATH in a sandbox."""
+    return f"{PROGRAMS}:{environment}/bin:/usr/local/bin:/usr/bin:/bin"
+
+
 class SandboxBackend(LocalBackend):
     """Runs work in bubblewrap. ``root`` holds the runs; ``hint_socket`` is told run ids when a stage changes."""
 
@@ -82,8 +87,7 @@ class SandboxBackend(LocalBackend):
             (place / "seccomp.bpf").write_bytes(seccomp.program())
         else:
             arguments.append("--disable-userns")
-        bin_directory = f"{instance.workload.environment}/bin"
-        path = f"{PROGRAMS}:{bin_directory}:/usr/local/bin:/usr/bin:/bin"
+        path = search_path(instance.workload.environment)
         uid = FIRST_UID + zlib.crc32(instance.run_id.encode()) % UIDS if sources.staged else None
         return {
             "seen": BASE,

@@ -39,7 +39,7 @@ class Settings:
     """The administrator's own key instead of the one made at first start."""
     secret_access_key: str = ""
     backend: str = "sandbox"
-    """``sandbox`` (bubblewrap) or ``plain`` (no isolation; only when asked for)."""
+    """``sandbox`` (bubblewrap), ``warm`` (the same, started fast) or ``plain`` (no isolation; only when asked for)."""
     max_instances: int = 0
     """Instances of ending work (training and the like) at one time; 0 means twice the cores."""
     stop_grace_seconds: float = 120.0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import InstanceReport, Report, Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.measures import ingest
 from sagewright.engine.tools import Tools
@@ -38,7 +39,8 @@ class Refused(Exception):
 class Plan:
     """What to run, once the environment's root is known.
 
-    ``destinations`` maps an output's name to (bucket, key); ``tree`` outputs (not packed) are saved below the key.
+    ``destinations`` maps an output's name to (bucket, key). A packed output of the first instance that has one becomes
+    that object; of an output that is not packed, every instance's files are saved below the key.
     """
 
     environment: EnvironmentSpec
@@ -49,7 +51,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended: ``phase`` is succeeded, stopped or failed; ``saved`` maps an output's name to its S3 URI."""
+    """How a run ended: ``phase`` is succeeded, stopped or failed; ``saved`` maps an output's name to its S3 URI.
+
+    ``message`` is what the first instance that has something to say left in ``/opt/ml/output/message``.
+    """
 
     phase: str
     reason: str
@@ -57,6 +62,7 @@ class Outcome:
     ended: float
     timed_out: bool
     saved: Mapping[str, str]
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,8 @@ class RunKind:
     namespace: str
     secondary: str = ""
     """The member of the status that holds the last event's word."""
+    together: bool = True
+    """Whether the instances work together, so that one that failed ends the others."""
 
 
 class RunController:
@@ -141,6 +149,11 @@ class RunController:
                 if phase == "stopping"
                 else self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
             )
+        culprit = next(filter(_failed, report.instances), None)
+        if culprit and self._kind.together and "culprit" not in resource.run:
+            # One instance failed: the others would wait for it for ever.
+            self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
+            run = {**run, "culprit": culprit.host}
         return self._change(resource, now + POLL_SECONDS, phase=phase, status=status, run=run, entered=entered)
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
@@ -164,32 +177,44 @@ class RunController:
             return self._finished(
                 resource, Outcome("failed", "InternalServerError: the run was lost", None, now, False, {})
             )
-        saved = self._save(resource, report)
-        culprit = next((i for i in report.instances if i.stage == "lost" or i.exit_code), None)
         timed_out = any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
+        reason = "" if stopped else self._blame(resource, report)
+        try:
+            saved = self._save(resource, report)
+        except AwsError as error:  # the bucket went away meanwhile, say
+            saved, stopped = {}, False
+            reason = reason or f"ClientError: Unable to upload the output to S3: {error.code}: {error.message}"
         outcome = Outcome(
-            phase="stopped" if stopped else "failed" if culprit else "succeeded",
-            reason=failure_reason(culprit) if culprit and not stopped else "",
+            phase="stopped" if stopped else "failed" if reason else "succeeded",
+            reason=reason,
             started=min(
                 (at for i in report.instances for stage, at in i.stages if stage == "downloading"), default=None
             ),
             ended=now,
             timed_out=timed_out,
             saved=saved,
+            message=next((i.message for i in report.instances if i.message), ""),
         )
         return self._finished(resource, outcome, report)
+
+    def _blame(self, resource: Resource, report: Report) -> str:
+        """Why the run failed, by the instance that failed first; an empty text if none did."""
+        failed = list(filter(_failed, report.instances))
+        first = resource.run.get("culprit")
+        failed.sort(key=lambda instance: instance.host != first)
+        return failure_reason(failed[0]) if failed else ""
 
     def _save(self, resource: Resource, report: Report) -> dict[str, str]:
         """Bring the packed outputs into the object store; doing it twice gives the same objects."""
         saved: dict[str, str] = {}
         for instance in report.instances:
             for name, path in instance.outputs.items():
-                if name in saved or name not in resource.run["destinations"]:
+                if name not in resource.run["destinations"] or (name in saved and not Path(path).is_dir()):
                     continue
                 bucket, key = resource.run["destinations"][name]
                 source = Path(path)
-                files = [(source, key)] if source.is_file() else _tree(source, key)
+                files = _tree(source, key) if source.is_dir() else [(source, key)]
                 for file, file_key in files:
                     self._keep(file, bucket, file_key)
                 saved[name] = f"s3://{bucket}/{key}"
@@ -239,6 +264,11 @@ class RunController:
         return Change(due=due, phase=phase, status={**(status or {}), **secondary}, run=notes, events=events)
 
 
+def _failed(instance: InstanceReport) -> bool:
+    """Whether an instance ended, and not well; one whose process never started has no exit code."""
+    return instance.stage == "lost" or (instance.stage == "ended" and instance.exit_code != 0)
+
+
 def failure_reason(instance: InstanceReport) -> str:
     """What went wrong on an instance, in AWS's frame with the agent's digest and the failure file's text inside."""
     if instance.stage == "lost":
@@ -255,7 +285,7 @@ def failure_reason(instance: InstanceReport) -> str:
 
 
 def _tree(root: Path, key: str) -> list[tuple[Path, str]]:
-    return [(file, f"{key}/{file.relative_to(root)}") for file in sorted(root.rglob("*")) if file.is_file()]
+    return [(file, f"{key}/{file.relative_to(root)}".lstrip("/")) for file in sorted(root.rglob("*")) if file.is_file()]
 
 
 def _with_status(resource: Resource, status: dict[str, Any]) -> Resource:

@@ -61,6 +61,18 @@ class Built:
     built_at: float
 
 
+def warm_modules(path: Path) -> tuple[str, ...]:
+    """What may be imported ahead of time in the environment at ``path``, with the server's rights.
+
+    Nothing where a user's requirements are in it: they are a user's choice, and may change what an import does.
+    """
+    try:
+        built = json.loads((path / _MARKER).read_text("utf-8"))
+        return () if built["requirements"] else catalog.named(built["name"]).warm
+    except (OSError, KeyError):
+        return ()
+
+
 class Builder:
     """Makes and finds environments below ``cache_dir/environments``."""
 

@@ -44,6 +44,7 @@ class EnvironmentSpec:
     ``requirements`` are pip requirement lines with exact pins. ``python`` is ``3.x``, or empty for the server's own
     version. ``train`` and ``serve`` are the programs the image runs by default, empty when it has none. ``algorithm``
     names the built-in algorithm that runs when a job brings no program of its own; ``metrics`` are its metrics.
+    ``warm`` are modules that its programs import, for warm starts.
     """
 
     name: str
@@ -55,6 +56,7 @@ class EnvironmentSpec:
     serve: str = ""
     algorithm: str = ""
     metrics: tuple[Metric, ...] = ()
+    warm: tuple[str, ...] = ()
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -130,6 +132,7 @@ def _specs(framework: str) -> tuple[_Row, ...]:
             serve=table.get("serve", ""),
             algorithm=table.get("algorithm", ""),
             metrics=metrics,
+            warm=tuple(table.get("warm", ())),
         )
         newest = ("latest",) if version == table["default"] else ()
         rows.append(_Row(spec, frozenset((version, *row.get("aliases", ()), *newest))))

@@ -44,8 +44,9 @@ class Gateway:
             route, claim = steps.identify(request)
             caller = steps.authenticate(request, route, claim, self._platform)
             parameters = steps.read(request, route)
-            handler = steps.find(route)
             call = steps.call(request, route, caller, identifier, self._platform)
+            call = steps.authorize(call, parameters)
+            handler = steps.find(route)
             return steps.answer(route, handler(call, parameters), identifier)
         except ClientGone:
             raise

@@ -183,6 +183,7 @@ class Connection(asyncio.Protocol):
             self._refuse(400, "This port speaks HTTPS: use a URL that begins with https://")
             return
         request = heads.request(method, self._target, headers, _EMPTY, self.peer)
+        request.secure = self.secure
         expects = headers.get("expect", "").lower() == "100-continue" and version == "1.1"
         exchange = Exchange(request, keep_alive=self._parser.should_keep_alive(), expects=expects)
         exchange.chunked = version == "1.1"

@@ -14,7 +14,7 @@ from functools import cache
 
 from sagewright.core.errors import AwsError, InternalFailure, ValidationError
 from sagewright.core.ids import request_id
-from sagewright.gateway import sigv4
+from sagewright.gateway import sigv4, steps
 from sagewright.gateway.hub import FastPath
 from sagewright.gateway.refusals import Refusal, refuse
 from sagewright.kernel.platform import Platform
@@ -48,7 +48,9 @@ class Invocations:
         identifier = request_id()
         try:
             key, region = await self._authenticate(request, body)
-            return _response(await self._invoker.invoke(_invocation(request, body, key.account, region)), identifier)
+            invocation = _invocation(request, body, key.account, region)
+            await self._authorize(request, key, invocation, identifier)
+            return _response(await self._invoker.invoke(invocation), identifier)
         except AwsError as error:
             return _error(error, identifier, request)
         except Exception:
@@ -84,6 +86,16 @@ class Invocations:
             payload=payload,
         )
         return key, claim.region
+
+    async def _authorize(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> None:
+        """Nearly always one look into memory; what must be worked out is worked out in a thread."""
+        resource = f"arn:aws:sagemaker:{asked.region}:{asked.account}:endpoint/{asked.endpoint}"
+        if self._platform.access.settled(key.access_key_id, "sagemaker:InvokeEndpoint", resource):
+            return
+        caller = steps.Caller(steps.principal_of(key), asked.region)
+        call = steps.call(request, _route(), caller, identifier, self._platform)
+        parameters = {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
+        await asyncio.to_thread(steps.authorize, call, parameters)
 
     def _too_large(self, request: Request, size: int) -> Response:
         message = f"The request body of {size} bytes or more exceeds the limit of {BODY_LIMIT} bytes."

@@ -1,4 +1,4 @@
-"""The way of a request, one function a step: identify, authenticate, read, find, call, answer."""
+"""The way of a request, one function a step: identify, authenticate, read, call, authorize, find, answer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sagewright.gateway import sigv4
 from sagewright.gateway.checked import CheckedReader
 from sagewright.gateway.refusals import Refusal, refuse
 from sagewright.kernel import operations
+from sagewright.kernel.authorization import ANONYMOUS
 from sagewright.kernel.operations import Call, Handler, Principal, Result
 from sagewright.kernel.platform import Platform
 from sagewright.wire import codec, routing
@@ -26,23 +27,26 @@ class Caller:
     region: str
 
 
-def identify(request: Request) -> tuple[Route, sigv4.Claim]:
-    """The operation called and the signature claimed. Raises ``AwsError`` for unsigned and unknown requests."""
+def identify(request: Request) -> tuple[Route, sigv4.Claim | None]:
+    """The operation called and the signature claimed, which only requests to S3 may lack. Raises ``AwsError``."""
     try:
         claim = sigv4.claim(request)
     except sigv4.Malformed as error:
         raise refuse(Refusal.MALFORMED, _unsigned_protocol(request), str(error)) from None
-    if claim is None:
-        raise refuse(Refusal.UNSIGNED, _unsigned_protocol(request))
-    return routing.identify(request, claim.signing_name), claim
+    route = routing.identify(request, claim.signing_name if claim is not None else None)
+    if claim is None and route.service != "s3":
+        raise refuse(Refusal.UNSIGNED, route.protocol)
+    return route, claim
 
 
 def _unsigned_protocol(request: Request) -> str:
     return routing.identify(request, None).protocol
 
 
-def authenticate(request: Request, route: Route, claim: sigv4.Claim, platform: Platform) -> Caller:
+def authenticate(request: Request, route: Route, claim: sigv4.Claim | None, platform: Platform) -> Caller:
     """The caller, proven by the signature. From here on reading the body raises if it is not what was signed."""
+    if claim is None:
+        return Caller(Principal(ANONYMOUS, "", ""), platform.settings.default_region)
     payload = None
     if claim.version == 4 and route.service != "s3" and "x-amz-content-sha256" not in request.headers:
         payload = hashlib.sha256(routing.read_body(request)).hexdigest()
@@ -69,17 +73,6 @@ def read(request: Request, route: Route) -> dict[str, Any]:
     return parameters
 
 
-def find(route: Route) -> Handler:
-    """The function that carries the operation out."""
-    found = operations.find(route.service, route.operation.name)
-    if found is None:
-        name = f"{route.service}:{route.operation.name}"
-        raise NotImplementedYet(
-            f"{name} is known to Sagewright but does not work yet. docs/coverage.md lists the operations that do."
-        )
-    return found.handler
-
-
 def call(request: Request, route: Route, caller: Caller, request_id: str, platform: Platform) -> Call:
     """What the function is called with."""
     return Call(
@@ -91,6 +84,22 @@ def call(request: Request, route: Route, caller: Caller, request_id: str, platfo
         http=request,
         platform=platform,
     )
+
+
+def authorize(call: Call, parameters: dict[str, Any]) -> Call:
+    """The call, if the caller may make it. Raises ``AwsError``: AccessDenied in the words of the service."""
+    return call.platform.access.require(call, parameters)
+
+
+def find(route: Route) -> Handler:
+    """The function that carries the operation out."""
+    found = operations.find(route.service, route.operation.name)
+    if found is None:
+        name = f"{route.service}:{route.operation.name}"
+        raise NotImplementedYet(
+            f"{name} is known to Sagewright but does not work yet. docs/coverage.md lists the operations that do."
+        )
+    return found.handler
 
 
 def answer(route: Route, result: Result, request_id: str) -> Response:

@@ -17,7 +17,9 @@ from functools import cache
 from importlib.resources import files
 
 from sagewright.core.arns import Arn
-from sagewright.kernel.policy import Policy, parse
+from sagewright.kernel.decision import Principal
+from sagewright.kernel.policy import Policies, Policy, parse
+from sagewright.store.credentials import Credential
 from sagewright.store.resources import Resource, ResourceStore
 
 GLOBAL = "global"
@@ -82,13 +84,57 @@ def holder_of(resources: ResourceStore, arn: str) -> Resource | None:
 def policies_of(resources: ResourceStore, holder: Resource) -> list[Policy]:
     """A holder's policies, inline and attached, ready to be evaluated."""
     found = [Policy(name, holder.kind.lower(), parse(text)) for name, text in holder.status["Inline"].items()]
-    for arn in holder.status["Attached"]:
-        shipped = aws_policies().get(arn)
-        if shipped is not None:
-            found.append(Policy(shipped.name, "aws-managed", parse(shipped.document)))
-        elif (own := resources.by_arn(arn)) is not None:
-            found.append(Policy(own.spec["PolicyName"], "user-managed", parse(default_document(own))))
-    return found
+    return found + [policy for arn in holder.status["Attached"] if (policy := managed(resources, arn)) is not None]
+
+
+def managed(resources: ResourceStore, arn: str) -> Policy | None:
+    """The managed policy with that ARN, AWS's or the customer's, in its version in force; None when it is not there."""
+    shipped = aws_policies().get(arn)
+    if shipped is not None:
+        return Policy(shipped.name, "aws-managed", parse(shipped.document))
+    own = resources.by_arn(arn)
+    if own is None or own.kind != "Policy":
+        return None
+    return Policy(own.spec["PolicyName"], "user-managed", parse(default_document(own)))
+
+
+def boundary_of(resources: ResourceStore, holder: Resource) -> Policies | None:
+    """The permissions boundary of a holder; one whose policy is gone allows nothing."""
+    arn = holder.status.get("Boundary")
+    if arn is None:
+        return None
+    policy = managed(resources, arn)
+    return Policies([policy] if policy is not None else [])
+
+
+def principal_of(resources: ResourceStore, key: Credential, holder: Resource | None) -> Principal:
+    """Who signs with ``key``, with all that speaks for and limits them. ``holder`` is the user or role behind it.
+
+    What a session was given (``key.session``): texts of ``Policies`` and ARNs of managed ``PolicyArns`` limit it,
+    together: either may allow. A federated user's ``Source`` is the user who made it.
+    """
+    given = [Policy("SessionPolicy", "none", parse(text)) for text in key.session.get("Policies", ())]
+    given += [policy for arn in key.session.get("PolicyArns", ()) if (policy := managed(resources, arn)) is not None]
+    limited = "Policies" in key.session or "PolicyArns" in key.session
+    account = f"arn:aws:iam::{key.account}:root"
+    return Principal(
+        itself=frozenset((("AWS", key.principal),)),
+        holder=frozenset((("AWS", holder.arn),)) if holder is not None and holder.kind == "Role" else frozenset(),
+        account=frozenset((("AWS", key.account), ("AWS", account), ("AWS", "*"))),
+        identity=None if key.administrator else Policies(policies_of(resources, holder) if holder is not None else []),
+        boundary=None if key.administrator or holder is None else boundary_of(resources, holder),
+        sessions=(Policies(given),) if limited else (),
+    )
+
+
+def bucket_policy(resources: ResourceStore, bucket: str) -> Resource | None:
+    """The policy of a bucket: a resource of the region ``global``, in the account of the bucket's owner."""
+    return resources.by_arn(bucket_policy_arn(bucket))
+
+
+def bucket_policy_arn(bucket: str) -> str:
+    """The key under which a bucket's policy is kept; no bucket's or object's ARN is like it."""
+    return f"arn:aws:s3:::{bucket}?policy"
 
 
 def default_document(policy: Resource) -> str:

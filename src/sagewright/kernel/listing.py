@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.model import ListShape, StructureShape
 
 from sagewright.core.errors import ValidationException
-from sagewright.store.resources import Query, Resource
+from sagewright.store.resources import Query
 from sagewright.wire.models import output_shape
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def list_resources(noun: Noun, call: Call, request: Json) -> Json:
     items = [{k: v for k, v in noun.brief(each).items() if k in shown} for each in page]
     answer: Json = {member: items}
     if len(found) > limit:
-        answer["NextToken"] = _token(query, page[-1])
+        answer["NextToken"] = token_of(getattr(page[-1], query.order), page[-1].name)
     return answer
 
 
@@ -61,7 +62,7 @@ def _query(noun: Noun, request: Json, limit: int) -> Query:
         modified_before=_seconds(request.get("LastModifiedTimeBefore")),
         order=_ORDERS.get(request.get("SortBy", "CreationTime"), "created"),
         descending=request.get("SortOrder", "Descending") == "Descending",
-        after=_position(request["NextToken"]) if "NextToken" in request else None,
+        after=_after(request["NextToken"]) if "NextToken" in request else None,
         limit=limit + 1,
     )
 
@@ -70,16 +71,22 @@ def _seconds(moment: datetime | float | None) -> float | None:
     return moment.timestamp() if isinstance(moment, datetime) else moment
 
 
-def _token(query: Query, last: Resource) -> str:
-    position = json.dumps([getattr(last, query.order), last.name])
-    return base64.urlsafe_b64encode(position.encode()).decode()
+def token_of(*position: float | str) -> str:
+    """A NextToken that says after which item the next page begins."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
-def _position(token: str) -> tuple[Any, str]:
+def position_of(token: str, types: Sequence[type | UnionType]) -> tuple[Any, ...]:
+    """What ``token_of`` was given, of these types. Raises ValidationException for a token that it did not make."""
     try:
-        value, name = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, TypeError, binascii.Error):
-        raise ValidationException("Invalid NextToken: it was not made by this operation.") from None
-    if not isinstance(name, str) or not isinstance(value, str | float | int):
+        position = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, TypeError, RecursionError):
+        position = None
+    if not isinstance(position, list) or len(position) != len(types) or not all(map(isinstance, position, types)):
         raise ValidationException("Invalid NextToken: it was not made by this operation.")
-    return cast("tuple[Any, str]", (value, name))
+    return tuple(position)
+
+
+def _after(token: str) -> tuple[Any, str]:
+    value, name = position_of(token, (str | float | int, str))
+    return value, name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
@@ -14,6 +15,9 @@ from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.resources import ResourceStore
 from sagewright.store.tags import TagStore
+
+if TYPE_CHECKING:
+    from sagewright.kernel.authorization import Authorizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +33,6 @@ class Platform:
     logs: LogStore
     metrics: MetricStore
     objects: ObjectStore
+    access: Authorizer
     hint: Callable[[str], None]
     """Wake the reconciler for the resource with this id, after the commit."""

@@ -10,15 +10,20 @@ Source: IAM User Guide, "IAM JSON policy reference" and "Policy evaluation logic
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+from sagewright.kernel.conditions import Test, holds, known
+from sagewright.kernel.patterns import Context, fill, like
+
 Effect: TypeAlias = Literal["Allow", "Deny"]
 Verdict: TypeAlias = Literal["allowed", "explicitDeny", "implicitDeny"]
-Context: TypeAlias = Mapping[str, Sequence[str]]
+
+
+FIRST_VERSION = "2008-10-17"
+"""The language's version where a document names none; it knows no variables."""
 
 
 class Malformed(ValueError):
@@ -34,15 +39,6 @@ class Patterns:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """One condition: ``operator`` holds between the context's values of ``key`` and ``values``."""
-
-    operator: str
-    key: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Statement:
     """One statement. ``principals`` are (kind, name) pairs such as ``("Service", "sagemaker.amazonaws.com")``."""
 
@@ -52,6 +48,13 @@ class Statement:
     principals: tuple[tuple[str, str], ...] | None
     principals_negated: bool
     tests: tuple[Test, ...]
+    templated: bool
+    """Whether its resources have ``${variables}``."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it says the same in every context."""
+        return not self.tests and not self.templated
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,51 +68,97 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is asked. ``principals`` are all the (kind, name) pairs that stand for the caller."""
+    """What is asked. ``principals`` are all the (kind, name) pairs that stand for the caller.
+
+    ``context`` may have keys in any case; one that is made when a statement first depends on it, in lower case.
+    """
 
     action: str
     resource: str = "*"
-    context: Context = field(default_factory=dict)
+    context: Context | Callable[[], Context] = field(default_factory=dict)
     principals: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer: the policies whose statements made it, and context keys that conditions missed."""
+    """The answer: the policies whose statements made it, and context keys that conditions missed.
+
+    ``fixed`` when the verdict would be the same in any context.
+    """
 
     verdict: Verdict
     matched: tuple[Policy, ...] = ()
     missing: tuple[str, ...] = ()
+    fixed: bool = True
 
     @property
     def allowed(self) -> bool:
         return self.verdict == "allowed"
 
 
-def evaluate(policies: Iterable[Policy], access: Access) -> Decision:
-    """Whether ``policies`` together allow ``access``."""
-    context = {key.lower(): values for key, values in access.context.items()}
-    applying: dict[str, list[Policy]] = {"Allow": [], "Deny": []}
-    missing: dict[str, None] = {}
-    for policy in policies:
-        for statement in policy.statements:
-            if not _covers(statement, access, context):
+_NO_CONTEXT: Context = {}
+
+
+class Policies:
+    """Policies that speak together, ready to be asked many times: statements are found by action."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self.policies = tuple(policies)
+        self._about: dict[str, tuple[tuple[Policy, Statement], ...]] = {}
+
+    def decide(self, access: Access) -> Decision:
+        """Whether they allow ``access``, looking at no more than that takes: a Deny, else an Allow, is enough.
+
+        Statements that depend on the context come last, so that mostly nobody has to ask for it.
+        """
+        fixed, context = True, _NO_CONTEXT
+        for _, statement in self._speaking_of(access.action):
+            if not _addresses(statement, access):
+                continue
+            if not statement.fixed and context is _NO_CONTEXT:
+                context = _lowered(access.context)
+            if _covers(statement, access, context):
+                fixed = fixed and statement.fixed
+                if all(holds(test, context) for test in statement.tests):
+                    return Decision("explicitDeny" if statement.effect == "Deny" else "allowed", fixed=fixed)
+            elif statement.templated:
+                fixed = False
+        return Decision("implicitDeny", fixed=fixed)
+
+    def evaluate(self, access: Access) -> Decision:
+        """The same, with every policy that had a part in it and every key that was missed."""
+        context = _lowered(access.context)
+        applying: dict[str, list[Policy]] = {"Allow": [], "Deny": []}
+        missing: dict[str, None] = {}
+        for policy, statement in self._speaking_of(access.action):
+            if not _addresses(statement, access) or not _covers(statement, access, context):
                 continue
             missing.update((test.key, None) for test in statement.tests if test.key.lower() not in context)
-            if all(_holds(test, context, statement.effect) for test in statement.tests):
+            if all(holds(test, context) for test in statement.tests):
                 applying[statement.effect].append(policy)
-    if applying["Deny"]:
-        return Decision("explicitDeny", tuple(dict.fromkeys(applying["Deny"])), tuple(missing))
-    if applying["Allow"]:
-        return Decision("allowed", tuple(dict.fromkeys(applying["Allow"])), tuple(missing))
-    return Decision("implicitDeny", (), tuple(missing))
+        if applying["Deny"]:
+            return Decision("explicitDeny", tuple(dict.fromkeys(applying["Deny"])), tuple(missing))
+        if applying["Allow"]:
+            return Decision("allowed", tuple(dict.fromkeys(applying["Allow"])), tuple(missing))
+        return Decision("implicitDeny", (), tuple(missing))
+
+    def _speaking_of(self, action: str) -> tuple[tuple[Policy, Statement], ...]:
+        found = self._about.get(action)
+        if found is None:
+            low = action.lower()
+            fitting = [
+                (policy, statement)
+                for policy in self.policies
+                for statement in policy.statements
+                if any(like(text.lower(), low) for text in statement.actions.texts) != statement.actions.negated
+            ]
+            found = tuple(sorted(fitting, key=lambda pair: (pair[1].effect == "Allow", not pair[1].fixed)))
+            self._about[action] = found
+        return found
 
 
-def principals_of(arn: str, holder: str | None = None) -> frozenset[tuple[str, str]]:
-    """The ways in which a policy may name an AWS principal: its ARN, its role's (``holder``), its account, anyone."""
-    _, partition, _, _, account, _ = arn.split(":", 5)
-    names = {arn, holder or arn, account, f"arn:{partition}:iam::{account}:root", "*"}
-    return frozenset(("AWS", name) for name in names)
+def _lowered(context: Context | Callable[[], Context]) -> Context:
+    return context() if callable(context) else {key.lower(): values for key, values in context.items()}
 
 
 @lru_cache(maxsize=512)
@@ -121,14 +170,15 @@ def parse(document: str) -> tuple[Statement, ...]:
         raise Malformed("This policy contains invalid Json") from None
     if not isinstance(policy, dict) or set(policy) - {"Version", "Id", "Statement"}:
         raise Malformed("Syntax errors in policy.")
-    if policy.get("Version", "2008-10-17") not in ("2008-10-17", "2012-10-17"):
+    version = policy.get("Version", FIRST_VERSION)
+    if version not in (FIRST_VERSION, "2012-10-17"):
         raise Malformed("Syntax errors in policy.")
     statements = policy.get("Statement")
     if isinstance(statements, dict):
         statements = [statements]
     if not isinstance(statements, list) or not statements:
         raise Malformed("Syntax errors in policy.")
-    return tuple(_statement(statement) for statement in statements)
+    return tuple(_statement(statement, variables=version != FIRST_VERSION) for statement in statements)
 
 
 _MEMBERS = {"Sid", "Effect", "Condition"} | {
@@ -136,7 +186,7 @@ _MEMBERS = {"Sid", "Effect", "Condition"} | {
 }
 
 
-def _statement(raw: object) -> Statement:
+def _statement(raw: object, *, variables: bool) -> Statement:
     if not isinstance(raw, dict) or set(raw) - _MEMBERS or raw.get("Effect") not in ("Allow", "Deny"):
         raise Malformed("Syntax errors in policy.")
     if not isinstance(raw.get("Sid", ""), str):
@@ -147,7 +197,10 @@ def _statement(raw: object) -> Statement:
     if any(text != "*" and ":" not in text for text in actions.texts):
         raise Malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
     principals, negated = _principals(raw)
-    return Statement(raw["Effect"], actions, _patterns(raw, "Resource"), principals, negated, _tests(raw))
+    resources = _patterns(raw, "Resource")
+    templated = variables and any("${" in text for text in resources.texts)
+    tests = _tests(raw, variables=variables)
+    return Statement(raw["Effect"], actions, resources, principals, negated, tests, templated)
 
 
 def _patterns(raw: dict[str, Any], name: str) -> Patterns:
@@ -158,7 +211,7 @@ def _patterns(raw: dict[str, Any], name: str) -> Patterns:
 
 def _texts(value: object) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str) for item in values):
+    if not all(isinstance(item, str) and "\0" not in item for item in values):
         raise Malformed("Syntax errors in policy.")
     return tuple(values)
 
@@ -175,92 +228,43 @@ def _principals(raw: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...] | None
     return tuple((kind, name) for kind, names in value.items() for name in _texts(names)), negated
 
 
-def _tests(raw: dict[str, Any]) -> tuple[Test, ...]:
+def _tests(raw: dict[str, Any], *, variables: bool) -> tuple[Test, ...]:
     condition = raw.get("Condition", {})
     if not isinstance(condition, dict) or not all(isinstance(tests, dict) for tests in condition.values()):
         raise Malformed("Syntax errors in policy.")
+    for operator in condition:
+        if not known(operator):
+            raise Malformed(f"Invalid Condition type : {operator}.")
     return tuple(
-        Test(operator, key, _values(values)) for operator, tests in condition.items() for key, values in tests.items()
+        Test(operator, key, _values(values), variables)
+        for operator, tests in condition.items()
+        for key, values in tests.items()
     )
 
 
 def _values(value: object) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str | bool | int | float) for item in values):
+    if not all(isinstance(item, str | bool | int | float) and "\0" not in str(item) for item in values):
         raise Malformed("Syntax errors in policy.")
     return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
 
 
+def _addresses(statement: Statement, access: Access) -> bool:
+    """Whether the statement speaks of this principal."""
+    if statement.principals is None:
+        return True
+    named = any(pair == ("*", "*") or pair in access.principals for pair in statement.principals)
+    return named != statement.principals_negated
+
+
 def _covers(statement: Statement, access: Access, context: Context) -> bool:
-    """Whether the statement speaks of this principal, action and resource."""
-    if statement.principals is not None:
-        named = any(pair == ("*", "*") or pair in access.principals for pair in statement.principals)
-        if named == statement.principals_negated:
-            return False
-    action = any(_like(text.lower(), access.action.lower()) for text in statement.actions.texts)
-    if action == statement.actions.negated:
-        return False
-    if not statement.resources.texts:
+    """Whether the statement speaks of this resource."""
+    resources = statement.resources
+    if not resources.texts:
         return True  # trust policies speak of the role they belong to
-    filled = (_fill(text, context) for text in statement.resources.texts)
-    resource = any(text is not None and _like(text, access.resource) for text in filled)
-    return resource != statement.resources.negated
-
-
-def _fill(text: str, context: Context) -> str | None:
-    """The text with its ``${key}`` variables replaced, or None when the context lacks one."""
-    if "${" not in text:
-        return text
-    values = [context.get(name.lower(), ()) for name in re.findall(r"\$\{([^}]+)\}", text)]
-    if not all(len(value) == 1 for value in values):
-        return None
-    queue = iter(values)
-    return re.sub(r"\$\{[^}]+\}", lambda _: next(queue)[0], text)
-
-
-def _like(pattern: str, text: str) -> bool:
-    if "*" not in pattern and "?" not in pattern:
-        return pattern == text
-    return _regex(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=4096)
-def _regex(pattern: str) -> re.Pattern[str]:
-    """``*`` is any text, ``?`` any one character.
-
-    Each piece between two ``*`` is taken where it first fits and never tried again, which is right for such patterns
-    and keeps a hostile one (``*a*a*a*…``) from taking exponential time.
-    """
-    first, *rest = (re.escape(piece).replace(r"\?", ".") for piece in pattern.split("*"))
-    if not rest:
-        return re.compile(first, re.DOTALL)
-    middle = "".join(f"(?>.*?{piece})" for piece in rest[:-1] if piece)
-    return re.compile(f"{first}{middle}.*{rest[-1]}", re.DOTALL)
-
-
-_OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "StringEquals": lambda wanted, value: wanted == value,
-    "StringEqualsIgnoreCase": lambda wanted, value: wanted.lower() == value.lower(),
-    "StringLike": _like,
-    "ArnEquals": _like,
-    "ArnLike": _like,
-    "Bool": lambda wanted, value: wanted.lower() == value.lower(),
-}
-
-
-def _holds(test: Test, context: Context, effect: Effect) -> bool:
-    """Whether a condition holds. One with an operator that is not known here never allows, and never stops a Deny."""
-    values = context.get(test.key.lower())
-    operator = test.operator.rpartition(":")[2]
-    if operator == "Null":
-        return (values is None) == (test.values == ("true",))
-    optional = operator.endswith("IfExists")
-    operator = operator.removesuffix("IfExists")
-    negated = operator.startswith(("StringNot", "ArnNot"))
-    check = _OPERATORS.get(operator.replace("Not", "", 1) if negated else operator)
-    if check is None:
-        return effect == "Deny"
-    if values is None:
-        return optional or negated
-    hits = [any(check(wanted, value) for wanted in test.values) != negated for value in values]
-    return all(hits) if negated or test.operator.startswith("ForAllValues:") else any(hits)
+    if not statement.templated:
+        return any(like(text, access.resource) for text in resources.texts) != resources.negated
+    filled = [fill(text, context, pattern=True) for text in resources.texts]
+    if resources.negated and None in filled and statement.effect == "Allow":
+        return False  # what an unknown value leaves out is unknown
+    return any(text is not None and like(text, access.resource) for text in filled) != resources.negated

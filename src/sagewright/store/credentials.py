@@ -13,15 +13,17 @@ import secrets
 import string
 import threading
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from sagewright.core.arns import Arn
 from sagewright.core.clock import Clock
 from sagewright.store.database import Database
 from sagewright.store.schema import access_keys
 
+Json = dict[str, Any]
 STALE_SECONDS = 30.0
 FORGET_SECONDS = 86_400.0
 """Expired keys are told apart from unknown ones (ExpiredToken, InvalidClientTokenId) for this long."""
@@ -45,6 +47,11 @@ class Credential:
     token: str | None
     expires: float | None
     created: float
+    active: bool = True
+    administrator: bool = False
+    """The account's own key, which no policy of the account limits; like that of a root user."""
+    session: Json = field(default_factory=dict)
+    """What limits and describes a session: ``Policies`` (texts), ``PolicyArns``, ``Tags``, ``Source``."""
 
     @property
     def access_key_id(self) -> str:
@@ -58,7 +65,7 @@ class Credential:
         return f"Credential({self.id}, {self.principal})"  # secrets stay out of logs and tracebacks
 
 
-_COLUMNS = [access_keys.c[field.name] for field in fields(Credential)]
+_COLUMNS = [access_keys.c[member.name] for member in fields(Credential)]
 
 
 class CredentialStore:
@@ -72,13 +79,14 @@ class CredentialStore:
         self._generation = 0
 
     def find(self, access_key_id: str) -> Credential | None:
-        """The key, expired or not, or None when there is no such key."""
+        """The key, expired or not, or None when there is no such key or it is switched off."""
         now = self._clock.now()
         known = self._known.get(access_key_id)
         if known is not None and now - known[0] < STALE_SECONDS:
             return known[1]
         generation = self._generation
         found = self._select(access_keys.c.id == access_key_id)
+        found = [key for key in found if key.active]
         with self._lock:
             if found and generation == self._generation:  # else a remove may have come between, and must win
                 self._known[access_key_id] = (now, found[0])
@@ -87,19 +95,50 @@ class CredentialStore:
         return found[0] if found else None
 
     def of(self, principal: str) -> list[Credential]:
-        """The keys of a principal, oldest first."""
+        """The keys of a principal, oldest first, those that are switched off too."""
         return self._select(access_keys.c.principal == principal)
 
-    def add(self, access_key_id: str, secret: str, principal: str, user_id: str) -> Credential:
+    def add(
+        self, access_key_id: str, secret: str, principal: str, user_id: str, *, administrator: bool = False
+    ) -> Credential:
         """Make a given pair the lasting key of ``principal``, in place of what that id meant before."""
-        return self._insert(access_key_id, secret, principal, user_id, None)
+        now = self._clock.now()
+        account = Arn.parse(principal).account
+        return self._insert(
+            Credential(access_key_id, secret, principal, account, user_id, None, None, now, administrator=administrator)
+        )
 
-    def issue(self, principal: str, user_id: str, seconds: float | None = None) -> Credential:
+    def issue(
+        self,
+        principal: str,
+        user_id: str,
+        seconds: float | None = None,
+        *,
+        administrator: bool = False,
+        session: Json | None = None,
+    ) -> Credential:
         """A new key of ``principal``: temporary (``ASIA…`` with a token) for ``seconds``, or lasting (``AKIA…``)."""
-        prefix = "AKIA" if seconds is None else "ASIA"
-        access_key_id = prefix + "".join(secrets.choice(_KEY) for _ in range(16))
-        secret = "".join(secrets.choice(_SECRET) for _ in range(40))
-        return self._insert(access_key_id, secret, principal, user_id, seconds)
+        now, temporary = self._clock.now(), seconds is not None
+        made = Credential(
+            id=("ASIA" if temporary else "AKIA") + "".join(secrets.choice(_KEY) for _ in range(16)),
+            secret="".join(secrets.choice(_SECRET) for _ in range(40)),
+            principal=principal,
+            account=Arn.parse(principal).account,
+            user_id=user_id,
+            token=secrets.token_urlsafe(96) if temporary else None,
+            expires=None if seconds is None else now + seconds,
+            created=now,
+            administrator=administrator,
+            session=session or {},
+        )
+        return self._insert(made)
+
+    def switch(self, access_key_id: str, *, on: bool) -> None:
+        """Make a key work or not work; one that is not there is no error."""
+        with self._database.write() as connection:
+            connection.execute(update(access_keys).where(access_keys.c.id == access_key_id).values(active=on))
+        with self._lock:
+            self._forget()
 
     def remove(self, access_key_id: str) -> bool:
         """Take a key back; False when it is not there."""
@@ -109,27 +148,14 @@ class CredentialStore:
         """Remove all keys but those with an id in ``keep``."""
         self._delete(access_keys.c.id.not_in(list(keep)))
 
-    def _insert(
-        self, access_key_id: str, secret: str, principal: str, user_id: str, seconds: float | None
-    ) -> Credential:
-        now = self._clock.now()
-        made = Credential(
-            id=access_key_id,
-            secret=secret,
-            principal=principal,
-            account=Arn.parse(principal).account,
-            user_id=user_id,
-            token=None if seconds is None else secrets.token_urlsafe(96),
-            expires=None if seconds is None else now + seconds,
-            created=now,
-        )
+    def _insert(self, made: Credential) -> Credential:
         with self._database.write() as connection:
-            connection.execute(delete(access_keys).where(access_keys.c.id == access_key_id))
-            connection.execute(delete(access_keys).where(access_keys.c.expires < now - FORGET_SECONDS))
+            connection.execute(delete(access_keys).where(access_keys.c.id == made.id))
+            connection.execute(delete(access_keys).where(access_keys.c.expires < made.created - FORGET_SECONDS))
             connection.execute(insert(access_keys).values(asdict(made)))
         with self._lock:
             self._forget()
-            self._known[access_key_id] = (now, made)
+            self._known[made.id] = (made.created, made)
         return made
 
     def _delete(self, where: ColumnElement[bool]) -> int:

@@ -6,6 +6,7 @@ is the engine's own. Handlers write ``spec`` and ``wish``; the reconciler, holdi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -143,6 +144,16 @@ class ResourceStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._lock = threading.Lock()
+        self._changes: dict[str, int] = {}
+
+    def changes(self, region: str) -> int:
+        """How many writes by handlers of this server the region has seen: who keeps what it read asks this first."""
+        return self._changes.get(region, 0)
+
+    def _changed(self, region: str) -> None:
+        with self._lock:
+            self._changes[region] = self._changes.get(region, 0) + 1
 
     def create(  # noqa: PLR0913 - a row has these members
         self,
@@ -178,6 +189,7 @@ class ResourceStore:
             if existing is None:
                 raise
             raise AlreadyExists(existing) from None
+        self._changed(region)
         return made
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
@@ -234,12 +246,14 @@ class ResourceStore:
             if event is not None:
                 append_events(connection, resource.id, resource.arn, (event,))
             row = connection.execute(_BY_ID, {"id": resource.id}).one()
+        self._changed(resource.region)
         return _resource(row)
 
     def delete(self, resource: Resource) -> None:
         """Remove the resource, its tags and its events; one already gone is no error."""
         with self._database.write() as connection:
             _remove(connection, resource.id, resource.arn)
+        self._changed(resource.region)
 
     # --- the reconciler's side -----------------------------------------------------------------------------------
 

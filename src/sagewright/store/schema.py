@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -17,6 +18,8 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
+    true,
 )
 from sqlalchemy.dialects import postgresql
 
@@ -98,6 +101,9 @@ access_keys = Table(
     Column("token", String(2048), comment="session token of temporary keys"),
     Column("expires", Float),
     Column("created", Float, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=true()),
+    Column("administrator", Boolean, nullable=False, server_default=false(), comment="no policy limits it"),
+    Column("session", Document, nullable=False, server_default="{}", comment="session policies, tags, source"),
     Index("access_keys_by_principal", "principal"),
     Index("access_keys_by_expires", "expires"),
 )

@@ -22,6 +22,15 @@ class TagStore:
         with self._database.read() as connection:
             return {row.key: row.value for row in connection.execute(query)}
 
+    def below(self, prefix: str) -> dict[str, dict[str, str]]:
+        """The tags of all ARNs that begin with ``prefix``, by ARN; an ARN without any is not in it."""
+        query = select(tags).where(tags.c.arn.startswith(prefix, autoescape=True)).order_by(tags.c.key)
+        found: dict[str, dict[str, str]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.arn, {})[row.key] = row.value
+        return found
+
     def add(self, arn: str, new: Mapping[str, str], limit: int) -> bool:
         """Add or replace tags; False, and nothing is changed, when the ARN would have more than ``limit``."""
         with self._database.write() as connection:

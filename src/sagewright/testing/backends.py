@@ -20,13 +20,13 @@ from pathlib import Path
 import pytest
 
 from sagewright.backends.base import Backend, Input, InputFile, Limits, MetricDefinition, Output
+from sagewright.testing.isolation import IsolationCase
 from sagewright.testing.runs import MEBIBYTE, SECONDS, Bench, connects, eventually, only, processes_with
 
 
-class BackendCase:
+class BackendCase(IsolationCase):
     """The promises. ``isolated`` and ``hosts_talk`` False leave out what a backend does not promise."""
 
-    isolated = True
     hosts_talk = True
 
     def make(self, root: Path, hint_socket: Path) -> Backend:
@@ -225,6 +225,17 @@ class BackendCase:
         assert only(report).exit_code is None
         assert "is not below /opt/ml/input/data/train" in only(report).reason
 
+    def test_a_host_gets_its_own_inputs_beside_those_of_all(self, bench: Bench) -> None:
+        def entry(name: str) -> Input:
+            (bench.place / name).write_text(name)
+            return Input("/opt/ml/input/data/train", (InputFile(name, str(bench.place / name), 1),))
+
+        others = {"algo-1": (entry("mine"),), "algo-2": (entry("theirs"),)}
+        _, lines = bench.run(
+            "import os; print(sorted(os.listdir('../input/data/train')))", inputs=(entry("ours"),), host_inputs=others
+        )
+        assert lines == ["['mine', 'ours']"]
+
     def test_outputs_are_packed_with_links_that_stay_inside(self, bench: Bench) -> None:
         secret = bench.place / "secret"
         secret.write_text("of the server")
@@ -239,6 +250,7 @@ class BackendCase:
             open("output/data/table.csv", "w").write("t")
             os.symlink({str(secret)!r}, "output/data/stolen")
             open("output/failure", "w").write("the user says why" + "." * 2000)
+            open("output/message", "w").write("and what came of it")
         """
         outputs = (
             Output("model.tar.gz", "/opt/ml/model"),
@@ -250,6 +262,7 @@ class BackendCase:
         instance = only(report)
         assert instance.failure.startswith("the user says why.")
         assert len(instance.failure) == 1024
+        assert instance.message == "and what came of it"
         assert set(instance.outputs) == {"model.tar.gz", "data", "always.tar.gz"}
         with tarfile.open(instance.outputs["model.tar.gz"]) as archive:
             assert archive.getnames() == ["latest", "sub", "sub/weights"]
@@ -384,30 +397,22 @@ class BackendCase:
         report = bench.wait(bench.start(bench.workload(script, hosts=("algo-1", "algo-2"))))
         assert [instance.exit_code for instance in report.instances] == [0, 1]
 
-    def test_a_job_sees_nothing_of_the_machine_or_of_other_jobs(self, bench: Bench) -> None:
-        if not self.isolated:
-            pytest.skip("this backend isolates nothing")
-        secret = bench.place / "secret"
-        secret.write_text("of the server")
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            script = f"""
-                import os, socket, subprocess
-                def denied(act):
-                    try:
-                        return act()
-                    except (OSError, subprocess.SubprocessError) as error:
-                        return "denied"
-                print(denied(lambda: open({str(secret)!r}).read()))
-                print(denied(lambda: socket.create_connection(("127.0.0.1", {server.getsockname()[1]}), 5)))
-                print(denied(lambda: socket.create_connection(("192.0.2.1", 80), 5)))
-                print(denied(lambda: open({bench.environment!r} + "/bin/python", "ab")))
-                print(denied(lambda: open("/usr/bin/env", "ab")))
-                print(denied(lambda: subprocess.run(["unshare", "--user", "true"], check=True, stderr=-3)))
-                status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-                print(int(status["CapEff"], 16), int(status["CapBnd"], 16), status["NoNewPrivs"].strip())
-                print(os.getuid(), os.path.exists("/etc/shadow"), len([p for p in os.listdir("/proc") if p.isdigit()]))
-                print(os.environ["HOME"], os.getcwd(), socket.gethostbyname("algo-1"))
-            """
-            _, lines = bench.run(script)
-        assert lines[:6] == ["denied"] * 6
-        assert lines[6:] == ["0 0 1", "0 False 2", "/root /opt/ml/code 127.0.0.1"]
+    def test_the_end_is_an_interpreters(self, bench: Bench) -> None:
+        script = """
+            import atexit, sys, threading, time
+            class Last:
+                def __del__(self):
+                    print("deleted", flush=True)
+            last, file = Last(), open("../model/unflushed", "w")
+            file.write("kept")
+            atexit.register(print, "exit handler")
+            threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+            threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+            sys.stdout.write("main")
+            sys.exit("said at the end")
+        """
+        report, lines = bench.run(script, outputs=(Output("model", "/opt/ml/model", pack=False),))
+        instance = only(report)
+        assert instance.exit_code == 1
+        assert "".join(lines) == "mainsaid at the endthreadexit handlerdeleted"
+        assert Path(instance.outputs["model"], "unflushed").read_text() == "kept"

@@ -32,6 +32,8 @@ class Request:
     headers: dict[str, str]
     body: BodyReader
     client: str = ""
+    secure: bool = False
+    """Whether the request came through TLS."""
 
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter, or None."""

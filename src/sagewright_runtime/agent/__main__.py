@@ -1,4 +1,4 @@
-"""``python -I -S <this file> <instance directory>``: run the agent of one instance as a daemon."""
+"""``python -I -S <this file> <instance directory> [<line>]``: run the agent of one instance as a daemon."""
 
 import os
 import sys
@@ -8,4 +8,4 @@ if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
     from sagewright_runtime.agent.daemon import main
 
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:])))

@@ -10,13 +10,19 @@ from sagewright_runtime.agent import documents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
+    from sagewright_runtime.agent.files import Tree
+    from sagewright_runtime.agent.limits import Limiter
+    from sagewright_runtime.agent.process import Process
 
-def main(directory: str) -> int:
-    """Become a daemon; returns in the caller's process once the agent has claimed the instance or found another."""
+
+def main(directory: str, line: int = -1) -> int:
+    """Become a daemon; returns in the caller's process once the agent has claimed the instance or found another.
+
+    ``line`` is a descriptor of a process that a zygote holds ready for this instance, or -1.
+    """
     ready, write_ready = os.pipe()
     if os.fork():
         os.close(write_ready)
@@ -26,7 +32,7 @@ def main(directory: str) -> int:
     os.setsid()
     os.umask(0o022)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    agent = Agent(directory)
+    agent = Agent(directory, line)
     claimed = documents.claim(directory)
     log = os.open(os.path.join(directory, "agent.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -39,10 +45,13 @@ def main(directory: str) -> int:
 
 
 class Agent:
-    """The agent of the instance in ``directory``."""
+    """The agent of the instance in ``directory``; ``line`` as in ``main``."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, line: int) -> None:
         self._directory = directory
+        self._line = line
+        if line >= 0:
+            os.set_inheritable(line, False)
         self._stages: list[tuple[str, float]] = []
         self._facts: dict[str, Any] = {}
         self._signalled = False
@@ -80,7 +89,7 @@ class Agent:
         from sagewright_runtime.agent import files
 
         document = self._document
-        join = self._network() if document["pod"] else None
+        joins = self._network() if document["pod"] else []
         tree = files.Tree(self._path("ml"), document["base"], document["seen"])
         self._report("downloading")
         try:
@@ -94,16 +103,16 @@ class Agent:
         except files.Stopped:
             self._facts["reason"] = "stopped before the process started"
             return
-        self._run(join)
+        self._run(tree, joins)
         self._report("packing")
-        self._facts["failure"] = files.failure(tree)
+        self._facts |= {name: files.said(tree, name) for name in ("failure", "message")}
         try:
             self._facts["outputs"] = files.keep(tree, document["outputs"], self._path("outbox"))
         except OSError as error:
             self._facts["reason"] = self._facts.get("reason") or f"the outputs could not be kept: {error}"
             raise
 
-    def _network(self) -> Callable[[], None]:
+    def _network(self) -> list[tuple[int, int]]:
         from sagewright_runtime.agent import pod
 
         run, hosts = os.path.dirname(self._directory), self._document["hosts"]
@@ -111,16 +120,29 @@ class Agent:
             self._holder = pod.hold(run, len(hosts))
         return pod.enter(run, hosts[0], self._stopped)
 
-    def _run(self, join: Callable[[], None] | None) -> None:
-        from sagewright_runtime.agent.limits import Limiter
+    def _process(self, tree: Tree, limiter: Limiter, joins: list[tuple[int, int]]) -> Process:
         from sagewright_runtime.agent.process import Process
+
+        command = self._document["command"]
+        if self._line >= 0:
+            from sagewright_runtime.agent import warm
+
+            if found := warm.names_in_code(tree, command["warm"]["argv"][0], command["warm"]["unless"]):
+                print(f"starting cold: the code names {found}", flush=True)
+                os.close(self._line)
+            else:
+                return warm.WarmProcess(command, limiter, joins, self._line)
+        return Process(command, limiter, joins)
+
+    def _run(self, tree: Tree, joins: list[tuple[int, int]]) -> None:
+        from sagewright_runtime.agent.limits import Limiter
 
         document = self._document
         sandbox = document["command"]["sandbox"]
         own_user = sandbox is not None and sandbox["uid"] is not None
         limiter = Limiter(document["limits"], document["groups"], own_user=own_user)
         limiter.prepare()
-        process = Process(document["command"], limiter, join)
+        process = self._process(tree, limiter, joins)
         try:
             ended = process.start()
             from sagewright_runtime.agent.output import LogFile, Output

@@ -14,7 +14,7 @@ _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?::(?: .*|$)|$)")
 _HEADER = re.compile(r"(Exception Group )?Traceback \(most recent call last\):$")
 _PREFIX = re.compile(r"^(\[rank\d+\]: ?|(?=  [|+])[ |+]{4})")  # torch.distributed's mark; an exception group's margin
 _LIBRARY = ("/site-packages/", "/dist-packages/")
-_CODE = ("/code/", "/input/data/code/", "/model/code/", "/")
+_CODE = ("/code/", "/input/data/code/", "/model/code/", "/processing/input/code/", "/")
 _MAX_CHARACTERS = 1000
 _TRAILING_LINES = 5
 _TRAILING_LINES_BEFORE_ANOTHER = 15

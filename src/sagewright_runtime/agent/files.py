@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DIRECTORIES = ("input/config", "input/data", "model", "output/data", "code")
 _COMPRESSION = 3
 _BLOCK = 1 << 20
-_FAILURE_CHARACTERS = 1024
+_SAID_CHARACTERS = 1024
 
 
 class Stopped(Exception):
@@ -140,14 +140,14 @@ def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str) -> dict[str, st
     return kept
 
 
-def failure(tree: Tree) -> str:
-    """The text the job left in ``output/failure``."""
-    path = tree.follow(tree.base + "/output/failure")
+def said(tree: Tree, name: str) -> str:
+    """The text the job left in ``output/<name>``: ``failure``, ``message``."""
+    path = tree.follow(f"{tree.base}/output/{name}")
     file = path and _open(path)
     if not file:
         return ""
     with file:
-        return file.read(4 * _FAILURE_CHARACTERS).decode(errors="replace")[:_FAILURE_CHARACTERS].strip()
+        return file.read(4 * _SAID_CHARACTERS).decode(errors="replace")[:_SAID_CHARACTERS].strip()
 
 
 def _entries(root: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _PERIOD_MICROSECONDS = 100_000
 _OPEN_FILES = 65_536
+_OWN_PROCESSES = 4  # bubblewrap's two, and with a warm start what holds the sandbox open and what waits outside
 WATCH_SECONDS = 0.2
 
 
@@ -31,6 +32,7 @@ class Limiter:
         self.memory_bytes = int(limits["memory_bytes"])
         self._processes = int(limits["processes"])
         self._groups = dict(groups)
+        self._limits = limits
         self._own_user = own_user
         self._peak = 0
         self._watchdog_killed = False
@@ -39,6 +41,10 @@ class Limiter:
     def watches(self) -> bool:
         """Whether ``watch`` has work to do."""
         return bool(self.memory_bytes) and "memory" not in self._groups
+
+    def order(self) -> dict[str, Any]:
+        """What another process needs to make a Limiter that may ``enter`` what this one prepared."""
+        return {"limits": self._limits, "groups": self._groups, "own_user": self._own_user}
 
     def prepare(self) -> None:
         """Make the control groups; a controller that refuses is left to the fallback."""
@@ -54,7 +60,7 @@ class Limiter:
         v2 = os.path.exists(os.path.join(directory, "cgroup.controllers"))
         quota = str(int(self.cpus * _PERIOD_MICROSECONDS))
         if controller == "pids":
-            return [("pids.max", str(self._processes + 2))]  # bubblewrap's own two
+            return [("pids.max", str(self._processes + _OWN_PROCESSES))]
         if controller == "cpu":
             if self.cpus >= (os.cpu_count() or 1):
                 return []
@@ -83,9 +89,9 @@ class Limiter:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _OPEN_FILES), hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    def watch(self, root: int) -> bool:
-        """Sum the memory of ``root`` and its descendants; True when that is over the limit."""
-        used = sum(_unshared_bytes(pid) for pid in [root, *system.descendants(root)])
+    def watch(self, roots: list[int]) -> bool:
+        """Sum the memory of ``roots`` and their descendants; True when that is over the limit."""
+        used = sum(_unshared_bytes(pid) for root in roots for pid in (root, *system.descendants(root)))
         self._peak = max(self._peak, used)
         self._watchdog_killed = self._watchdog_killed or used > self.memory_bytes
         return self._watchdog_killed

@@ -59,8 +59,11 @@ def hold(run_directory: str, count: int) -> int:
     return pid
 
 
-def enter(run_directory: str, first_host: str, stopped: Callable[[], bool]) -> Callable[[], None]:
-    """Wait for the network; returns what a new process calls to be in it. Raises ``OSError`` when it never comes."""
+def enter(run_directory: str, first_host: str, stopped: Callable[[], bool]) -> list[tuple[int, int]]:
+    """Wait for the network; returns what a new process enters to be in it: descriptors and kinds of namespaces.
+
+    Raises ``OSError`` when it never comes.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     first = os.path.join(run_directory, first_host)
     while (document := documents.read(os.path.join(run_directory, "pod.json"))) is None:
@@ -74,13 +77,7 @@ def enter(run_directory: str, first_host: str, stopped: Callable[[], bool]) -> C
     kinds = [("net", system.CLONE_NEWNET)]
     if os.geteuid() != 0:
         kinds.insert(0, ("user", system.CLONE_NEWUSER))
-    opened = [(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in kinds]
-
-    def join() -> None:
-        for descriptor, kind in opened:
-            system.setns(descriptor, kind)
-
-    return join
+    return [(os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC), kind) for name, kind in kinds]
 
 
 def wait_for_others(run_directory: str, others: list[str]) -> None:

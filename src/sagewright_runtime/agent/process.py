@@ -14,7 +14,7 @@ from sagewright_runtime.agent.limits import Limiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any, NoReturn
 
 _PIPE_BYTES = 1 << 20
@@ -25,13 +25,14 @@ class Process:
     """One start of ``command``: a mapping with argv, env, cwd and, for a sandbox, ``sandbox``:
 
     bwrap (its path), args (its options), seccomp (a file with a filter, or empty), uid (to become first, or None),
-    stage (paths shown as ``place``/0, 1 … to that uid), place.
+    stage (paths shown as ``place``/0, 1 … to that uid), place. ``joins`` are namespaces to enter first:
+    descriptor, kind.
     """
 
-    def __init__(self, command: Mapping[str, Any], limiter: Limiter, join: Callable[[], None] | None) -> None:
+    def __init__(self, command: Mapping[str, Any], limiter: Limiter, joins: Sequence[tuple[int, int]] = ()) -> None:
         self._command = command
         self._limiter = limiter
-        self._join = join
+        self._joins = joins
         self._sandbox: Mapping[str, Any] | None = command["sandbox"]
         self._status = -1
         self._told = b""
@@ -46,35 +47,40 @@ class Process:
             fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._status, status = os.pipe2(os.O_CLOEXEC)
         trouble, write_trouble = os.pipe2(os.O_CLOEXEC)
+        streams = self._streams(output)
         self.pid = os.fork()
         if self.pid == 0:
-            self._child(output, status, write_trouble)
-        for descriptor in (output, status, write_trouble):
+            self._child(streams, status, write_trouble)
+        for descriptor in {*streams, status, write_trouble}:
             os.close(descriptor)
         os.set_blocking(self._status, False)
         with os.fdopen(trouble, "rb") as file:
             message = file.read().decode()
         if message:
             os.waitpid(self.pid, 0)
+            self.pid = 0
             raise OSError(message)
         return os.pidfd_open(self.pid)
 
-    def _child(self, output: int, status: int, trouble: int) -> NoReturn:
+    def _streams(self, output: int) -> tuple[int, int, int]:
+        """Descriptors of standard input, output and error; ``output`` is read by the agent. They are closed here."""
+        return os.open(os.devnull, os.O_RDONLY), output, output
+
+    def _child(self, streams: tuple[int, int, int], status: int, trouble: int) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
-            null = os.open(os.devnull, os.O_RDONLY)
-            for source, target in ((null, 0), (output, 1), (output, 2)):
+            for target, source in enumerate(streams):
                 os.dup2(source, target)
             self._limiter.enter()
             if self._sandbox is None:
                 system.die_with_parent(signal.SIGKILL)
                 os.chdir(self._command["cwd"])
                 os.execvpe(self._command["argv"][0], self._command["argv"], self._command["env"])
-            if self._join is not None:
-                self._join()
+            for descriptor, kind in self._joins:
+                system.setns(descriptor, kind)
             self._enter_sandbox(self._sandbox, status)
         except FileNotFoundError as error:
             name = error.filename if self._sandbox else self._command["argv"][0]  # else the last place in PATH tried
@@ -91,7 +97,7 @@ class Process:
             filter_file = os.open(sandbox["seccomp"], os.O_RDONLY)
             os.set_inheritable(filter_file, True)
             arguments += ["--seccomp", str(filter_file)]
-        options = _memory_file(b"\0".join(argument.encode() for argument in arguments))
+        options = memory_file(b"\0".join(argument.encode() for argument in arguments))
         os.set_inheritable(status, True)
         if sandbox["stage"]:
             system.stage(sandbox["stage"], sandbox["place"])
@@ -156,6 +162,10 @@ class Process:
             except ChildProcessError:
                 return
 
+    def roots(self) -> list[int]:
+        """Processes that, with their descendants, are all of it."""
+        return [self.pid]
+
     def ran(self) -> bool:
         """Whether the user's process was started; bubblewrap tells the exit code of no other."""
         return self._sandbox is None or self._told_number("exit-code") is not None
@@ -177,7 +187,8 @@ class Process:
         return None
 
 
-def _memory_file(content: bytes) -> int:
+def memory_file(content: bytes) -> int:
+    """A file without a name, to be handed on."""
     descriptor = os.memfd_create("options", 0)
     os.write(descriptor, content)
     os.lseek(descriptor, 0, os.SEEK_SET)

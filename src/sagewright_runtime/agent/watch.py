@@ -75,7 +75,7 @@ class Watch:
 
     def _enforce(self, grace: Callable[[], float | None], usual_grace: float) -> None:
         now = time.monotonic()
-        if self._limiter.watches and self._limiter.watch(self._process.pid):
+        if self._limiter.watches and self._limiter.watch(self._process.roots()):
             self._kill()
         if self._kill_at is None:
             seconds = grace()

@@ -7,12 +7,11 @@ paths. That saves the start of a second interpreter, and signals reach the scrip
 # No pathlib, no typing: they are slow to import, and every job waits for this.
 from __future__ import annotations
 
-import builtins
-import io
 import json
 import os
 import sys
 
+from sagewright_runtime import script
 from sagewright_runtime.training.environment import Training
 from sagewright_runtime.training.failures import ClientError, ProgramFailed, digest
 
@@ -59,54 +58,11 @@ def run_script(code_dir: str, program: str, arguments: list[str]) -> None:
         message = f"{sys.executable}: can't open file '{path}': [Errno 2] No such file or directory"
         print(message, file=sys.stderr)
         raise ProgramFailed("ExecuteUserScriptError", 2, message, command)
-    sys.argv = command[2:]
     sys.path[:0] = [os.path.dirname(os.path.realpath(path)), code_dir]
-    main = type(sys)("__main__")
-    main.__dict__.update(__file__=path, __builtins__=builtins, __cached__=None, __annotations__={})
-    sys.modules["__main__"] = main
-    process = os.getpid()
-    code, message = 0, ""
-    try:
-        _execute(path, main.__dict__)
-    except SystemExit as stop:
-        if os.getpid() != process:
-            raise
-        code, message = _exit_code(stop)
-    except BaseException as error:
-        _show(error)
-        if os.getpid() != process:
-            os._exit(1)  # a child that the script forked: the report is its parent's to make
-        code, message = 1, _message(error)
+    code, words, exception = script.run(path, command[2:])
     if code:
+        message = digest(words, exception) if exception else words
         raise ProgramFailed("ExecuteUserScriptError", code, message, command)
-
-
-def _execute(path: str, names: dict[str, object]) -> None:
-    with io.open_code(path) as file:
-        source = file.read()
-    exec(compile(source, path, "exec", dont_inherit=True), names)  # noqa: S102 (the job's own program)
-
-
-def _show(error: BaseException) -> None:
-    """The traceback from the script's first frame on: ours above it would only puzzle."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__") == __name__:
-        trace = trace.tb_next
-    error.__traceback__ = trace
-    sys.excepthook(type(error), error, trace)
-
-
-def _message(error: BaseException) -> str:
-    import traceback  # noqa: PLC0415 (only failures need it)
-
-    return digest("".join(traceback.format_exception(error)), type(error).__name__)
-
-
-def _exit_code(stop: SystemExit) -> tuple[int, str]:
-    if stop.code is None or isinstance(stop.code, int):
-        return (stop.code or 0) & 0xFF, ""
-    print(stop.code, file=sys.stderr)
-    return 1, str(stop.code)
 
 
 def _command(training: Training, program: str, kind: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright_runtime.agent.files import Tree, failure, keep
+from sagewright_runtime.agent.files import Tree, keep, said
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def test_a_directory_replaced_by_a_link_gives_nothing_away(tree: Tree, tmp_path:
         {"name": name, "path": f"/opt/ml/{name}", "pack": pack, "always": False} for name in ("output/data", "model")
     ]
     assert keep(tree, outputs, str(tmp_path / "outbox")) == {}
-    assert failure(tree) == ""
+    assert said(tree, "failure") == ""
 
 
 def test_a_failure_file_that_is_a_pipe_is_not_waited_for(tree: Tree, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "ml" / "output" / "failure")
-    assert failure(tree) == ""
+    assert said(tree, "failure") == ""
 
 
 def test_the_same_files_pack_to_the_same_bytes(tree: Tree, tmp_path: Path) -> None:

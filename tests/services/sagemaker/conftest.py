@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,9 +89,8 @@ class Jobs:
         """Start a job and describe it once it ended."""
         return self.wait(self.start(script, **request))
 
-    def log(self, name: str) -> list[str]:
+    def log(self, name: str, group: str = "/aws/sagemaker/TrainingJobs") -> list[str]:
         """What the job printed on all its hosts."""
-        group = "/aws/sagemaker/TrainingJobs"
         try:
             streams = self.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
         except self.logs.exceptions.ResourceNotFoundException:
@@ -103,6 +102,19 @@ class Jobs:
                 logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
             )["events"]
         ]
+
+    def put(self, files: Mapping[str, str | bytes], prefix: str = "") -> str:
+        """Store objects below a prefix that is new unless given; returns its S3 URI."""
+        prefix = prefix or f"objects-{uuid.uuid4().hex[:10]}"
+        for name, body in files.items():
+            self.s3.put_object(Bucket=self.bucket, Key=f"{prefix}/{name}", Body=body)
+        return f"s3://{self.bucket}/{prefix}"
+
+    def below(self, uri: str) -> dict[str, bytes]:
+        """The objects below an S3 URI, by the rest of their keys."""
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        found = self.s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/").get("Contents", ())
+        return {each["Key"][len(prefix) + 1 :]: self.fetch(f"s3://{bucket}/{each['Key']}") for each in found}
 
     def fetch(self, uri: str) -> bytes:
         """The object at an S3 URI."""

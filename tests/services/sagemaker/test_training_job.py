@@ -161,6 +161,32 @@ else:
     ]
 
 
+def test_one_host_that_fails_ends_the_others_and_is_named(jobs: Jobs) -> None:
+    script = """
+import os, signal
+if os.environ["SM_CURRENT_HOST"] == "algo-2":
+    raise ValueError("the second host is unhappy")
+signal.pause()
+"""
+    job = jobs.run(script, ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "the second host is unhappy" in job["FailureReason"]
+
+
+def test_a_bucket_that_goes_away_meanwhile_fails_the_job_and_says_so(jobs: Jobs) -> None:
+    bucket = f"gone-{uuid.uuid4().hex[:8]}"
+    jobs.s3.create_bucket(Bucket=bucket)
+    name = jobs.start(
+        "import os, pathlib, time; pathlib.Path(os.environ['SM_MODEL_DIR'], 'm').touch(); time.sleep(1)",
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"},
+    )
+    jobs.wait(name, lambda job: job["SecondaryStatus"] == "Training")
+    jobs.s3.delete_bucket(Bucket=bucket)
+    job = jobs.wait(name)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "NoSuchBucket" in job["FailureReason"]
+
+
 def refused(call: Callable[[], object]) -> tuple[str, str]:
     with pytest.raises(ClientError) as error:
         call()

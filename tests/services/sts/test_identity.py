@@ -114,11 +114,15 @@ def test_sessions_last_no_longer_than_the_role_says(client: Client, role: dict[s
     assert refusal(error) == ("ValidationError", 400)
 
     client("iam").update_role(RoleName=role["RoleName"], MaxSessionDuration=7200)
+    may = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": may})
+    client("iam").put_role_policy(RoleName=role["RoleName"], PolicyName="chain", PolicyDocument=document)
     made = client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="session", DurationSeconds=7200)
     with pytest.raises(ClientError, match="role chaining"):
         client("sts", **keys(made["Credentials"])).assume_role(
             RoleArn=role["Arn"], RoleSessionName="session", DurationSeconds=7200
         )
+    client("iam").delete_role_policy(RoleName=role["RoleName"], PolicyName="chain")
 
 
 def test_session_tokens_are_for_those_with_lasting_keys(client: Client) -> None:

@@ -1,7 +1,8 @@
 """What is there from the first start: the execution role, and the administrator's key.
 
 The administrator acts as a session of the execution role, not as a user: the SageMaker SDKs' ``get_execution_role``
-reads its role from the caller's ARN and raises for a user's.
+reads its role from the caller's ARN and raises for a user's. But the role's policies do not limit it: its key is the
+account's own, as that of a root user is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import hashlib
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 from sagewright.core.config import Settings
@@ -19,6 +21,8 @@ from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
 
 ROLE = "SagewrightExecutionRole"
 SESSION = "admin"
+POLICIES = ("AmazonSageMakerFullAccess", "AmazonS3FullAccess")
+"""The first alone would let jobs use only buckets with "sagemaker" in their names."""
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -60,7 +64,7 @@ def _role(resources: ResourceStore, account: str) -> Resource:
             name=ROLE,
             arn=f"arn:aws:iam::{account}:role/{ROLE}",
             spec=spec,
-            status={"Attached": [f"{AWS_POLICIES}/AmazonSageMakerFullAccess"], "Inline": {}},
+            status={"Attached": [f"{AWS_POLICIES}/{name}" for name in POLICIES], "Inline": {}},
         )
     except AlreadyExists as found:
         return found.existing
@@ -68,19 +72,20 @@ def _role(resources: ResourceStore, account: str) -> Resource:
 
 def _key(credentials: CredentialStore, settings: Settings, role: Resource, path: Path) -> Credential:
     principal, user_id = session_arn(role, SESSION), session_id(role, SESSION)
+    make = partial(credentials.add, principal=principal, user_id=user_id, administrator=True)
     lasting = [key for key in credentials.of(principal) if key.expires is None]
     if settings.access_key_id:
         for key in lasting:  # the operator's key is in place of all others
             if key.access_key_id != settings.access_key_id:
                 credentials.remove(key.access_key_id)
-        return credentials.add(settings.access_key_id, settings.secret_access_key, principal, user_id)
+        return make(settings.access_key_id, settings.secret_access_key)
     if lasting:
-        return lasting[0]
+        return lasting[0] if lasting[0].administrator else make(lasting[0].id, lasting[0].secret)
     try:
         pair = json.loads(path.read_bytes())
-        return credentials.add(pair["access_key_id"], pair["secret_access_key"], principal, user_id)
+        return make(pair["access_key_id"], pair["secret_access_key"])
     except (OSError, ValueError, KeyError, TypeError):
-        return credentials.issue(principal, user_id)
+        return credentials.issue(principal, user_id, administrator=True)
 
 
 def _write_private(path: Path, text: str) -> None:

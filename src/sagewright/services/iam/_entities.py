@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.identity import GLOBAL
+from sagewright.kernel.identity import GLOBAL, managed
 from sagewright.kernel.operations import Call
 from sagewright.kernel.policy import Malformed, Statement, parse
 from sagewright.store.resources import Resource, Stale
@@ -77,6 +77,24 @@ def change_status(call: Call, find: Callable[[], Resource], edit: Callable[[Json
             return call.platform.resources.update(found, status=edit(found.status))
         except Stale:
             continue
+
+
+def boundary(call: Call, request: Json) -> Json:
+    """The status of a holder whose request names a permissions boundary. Raises ``NoSuchEntity``."""
+    arn = request.get("PermissionsBoundary")
+    if arn is None:
+        return {}
+    if managed(call.platform.resources, arn) is None:
+        raise NoSuchEntity(f"Scope ARN: {arn} does not exist or is not attachable.")
+    return {"Boundary": arn}
+
+
+def boundary_of(holder: Resource) -> Json:
+    """A holder's permissions boundary as IAM shows it."""
+    arn = holder.status.get("Boundary")
+    if arn is None:
+        return {}
+    return {"PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}}
 
 
 def path_of(request: Json) -> str:

@@ -1,4 +1,4 @@
-"""The policies of roles and of users, attached and inline: the same seven operations for both holders."""
+"""The policies of roles and of users, attached and inline: the same nine operations for both holders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sagewright.kernel.operations import Call, Operation, add
 from sagewright.services.iam._entities import (
     LimitExceeded,
     NoSuchEntity,
+    boundary,
     change_status,
     encoded,
     entity,
@@ -81,6 +82,22 @@ def list_inline(kind: str, call: Call, request: Json) -> Json:
     return {"PolicyNames": names, **more}
 
 
+def put_boundary(kind: str, call: Call, request: Json) -> None:
+    """Set the managed policy beyond which the holder's permissions cannot reach."""
+    new = boundary(call, request)
+    change_status(call, lambda: entity(call, kind, request[f"{kind}Name"]), lambda status: {**status, **new})
+
+
+def delete_boundary(kind: str, call: Call, request: Json) -> None:
+    if "Boundary" not in entity(call, kind, request[f"{kind}Name"]).status:
+        raise NoSuchEntity(f"{kind} {request[f'{kind}Name']} does not have a permissions boundary.")
+    change_status(
+        call,
+        lambda: entity(call, kind, request[f"{kind}Name"]),
+        lambda status: {key: value for key, value in status.items() if key != "Boundary"},
+    )
+
+
 def _status(kind: str, call: Call, request: Json, member: str) -> Any:
     return entity(call, kind, request[f"{kind}Name"]).status[member]
 
@@ -119,5 +136,7 @@ for _kind in ("Role", "User"):
         f"Get{_kind}Policy": get,
         f"Delete{_kind}Policy": delete,
         f"List{_kind}Policies": list_inline,
+        f"Put{_kind}PermissionsBoundary": put_boundary,
+        f"Delete{_kind}PermissionsBoundary": delete_boundary,
     }.items():
         add(Operation("iam", _name, partial(_handler, _kind)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 from sagewright.core.errors import AwsError
@@ -28,6 +30,28 @@ Json = dict[str, Any]
 VERSIONS_LIMIT = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """How many roles and users each policy is attached to, and of how many it is the boundary."""
+
+    attached: Counter[str] = field(default_factory=Counter)
+    boundary: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def find(cls, call: Call) -> Uses:
+        """Those of the caller's account."""
+        found = cls()
+        for kind in ("Role", "User"):
+            for holder in call.platform.resources.list(call.account, GLOBAL, kind):
+                found.attached.update(holder.status["Attached"])
+                found.boundary.update([holder.status["Boundary"]] if "Boundary" in holder.status else [])
+        return found
+
+    def of(self, arn: str) -> Json:
+        """The members that tell it."""
+        return {"AttachmentCount": self.attached[arn], "PermissionsBoundaryUsageCount": self.boundary[arn]}
+
+
 def _own(call: Call, arn: str) -> Resource:
     """The customer-managed policy with that ARN."""
     if arn.startswith(AWS_POLICIES):
@@ -38,42 +62,30 @@ def _own(call: Call, arn: str) -> Resource:
     return found
 
 
-def _describe(policy: Resource, attachments: int) -> Json:
+def _describe(policy: Resource, uses: Uses) -> Json:
     return {
         **policy.spec,
         "Arn": policy.arn,
         "DefaultVersionId": policy.status["DefaultVersionId"],
-        "AttachmentCount": attachments,
-        "PermissionsBoundaryUsageCount": 0,
+        **uses.of(policy.arn),
         "IsAttachable": True,
         "CreateDate": policy.created,
         "UpdateDate": policy.modified,
     }
 
 
-def _describe_shipped(policy: AwsPolicy, attachments: int) -> Json:
+def _describe_shipped(policy: AwsPolicy, uses: Uses) -> Json:
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.id,
         "Path": policy.path,
         "Arn": policy.arn,
         "DefaultVersionId": policy.version,
-        "AttachmentCount": attachments,
-        "PermissionsBoundaryUsageCount": 0,
+        **uses.of(policy.arn),
         "IsAttachable": True,
         "CreateDate": policy.created,
         "UpdateDate": policy.updated,
     }
-
-
-def _attachments(call: Call) -> dict[str, int]:
-    """How many roles and users each policy is attached to."""
-    counts: dict[str, int] = {}
-    for kind in ("Role", "User"):
-        for holder in call.platform.resources.list(call.account, GLOBAL, kind):
-            for arn in holder.status["Attached"]:
-                counts[arn] = counts.get(arn, 0) + 1
-    return counts
 
 
 @operation("iam", "CreatePolicy")
@@ -97,31 +109,31 @@ def create_policy(call: Call, request: Json) -> Json:
         )
     except AlreadyExists:
         raise EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.") from None
-    return {"Policy": {**_describe(policy, 0), **({"Tags": tag_list(tags)} if tags else {})}}
+    return {"Policy": {**_describe(policy, Uses()), **({"Tags": tag_list(tags)} if tags else {})}}
 
 
 @operation("iam", "GetPolicy")
 def get_policy(call: Call, request: Json) -> Json:
     arn = request["PolicyArn"]
-    count = _attachments(call).get(arn, 0)
+    uses = Uses.find(call)
     shipped = aws_policies().get(arn)
     if shipped is not None:
-        return {"Policy": _describe_shipped(shipped, count)}
+        return {"Policy": _describe_shipped(shipped, uses)}
     if arn.startswith(AWS_POLICIES):
         raise NoSuchEntity(f"Policy {arn} was not found.")
     tags = tag_list(call.platform.tags.of(arn))
-    return {"Policy": {**_describe(_own(call, arn), count), **({"Tags": tags} if tags else {})}}
+    return {"Policy": {**_describe(_own(call, arn), uses), **({"Tags": tags} if tags else {})}}
 
 
 @operation("iam", "ListPolicies")
 def list_policies(call: Call, request: Json) -> Json:
-    scope, counts = request.get("Scope", "All"), _attachments(call)
+    scope, uses = request.get("Scope", "All"), Uses.find(call)
     found: list[Json] = []
     if scope != "Local":
-        found += [_describe_shipped(policy, counts.get(arn, 0)) for arn, policy in aws_policies().items()]
+        found += [_describe_shipped(policy, uses) for policy in aws_policies().values()]
     if scope != "AWS":
         own = call.platform.resources.list(call.account, GLOBAL, "Policy")
-        found += [_describe(policy, counts.get(policy.arn, 0)) for policy in own]
+        found += [_describe(policy, uses) for policy in own]
     prefix, attached = request.get("PathPrefix", "/"), request.get("OnlyAttached", False)
     fitting = (p for p in found if p["Path"].startswith(prefix) and (p["AttachmentCount"] or not attached))
     policies, more = page(request, fitting, lambda policy: str(policy["Arn"]))
@@ -133,7 +145,8 @@ def list_policies(call: Call, request: Json) -> Json:
 @operation("iam", "DeletePolicy")
 def delete_policy(call: Call, request: Json) -> None:
     policy = _own(call, request["PolicyArn"])
-    if _attachments(call).get(policy.arn):
+    uses = Uses.find(call)
+    if uses.attached[policy.arn] or uses.boundary[policy.arn]:
         raise DeleteConflict("Cannot delete a policy attached to entities.")
     if len(policy.status["Versions"]) > 1:
         raise DeleteConflict(

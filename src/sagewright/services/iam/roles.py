@@ -13,6 +13,8 @@ from sagewright.services.iam._entities import (
     EntityAlreadyExists,
     LimitExceeded,
     arn_of,
+    boundary,
+    boundary_of,
     change_spec,
     encoded,
     entity,
@@ -36,6 +38,7 @@ def describe(role: Resource) -> Json:
         "Arn": role.arn,
         "CreateDate": role.created,
         "AssumeRolePolicyDocument": encoded(role.spec["AssumeRolePolicyDocument"]),
+        **boundary_of(role),
     }
 
 
@@ -64,7 +67,7 @@ def create_role(call: Call, request: Json) -> Json:
             name=name,
             arn=arn_of(call, "role", path, name),
             spec=spec,
-            status={"Attached": [], "Inline": {}},
+            status={"Attached": [], "Inline": {}, **boundary(call, request)},
             tag_set=tag_set(request),
         )
     except AlreadyExists:

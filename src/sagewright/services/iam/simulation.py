@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.identity import holder_of, policies_of
+from sagewright.kernel.decision import Principal, decide
+from sagewright.kernel.identity import boundary_of, holder_of, policies_of
 from sagewright.kernel.operations import Call, operation
-from sagewright.kernel.policy import Access, Policy, evaluate
-from sagewright.services.iam._entities import NoSuchEntity, page, statements
+from sagewright.kernel.policy import Access, Malformed, Policies, Policy, parse
+from sagewright.services.iam._entities import MalformedPolicyDocument, NoSuchEntity, page, statements
 
 Json = dict[str, Any]
 
@@ -25,37 +26,72 @@ def simulate_principal_policy(call: Call, request: Json) -> Json:
     if holder is None or holder.account != call.account:
         kind, _, name = arn.rpartition(":")[2].partition("/")
         raise NoSuchEntity(f"The {kind} with name {name.rpartition('/')[2]} cannot be found.")
-    return _simulate(request, policies_of(call.platform.resources, holder))
+    principal = Principal(
+        itself=frozenset((("AWS", arn),)),
+        account=frozenset((("AWS", call.account), ("AWS", f"arn:aws:iam::{call.account}:root"), ("AWS", "*"))),
+        identity=Policies([*policies_of(call.platform.resources, holder), *_given(request, "PolicyInputList")]),
+        boundary=_boundary(request) or boundary_of(call.platform.resources, holder),
+    )
+    return _simulate(request, principal)
 
 
 @operation("iam", "SimulateCustomPolicy")
 def simulate_custom_policy(_call: Call, request: Json) -> Json:
-    return _simulate(request, [])
+    identity = Policies(_given(request, "PolicyInputList"))
+    caller = frozenset((("AWS", request["CallerArn"]),)) if "CallerArn" in request else frozenset()
+    return _simulate(request, Principal(itself=caller, identity=identity, boundary=_boundary(request)))
 
 
-def _simulate(request: Json, policies: list[Policy]) -> Json:
-    for number, text in enumerate(request.get("PolicyInputList", ()), 1):
-        policies.append(Policy(f"PolicyInputList.{number}", "none", statements(text, trust=False)))
+def _given(request: Json, member: str) -> list[Policy]:
+    """The policies that the request itself brings."""
+    return [
+        Policy(f"{member}.{number}", "none", statements(text, trust=False))
+        for number, text in enumerate(request.get(member, ()), 1)
+    ]
+
+
+def _boundary(request: Json) -> Policies | None:
+    member = "PermissionsBoundaryPolicyInputList"
+    return Policies(_given(request, member)) if member in request else None
+
+
+def _resource_policy(request: Json) -> Policies | None:
+    text = request.get("ResourcePolicy")
+    if text is None:
+        return None
+    try:
+        return Policies([Policy("ResourcePolicy", "resource", parse(text))])
+    except Malformed as error:
+        raise MalformedPolicyDocument(str(error)) from None
+
+
+def _simulate(request: Json, principal: Principal) -> Json:
     context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in request.get("ContextEntries", ())}
     asked = [
-        Access(action, resource, context)
+        Access(action, resource, context, principal.names)
         for action in request["ActionNames"]
         for resource in request.get("ResourceArns") or ["*"]
     ]
+    policy = _resource_policy(request)
     numbers, more = page(request, range(len(asked)), lambda number: f"{number:08d}")
-    return {"EvaluationResults": [_result(policies, asked[number]) for number in numbers], **more}
+    return {"EvaluationResults": [_result(principal, asked[number], policy) for number in numbers], **more}
 
 
-def _result(policies: list[Policy], access: Access) -> Json:
+def _result(principal: Principal, access: Access, policy: Policies | None) -> Json:
     if ":" not in access.action:
         raise AwsError(f"Invalid Action name: {access.action}", code="InvalidInput")
-    decision = evaluate(policies, access)
-    return {
+    outcome = decide(principal, access, policy, explain=True)
+    decision = outcome.decision
+    result: Json = {
         "EvalActionName": access.action,
         "EvalResourceName": access.resource,
         "EvalDecision": decision.verdict,
         "MatchedStatements": [
             {"SourcePolicyId": policy.source, "SourcePolicyType": policy.kind} for policy in decision.matched
         ],
-        "MissingContextValues": list(decision.missing),
+        "MissingContextValues": list(outcome.missing),
     }
+    if principal.boundary is not None:
+        within = principal.boundary.decide(access).allowed
+        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": within}
+    return result

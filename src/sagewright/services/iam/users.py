@@ -9,11 +9,14 @@ from sagewright.core.ids import unique_id
 from sagewright.kernel.identity import GLOBAL, holder_of
 from sagewright.kernel.operations import Call, operation
 from sagewright.services.iam._entities import (
+    TAG_LIMIT,
     DeleteConflict,
     EntityAlreadyExists,
     LimitExceeded,
     NoSuchEntity,
     arn_of,
+    boundary,
+    boundary_of,
     entity,
     listing,
     page,
@@ -29,7 +32,7 @@ KEYS_PER_USER = 2
 
 
 def _describe(user: Resource) -> Json:
-    return {**user.spec, "Arn": user.arn, "CreateDate": user.created}
+    return {**user.spec, "Arn": user.arn, "CreateDate": user.created, **boundary_of(user)}
 
 
 def _named(call: Call, request: Json) -> Resource:
@@ -54,7 +57,7 @@ def create_user(call: Call, request: Json) -> Json:
             name=name,
             arn=arn_of(call, "user", path, name),
             spec={"Path": path, "UserName": name, "UserId": unique_id("AIDA")},
-            status={"Attached": [], "Inline": {}},
+            status={"Attached": [], "Inline": {}, **boundary(call, request)},
             tag_set=tags,
         )
     except AlreadyExists:
@@ -111,10 +114,39 @@ def delete_access_key(call: Call, request: Json) -> None:
     call.platform.credentials.remove(access_key_id)
 
 
+@operation("iam", "UpdateAccessKey")
+def update_access_key(call: Call, request: Json) -> None:
+    """Switch a key off or on again."""
+    user, access_key_id = _named(call, request), request["AccessKeyId"]
+    if access_key_id not in (key.access_key_id for key in _keys(call, user)):
+        raise NoSuchEntity(f"The Access Key with id {access_key_id} cannot be found.")
+    call.platform.credentials.switch(access_key_id, on=request["Status"] == "Active")
+
+
+@operation("iam", "TagUser")
+def tag_user(call: Call, request: Json) -> None:
+    user = entity(call, "User", request["UserName"])
+    if not call.platform.tags.add(user.arn, tag_set(request), TAG_LIMIT):
+        raise LimitExceeded(f"The number of tags has reached the maximum limit: {TAG_LIMIT}.")
+
+
+@operation("iam", "UntagUser")
+def untag_user(call: Call, request: Json) -> None:
+    call.platform.tags.remove(entity(call, "User", request["UserName"]).arn, request["TagKeys"])
+
+
+@operation("iam", "ListUserTags")
+def list_user_tags(call: Call, request: Json) -> Json:
+    tags = call.platform.tags.of(entity(call, "User", request["UserName"]).arn)
+    keys, more = page(request, tags, str)
+    return {"Tags": tag_list({key: tags[key] for key in keys}), **more}
+
+
 def _keys(call: Call, user: Resource) -> list[Credential]:
     """The user's lasting keys; those of its sessions are no business of IAM's."""
     return [key for key in call.platform.credentials.of(user.arn) if key.expires is None]
 
 
 def _brief(user: Resource, key: Credential) -> Json:
-    return {"UserName": user.name, "AccessKeyId": key.access_key_id, "Status": "Active", "CreateDate": key.created}
+    status = "Active" if key.active else "Inactive"
+    return {"UserName": user.name, "AccessKeyId": key.access_key_id, "Status": status, "CreateDate": key.created}

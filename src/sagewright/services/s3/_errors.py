@@ -96,6 +96,12 @@ class KeyTooLong(ObjectStoreError):
     code = "KeyTooLongError"
 
 
+class MalformedPolicy(ObjectStoreError):
+    """This policy is malformed"""
+
+    code = "MalformedPolicy"
+
+
 class MalformedXML(ObjectStoreError):
     """The XML you provided was not well-formed or did not validate against our published schema"""
 
@@ -106,6 +112,13 @@ class MetadataTooLarge(ObjectStoreError):
     """Your metadata headers exceed the maximum allowed metadata size"""
 
     code = "MetadataTooLarge"
+
+
+class NoSuchBucketPolicy(ObjectStoreError):
+    """The bucket policy does not exist"""
+
+    code = "NoSuchBucketPolicy"
+    status = 404
 
 
 class NotImplementedHeader(ObjectStoreError):
@@ -120,6 +133,12 @@ class NotModified(ObjectStoreError):
 
     code = "NotModified"
     status = 304
+
+
+class PolicyTooLarge(ObjectStoreError):
+    """Policy exceeds the maximum allowed document size."""
+
+    code = "PolicyTooLarge"
 
 
 class PreconditionFailed(ObjectStoreError):

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 from typing import Any
 
+from sagewright.kernel.asked import s3_arn
 from sagewright.kernel.operations import Call
 from sagewright.services.s3._errors import (
     AccessControlListNotSupported,
@@ -63,6 +64,7 @@ def object_of(call: Call, request: dict[str, Any]) -> StoredObject:
     check_version(request.get("VersionId"))
     found = call.platform.objects.head(bucket.name, request["Key"])
     if found is None:
+        call.platform.access.demand(call, "s3:ListBucket", s3_arn(bucket.name))  # only who may list learns what is not
         raise NoSuchKey(Key=request["Key"])
     return found
 

@@ -14,6 +14,7 @@ from sagewright.services.s3._errors import (
     NotImplementedHeader,
 )
 from sagewright.services.s3._request import bucket_of, check_write, from_token, owner, seconds, to_token
+from sagewright.services.s3.policy import forget_policy
 from sagewright.store.objects.errors import BucketExists
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -70,7 +71,9 @@ def head_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("s3", "DeleteBucket")
 def delete_bucket(call: Call, request: dict[str, Any]) -> None:
-    call.platform.objects.delete_bucket(bucket_of(call, request).name)
+    name = bucket_of(call, request).name
+    call.platform.objects.delete_bucket(name)
+    forget_policy(call, name)
 
 
 @operation("s3", "ListBuckets")

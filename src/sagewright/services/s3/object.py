@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from sagewright.core.errors import AwsError
+from sagewright.kernel.asked import s3_arn
 from sagewright.kernel.operations import Call, operation
 from sagewright.services.s3._body import received
 from sagewright.services.s3._conditions import check_copy_source, check_read, write_guard
@@ -130,7 +131,10 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     deleted, errors, at_once = [], [], []
     for entry in wanted:
         try:
-            check_version(entry.get("VersionId"))
+            version = entry.get("VersionId")
+            action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
+            call.platform.access.demand(call, action, s3_arn(bucket.name, entry["Key"]))
+            check_version(version)
             guard = write_guard({"Key": entry["Key"], "IfMatch": entry["ETag"]} if "ETag" in entry else {})
             if guard is None:
                 at_once.append(entry["Key"])
@@ -182,6 +186,7 @@ def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:
             "Invalid copy source object key", ArgumentName="x-amz-copy-source", ArgumentValue=request["CopySource"]
         )
     check_version(version or None)
+    call.platform.access.demand(call, "s3:GetObjectVersion" if version else "s3:GetObject", s3_arn(name, key))
     bucket = named_bucket(call, name, request.get("ExpectedSourceBucketOwner"))
     found = call.platform.objects.head(bucket.name, key)
     if found is None:

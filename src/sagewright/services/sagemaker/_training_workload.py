@@ -6,20 +6,29 @@ Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-traini
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sagewright.backends.base import Input, Limits, MetricDefinition, Output, Workload
-from sagewright.engine.placement import here, instance_type
+from sagewright.backends.base import Input, MetricDefinition, Output, Workload
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
-from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
+from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.kernel.s3_uris import MAX_REQUIREMENTS, inputs_below, joined, requirements_in, split
+from sagewright.services.sagemaker._job import (
+    download,
+    environment_of,
+    host_names,
+    limits,
+    log_files,
+    resource_config,
+    spread,
+    variables,
+)
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
 
-DAY = 86400
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CODE = "/opt/ml/code"
 
@@ -27,25 +36,13 @@ CODE = "/opt/ml/code"
 def plan(resource: Resource, tools: Tools) -> Plan:
     """The workload of one training job, hosts and channels laid out as the container contract says."""
     spec = resource.spec
-    try:
-        environment = resolve(spec["AlgorithmSpecification"]["TrainingImage"])
-    except UnknownImage as error:
-        raise Refused(f"ClientError: {error}") from None
+    environment = environment_of(spec["AlgorithmSpecification"]["TrainingImage"])
+    kind = spec["ResourceConfig"]["InstanceType"]
+    hosts = host_names(spec["ResourceConfig"]["InstanceCount"])
     code, requirements = _code(resource, tools)
-    channels = tuple(
-        Input(
-            f"/opt/ml/input/data/{channel['ChannelName']}",
-            inputs_below(tools.objects, channel["DataSource"]["S3DataSource"]["S3Uri"]),
-        )
-        for channel in spec.get("InputDataConfig", ())
-    )
-    requirements = requirements or _beside_the_code(channels)
-    for channel in channels:
-        if not channel.files:
-            raise Refused(
-                f"ClientError: Data download failed: no objects found for channel {Path(channel.path).name!r}"
-            )
-    hosts = tuple(f"algo-{index + 1}" for index in range(spec["ResourceConfig"]["InstanceCount"]))
+    channels = [_channel(channel, tools) for channel in spec.get("InputDataConfig", ())]
+    requirements = requirements or _beside_the_code([channel for channel, _ in channels])
+    inputs, shares = spread(channels, hosts)
     model, output = Output("model.tar.gz", "/opt/ml/model"), Output("output.tar.gz", "/opt/ml/output/data")
     if spec["OutputDataConfig"].get("CompressionType") == "NONE":
         model, output = Output("model", model.path, pack=False), Output("output", output.path, pack=False)
@@ -57,16 +54,17 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             argv=_argv(spec["AlgorithmSpecification"]),
             environment=str(root),
             hosts=hosts,
-            env=_env(resource, environment),
+            env=variables(resource, environment) | spec.get("Environment", {}),
             files=_config_files(spec),
             host_files={
-                host: {"/opt/ml/input/config/resourceconfig.json": _resources(spec, host, hosts)} for host in hosts
+                host: {"/opt/ml/input/config/resourceconfig.json": resource_config(kind, host, hosts)} for host in hosts
             },
-            inputs=(*channels, *code),
+            inputs=(*inputs, *code),
+            host_inputs=shares,
             outputs=(model, output),
-            limits=_limits(spec, tools),
+            limits=limits(kind, spec["StoppingCondition"], tools),
             metrics=_metrics(spec, environment),
-            log_files=_log_files(resource, hosts, tools),
+            log_files=log_files(resource, LOG_GROUP, hosts, tools),
         )
 
     return Plan(
@@ -77,9 +75,15 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     )
 
 
+def _channel(channel: Json, tools: Tools) -> tuple[Input, str | None]:
+    source = channel["DataSource"]["S3DataSource"]
+    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], tools)
+    return entry, source.get("S3DataDistributionType")
+
+
 def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
-    submitted = _decoded(resource.spec.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
+    submitted = submit_directory(resource.spec)
     if not submitted.startswith("s3://"):
         return (), None
     files = inputs_below(tools.objects, submitted)
@@ -88,7 +92,7 @@ def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | No
     return (Input(CODE, files, unpack=True),), requirements_in(Path(files[0].source))
 
 
-def _beside_the_code(channels: tuple[Input, ...]) -> str | None:
+def _beside_the_code(channels: Iterable[Input]) -> str | None:
     """The requirements.txt of SDK v3, which sends code and drivers as channels and runs pip at the start of the job.
 
     Installed beforehand, so that its pip finds everything there and needs no network.
@@ -98,6 +102,11 @@ def _beside_the_code(channels: tuple[Input, ...]) -> str | None:
     if found is None or not any(path.startswith("/opt/ml/input/data/sm_drivers/") for path in files):
         return None
     return Path(found.source).read_bytes()[:MAX_REQUIREMENTS].decode(errors="replace")
+
+
+def submit_directory(spec: Json) -> str:
+    """Where script mode's archive of the user's code lies, empty when there is none."""
+    return _decoded(spec.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
 
 
 def _decoded(text: str) -> str:
@@ -113,17 +122,6 @@ def _argv(algorithm: Json) -> tuple[str, ...]:
     entry = tuple(algorithm.get("ContainerEntrypoint", ()))
     arguments = tuple(algorithm.get("ContainerArguments", ()))
     return (*entry, *arguments) if entry else ("train", *arguments)
-
-
-def _env(resource: Resource, environment: EnvironmentSpec) -> dict[str, str]:
-    env = {
-        "TRAINING_JOB_NAME": resource.name,
-        "TRAINING_JOB_ARN": resource.arn,
-        "AWS_REGION": resource.region,
-        "AWS_DEFAULT_REGION": resource.region,
-        **environment.variables,
-    }
-    return {**env, **resource.spec.get("Environment", {})}
 
 
 def _config_files(spec: Json) -> dict[str, str]:
@@ -148,31 +146,6 @@ def _config_files(spec: Json) -> dict[str, str]:
     return files
 
 
-def _resources(spec: Json, host: str, hosts: tuple[str, ...]) -> str:
-    kind = spec["ResourceConfig"]["InstanceType"]
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": list(hosts)}
-    return json.dumps(
-        {
-            "current_host": host,
-            "current_instance_type": kind,
-            "current_group_name": "homogeneousCluster",
-            "hosts": list(hosts),
-            "instance_groups": [group],
-            "network_interface_name": "eth0",
-        }
-    )
-
-
-def _limits(spec: Json, tools: Tools) -> Limits:
-    machine = here(instance_type(spec["ResourceConfig"]["InstanceType"]))
-    return Limits(
-        cpus=machine.vcpus,
-        memory_bytes=machine.memory_bytes,
-        max_runtime_seconds=spec["StoppingCondition"].get("MaxRuntimeInSeconds", DAY),
-        grace_seconds=tools.settings.stop_grace_seconds,
-    )
-
-
 def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
     """The request's definitions; a built-in algorithm brings its documented ones."""
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
@@ -180,9 +153,3 @@ def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition
     if "sagemaker_program" not in spec.get("HyperParameters", {}):
         given = {**{metric.name: metric.regex for metric in environment.metrics}, **given}
     return tuple(MetricDefinition(name, regex) for name, regex in given.items())
-
-
-def _log_files(resource: Resource, hosts: tuple[str, ...], tools: Tools) -> tuple[str, ...]:
-    streams = (f"{resource.name}/{host}-{int(resource.created)}" for host in hosts)
-    opened = (tools.logs.open_stream(resource.account, resource.region, LOG_GROUP, stream) for stream in streams)
-    return tuple(str(stream.path) for stream in opened)

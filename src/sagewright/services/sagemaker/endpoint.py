@@ -8,24 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sagewright.backends.base import Input, Limits, Workload
+from sagewright.backends.base import Limits, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.placement import here, instance_type
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
-from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.kernel.nouns import Noun, Refusal
 from sagewright.kernel.operations import Call, Result, operation
-from sagewright.kernel.s3_uris import inputs_below, requirements_in
 from sagewright.kernel.verbs import declare, wish
+from sagewright.services.sagemaker._model_server import containers, model_server
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
 
-MODEL = "/opt/ml/model"
-CODE = "/opt/ml/model/code"
 WORDS = {
     "pending": "Creating",
     "starting": "Creating",
@@ -89,8 +86,7 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
         model = tools.resources.get(resource.account, resource.region, "Model", settings["ModelName"])
         if model is None:
             raise Refused(f"The model {settings['ModelName']!r} was deleted before the endpoint started.")
-        container = model.spec.get("PrimaryContainer") or model.spec["Containers"][0]
-        variants.append({"settings": settings, "container": container})
+        variants.append({"settings": settings, "container": containers(model.spec)[0]})
     return {"config": name, "variants": variants}
 
 
@@ -100,20 +96,16 @@ def plans(resource: Resource, snapshot: Json, tools: Tools) -> list[VariantPlan]
 
 
 def _plan(resource: Resource, settings: Json, container: Json, tools: Tools) -> VariantPlan:
-    try:
-        environment = resolve(container["Image"])
-    except UnknownImage as error:
-        raise Refused(str(error)) from None
-    inputs, requirements = _inputs(container, tools)
-    env = _env(resource, settings, container, environment)
+    server = model_server(container, resource.region, tools)
+    names = {"SAGEMAKER_ENDPOINT_NAME": resource.name, "SAGEMAKER_VARIANT_NAME": settings["VariantName"]}
     limits = _limits(settings)
 
     def workload(root: Path, log_file: str) -> Workload:
         return Workload(
             argv=("serve",),
             environment=str(root),
-            env=env,
-            inputs=inputs,
+            env={**names, **server.env},
+            inputs=server.inputs,
             limits=limits,
             log_files=(log_file,),
             socket=True,
@@ -123,49 +115,11 @@ def _plan(resource: Resource, settings: Json, container: Json, tools: Tools) -> 
         name=settings["VariantName"],
         weight=settings.get("InitialVariantWeight", 1.0),
         instances=settings.get("InitialInstanceCount", 1),
-        environment=environment,
-        requirements=requirements,
+        environment=server.environment,
+        requirements=server.requirements,
         workload=workload,
         startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
     )
-
-
-def _inputs(container: Json, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
-    """The model and the user's inference code, with the code's requirements.txt."""
-    inputs: list[Input] = []
-    requirements: str | None = None
-    source = container.get("ModelDataSource", {}).get("S3DataSource")
-    uri = source["S3Uri"] if source else container.get("ModelDataUrl", "")
-    packed = source["CompressionType"] == "Gzip" if source else True
-    if uri:
-        files = inputs_below(tools.objects, uri)
-        if not files:
-            raise Refused(f"Could not find model data at {uri}.")
-        inputs.append(Input(MODEL, files, unpack=packed))
-        if packed:
-            requirements = requirements_in(Path(files[0].source), "code/requirements.txt")
-    submitted = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-    if submitted.startswith("s3://") and submitted != uri:
-        files = inputs_below(tools.objects, submitted)
-        if not files:
-            raise Refused(f"Could not find the code at SAGEMAKER_SUBMIT_DIRECTORY {submitted}.")
-        inputs.append(Input(CODE, files, unpack=True))
-        requirements = requirements_in(Path(files[0].source)) or requirements
-    return tuple(inputs), requirements
-
-
-def _env(resource: Resource, settings: Json, container: Json, environment: EnvironmentSpec) -> dict[str, str]:
-    env = {
-        "AWS_REGION": resource.region,
-        "AWS_DEFAULT_REGION": resource.region,
-        "SAGEMAKER_ENDPOINT_NAME": resource.name,
-        "SAGEMAKER_VARIANT_NAME": settings["VariantName"],
-        **environment.variables,
-        **container.get("Environment", {}),
-    }
-    if env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
-        env["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
-    return env
 
 
 def _limits(settings: Json) -> Limits:

@@ -5,26 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.core.errors import ValidationException
-from sagewright.environments.catalog import UnknownImage, resolve
 from sagewright.kernel.nouns import Noun, Refusal
 from sagewright.kernel.operations import Call
 from sagewright.kernel.s3_uris import require_objects
 from sagewright.kernel.verbs import declare
+from sagewright.services.sagemaker._job import require_image
+from sagewright.services.sagemaker._model_server import containers, model_data
 
 Json = dict[str, Any]
-
-
-def containers(spec: Json) -> list[Json]:
-    """The containers of a model's spec, the primary one first."""
-    return [spec["PrimaryContainer"]] if "PrimaryContainer" in spec else list(spec.get("Containers", ()))
-
-
-def model_data(container: Json) -> tuple[str, bool]:
-    """Where a container's model lies and whether it is a .tar.gz to unpack; ("", False) for none."""
-    source = container.get("ModelDataSource", {}).get("S3DataSource")
-    if source:
-        return source["S3Uri"], source["CompressionType"] == "Gzip"
-    return container.get("ModelDataUrl", ""), True
 
 
 def check(call: Call, request: Json) -> None:
@@ -38,10 +26,7 @@ def check(call: Call, request: Json) -> None:
             raise ValidationException("You must specify Image: ModelPackageName is not supported yet.")
         if container.get("Mode") == "MultiModel":
             raise ValidationException("Mode MultiModel is not supported yet.")
-        try:
-            resolve(container["Image"])
-        except UnknownImage as error:
-            raise ValidationException(str(error)) from None
+        require_image(container["Image"])
         uri, _ = model_data(container)
         if uri:
             require_objects(call, uri, request.get("ExecutionRoleArn", ""))

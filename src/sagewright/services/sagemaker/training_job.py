@@ -12,27 +12,16 @@ from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.environments.catalog import UnknownImage, resolve
 from sagewright.kernel.nouns import Noun, Refusal
 from sagewright.kernel.operations import Call
-from sagewright.kernel.s3_uris import (
-    joined,
-    require_bucket,
-    require_objects,
-)
+from sagewright.kernel.s3_uris import joined, readable, require_bucket, require_objects
 from sagewright.kernel.verbs import declare
-from sagewright.services.sagemaker._training_workload import LOG_GROUP, plan
+from sagewright.services.sagemaker._job import MISSING, WORDS, require_image, settled, times
+from sagewright.services.sagemaker._training_workload import LOG_GROUP, plan, submit_directory
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
 
-WORDS = {
-    **dict.fromkeys(("pending", "starting", "running", "saving", "interrupted"), "InProgress"),
-    "stopping": "Stopping",
-    "stopped": "Stopped",
-    "succeeded": "Completed",
-    "failed": "Failed",
-}
 TRAIL = {
     "preparing": ("Starting", "Preparing the environment of the training image"),
     "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
@@ -54,10 +43,7 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("You must specify a training image: AlgorithmName is not supported yet.")
     if algorithm["TrainingInputMode"] == "Pipe":
         raise ValidationException("TrainingInputMode Pipe is not supported yet; use File or FastFile.")
-    try:
-        resolve(algorithm["TrainingImage"])
-    except UnknownImage as error:
-        raise ValidationException(str(error)) from None
+    require_image(algorithm["TrainingImage"])
     resources = request.get("ResourceConfig", {})
     if "InstanceType" not in resources or "InstanceCount" not in resources:
         raise ValidationException(
@@ -65,7 +51,11 @@ def check(call: Call, request: Json) -> None:
         )
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
-    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"])
+    role = request.get("RoleArn", "")
+    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], role)
+    code = submit_directory(request)
+    if code.startswith("s3://") and not readable(call, code, role):
+        raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
     names: set[str] = set()
     for channel in request.get("InputDataConfig", ()):
         if channel["ChannelName"] in names:
@@ -73,7 +63,7 @@ def check(call: Call, request: Json) -> None:
         names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
             raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
-        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], request.get("RoleArn", ""))
+        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
 
 
 def describe(call: Call, resource: Resource) -> Json:
@@ -94,11 +84,10 @@ def describe(call: Call, resource: Resource) -> Json:
 
 def finish(resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
     """What Describe says of a job that ended."""
-    status: Json = {"TrainingEndTime": outcome.ended}
+    status = times("Training", outcome)
     if outcome.started is not None:
         seconds = max(1, round(outcome.ended - outcome.started))
         status |= {
-            "TrainingStartTime": outcome.started,
             "TrainingTimeInSeconds": seconds,
             "BillableTimeInSeconds": seconds * resource.spec["ResourceConfig"]["InstanceCount"],
         }
@@ -131,7 +120,7 @@ NOUN = declare(
             "already exists ({arn})",
             ResourceInUse,
         ),
-        missing=Refusal("Requested resource not found."),
+        missing=MISSING,
         words=WORDS,
         check=check,
         describe=describe,
@@ -140,5 +129,5 @@ NOUN = declare(
         status={"SecondaryStatus": "Starting"},
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=Refusal("The request was rejected because the training job is in status {status}."),
+    settled=settled("training job"),
 )

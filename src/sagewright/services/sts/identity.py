@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.identity import holder_of, role_of, session_arn, session_id
+from sagewright.kernel.identity import managed, role_of, session_arn, session_id
 from sagewright.kernel.operations import Call, operation
-from sagewright.kernel.policy import Access, Policy, evaluate, parse, principals_of
+from sagewright.kernel.policy import Malformed, parse
 from sagewright.store.credentials import Credential
-from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
 
@@ -34,10 +33,11 @@ def get_access_key_info(call: Call, request: Json) -> Json:
 def assume_role(call: Call, request: Json) -> Json:
     """Keys of a session of a role that trusts the caller.
 
-    Whether the caller's own policies allow it is the gateway's question; session policies are not evaluated yet.
+    Whether the caller's own policies allow it is the gateway's question.
     """
     role = role_of(call.platform.resources, request["RoleArn"])
-    if role is None or role.arn != request["RoleArn"] or not _trusts(call, role, request):
+    trusted = role is not None and role.arn == request["RoleArn"] and call.platform.access.trusts(call, request, role)
+    if role is None or not trusted:
         raise AwsError(
             f"User: {call.principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
             f"{request['RoleArn']}",
@@ -54,7 +54,10 @@ def assume_role(call: Call, request: Json) -> Json:
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
             code="ValidationError",
         )
-    made = call.platform.credentials.issue(session_arn(role, session), session_id(role, session), seconds)
+    given = _session(call, request)
+    made = call.platform.credentials.issue(
+        session_arn(role, session), session_id(role, session), seconds, session=given
+    )
     return {
         "Credentials": _credentials(made),
         "AssumedRoleUser": {"AssumedRoleId": made.user_id, "Arn": made.principal},
@@ -65,7 +68,10 @@ def assume_role(call: Call, request: Json) -> Json:
 def get_session_token(call: Call, request: Json) -> Json:
     _lasting(call, "GetSessionToken")
     seconds = request.get("DurationSeconds", HALF_DAY)
-    made = call.platform.credentials.issue(call.principal.arn, call.principal.user_id, seconds)
+    administrator = _key(call).administrator
+    made = call.platform.credentials.issue(
+        call.principal.arn, call.principal.user_id, seconds, administrator=administrator
+    )
     return {"Credentials": _credentials(made)}
 
 
@@ -74,23 +80,40 @@ def get_federation_token(call: Call, request: Json) -> Json:
     _lasting(call, "GetFederationToken")
     name, seconds = request["Name"], request.get("DurationSeconds", HALF_DAY)
     arn, user_id = f"arn:aws:sts::{call.account}:federated-user/{name}", f"{call.account}:{name}"
-    made = call.platform.credentials.issue(arn, user_id, seconds)
+    given = {"Policies": [], "Source": call.principal.arn, **_session(call, request)}
+    made = call.platform.credentials.issue(arn, user_id, seconds, administrator=_key(call).administrator, session=given)
     return {"Credentials": _credentials(made), "FederatedUser": {"FederatedUserId": user_id, "Arn": arn}}
 
 
-def _trusts(call: Call, role: Resource, request: Json) -> bool:
-    holder = holder_of(call.platform.resources, call.principal.arn)
-    context = {"sts:RoleSessionName": [request["RoleSessionName"]], "aws:PrincipalArn": [call.principal.arn]}
-    if "ExternalId" in request:
-        context["sts:ExternalId"] = [request["ExternalId"]]
-    principals = principals_of(call.principal.arn, holder.arn if holder else None)
-    trust = Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))
-    return evaluate([trust], Access("sts:AssumeRole", role.arn, context, principals)).allowed
+def _session(call: Call, request: Json) -> Json:
+    """What the session is given: policies that limit it, and tags. Raises ``MalformedPolicyDocument`` and the like."""
+    given: Json = {}
+    if "Policy" in request:
+        try:
+            parse(request["Policy"])
+        except Malformed as error:
+            raise AwsError(str(error), code="MalformedPolicyDocument") from None
+        given["Policies"] = [request["Policy"]]
+    if "PolicyArns" in request:
+        given["PolicyArns"] = [entry["arn"] for entry in request["PolicyArns"] if "arn" in entry]
+        for arn in given["PolicyArns"]:
+            if managed(call.platform.resources, arn) is None:
+                raise AwsError(f"Policy {arn} does not exist.", code="ValidationError")
+    if request.get("Tags"):
+        given["Tags"] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    return given
+
+
+def _key(call: Call) -> Credential:
+    """The key that signed. Raises when it was removed meanwhile."""
+    found = call.platform.credentials.find(call.principal.access_key_id)
+    if found is None:
+        raise AwsError("The security token included in the request is invalid", code="InvalidClientTokenId", status=403)
+    return found
 
 
 def _temporary(call: Call) -> bool:
-    found = call.platform.credentials.find(call.principal.access_key_id)
-    return found is not None and found.expires is not None
+    return _key(call).expires is not None
 
 
 def _lasting(call: Call, operation_name: str) -> None:

@@ -1,0 +1,215 @@
+"""What permission and validation cost of a request, step by step, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from benchmarks.tools import ROLE, table
+from sagewright.bootstrap import load_services
+from sagewright.core.clock import SystemClock
+from sagewright.core.config import Settings
+from sagewright.gateway import heads, steps
+from sagewright.gateway.app import Gateway
+from sagewright.gateway.invoke import Invocations
+from sagewright.kernel.authorization import Authorizer
+from sagewright.kernel.identity import GLOBAL
+from sagewright.kernel.platform import Platform
+from sagewright.services.iam import ensure_defaults
+from sagewright.serving.base import InvokeRequest, InvokeResponse
+from sagewright.store import migrate
+from sagewright.store.credentials import Credential, CredentialStore
+from sagewright.store.database import Database
+from sagewright.store.events import EventStore
+from sagewright.store.logs import LogStore
+from sagewright.store.metrics import MetricStore
+from sagewright.store.objects import ObjectStore
+from sagewright.store.resources import ResourceStore
+from sagewright.store.tags import TagStore
+from sagewright.wire import codec
+from sagewright.wire.http import BytesReader, Request
+
+ROUNDS = 1000
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
+HOST = "http://127.0.0.1:9"
+TEXT = """\
+## Authorisation and validation
+
+Time in µs of one step of a request, in the server's own code without its HTTP front; medians of {rounds}, each with
+another name. *administrator* is the first key; *role* a session of a role with AmazonSageMakerFullAccess (44
+statements) and AmazonS3FullAccess; *conditions* a user whose every permission hangs on a condition, so that no answer
+can be kept.
+"""
+
+Make = Callable[[Credential, int], Request]
+
+
+def run() -> str:
+    load_services()
+    rows: list[list[str]] = []
+    with tempfile.TemporaryDirectory(prefix="sagewright-bench-") as folder, _bench(Path(folder)) as bench:
+        for who, key in bench.keys.items():
+            for name, make in CALLS.items():
+                rows.append([name, who, *bench.measure(key, make)])
+            rows.append(["InvokeEndpoint", who, *bench.measure_invoke(key)])
+    head = ["request", "caller", "whole", "authorise", "validate", "share of both"]
+    return TEXT.format(rounds=ROUNDS) + "\n" + table(head, rows)
+
+
+class Models:
+    """Answers at once: what is left is the front's own time."""
+
+    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+        return InvokeResponse(request.body, "text/csv", "blue", None)
+
+
+class Bench:
+    """A gateway on real stores, with three callers."""
+
+    def __init__(self, folder: Path) -> None:
+        clock, settings = SystemClock(), Settings(data_dir=folder)
+        database = Database(f"sqlite:///{folder / 'bench.db'}")
+        migrate.upgrade(database)
+        resources, credentials = ResourceStore(database, clock), CredentialStore(database, clock)
+        self._platform = Platform(
+            settings=settings,
+            clock=clock,
+            resources=resources,
+            events=EventStore(database),
+            tags=TagStore(database),
+            credentials=credentials,
+            logs=LogStore(database, folder / "logs", clock),
+            metrics=MetricStore(database, clock),
+            objects=ObjectStore(database, folder / "objects", clock),
+            access=Authorizer(resources, credentials, clock),
+            hint=lambda _: None,
+        )
+        self._gateway = Gateway(self._platform, Models(), {})
+        self.keys = {
+            "administrator": ensure_defaults(resources, credentials, settings),
+            "role": self._role(),
+            "conditions": self._user(),
+        }
+        self._platform.objects.create_bucket("bench", settings.account_id, "us-east-1")
+
+    def _role(self) -> Credential:
+        session = "arn:aws:sts::123456789012:assumed-role/SagewrightExecutionRole/bench"
+        return self._platform.credentials.issue(session, "AROA:bench", 3600)
+
+    def _user(self) -> Credential:
+        tagged = {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/bench"}}
+        may = {"Effect": "Allow", "Action": ["sagemaker:*", "s3:*", "iam:PassRole"], "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [may | {"Condition": tagged}]})
+        arn = "arn:aws:iam::123456789012:user/bench"
+        self._platform.resources.create(
+            account="123456789012",
+            region=GLOBAL,
+            kind="User",
+            name="bench",
+            arn=arn,
+            spec={},
+            status={"Attached": [], "Inline": {"p": document}},
+        )
+        return self._platform.credentials.issue(arn, "AIDABENCH")
+
+    def measure(self, key: Credential, make: Make) -> list[str]:
+        """Medians of the whole request, of its authorisation and of its validation."""
+        spent: dict[str, list[float]] = {"authorize": [], "check": []}
+        whole = []
+        with (
+            patch.object(steps, "authorize", _timed(steps.authorize, spent["authorize"])),
+            patch.object(codec, "check", _timed(codec.check, spent["check"])),
+        ):
+            for number in range(ROUNDS):
+                request = make(key, number)
+                begun = time.perf_counter()
+                answer = self._gateway.handle(request)
+                whole.append(time.perf_counter() - begun)
+                assert answer.status < 300, answer.body
+        return _cells(whole, spent["authorize"], spent["check"])
+
+    def measure_invoke(self, key: Credential) -> list[str]:
+        """The fast path; its validation is of the endpoint's name alone, and counted as part of the whole."""
+        fast, spent, whole = self._gateway.fast, list[float](), list[float]()
+        asked = Invocations._authorize
+
+        async def timed(*arguments: Any) -> None:
+            begun = time.perf_counter()
+            await asked(*arguments)
+            spent.append(time.perf_counter() - begun)
+
+        async def all_of_them() -> None:
+            for _ in range(ROUNDS):
+                request = signed(key, "sagemaker", "POST", "/endpoints/e/invocations", b"1,2,3")
+                begun = time.perf_counter()
+                answer = await fast.answer(request, b"1,2,3")
+                whole.append(time.perf_counter() - begun)
+                assert answer.status == 200, answer.body
+
+        with patch.object(Invocations, "_authorize", timed):
+            asyncio.run(all_of_them())
+        return _cells(whole, spent, [0.0])
+
+
+@contextmanager
+def _bench(folder: Path) -> Iterator[Bench]:
+    made = Bench(folder)
+    yield made
+    made._platform.objects.close()
+
+
+def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
+    def timed(*arguments: Any) -> Any:
+        begun = time.perf_counter()
+        try:
+            return function(*arguments)
+        finally:
+            spent.append(time.perf_counter() - begun)
+
+    return timed
+
+
+def _cells(whole: list[float], authorize: list[float], check: list[float]) -> list[str]:
+    all_of_it, asking, checking = (statistics.median(times) * 1e6 for times in (whole, authorize, check))
+    share = f"{(asking + checking) / all_of_it:.1%}"
+    return [f"{all_of_it:.0f}", f"{asking:.1f}", f"{checking:.1f}", share]
+
+
+def signed(key: Credential, service: str, method: str, path: str, body: bytes = b"", **headers: str) -> Request:
+    """A request as the server's front would hand it on."""
+    made = AWSRequest(method, HOST + path, headers={"Host": "127.0.0.1:9", **headers}, data=body)
+    signer = S3SigV4Auth if service == "s3" else SigV4Auth
+    signer(Credentials(key.id, key.secret, key.token), service, "us-east-1").add_auth(made)
+    found = {name.lower(): value for name, value in made.headers.items()} | {"content-length": str(len(body))}
+    return heads.request(method, path.encode(), found, BytesReader(body), "127.0.0.1")
+
+
+def sagemaker(key: Credential, operation: str, parameters: dict[str, Any]) -> Request:
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    return signed(key, "sagemaker", "POST", "/", json.dumps(parameters).encode(), **headers)
+
+
+def _create(key: Credential, number: int) -> Request:
+    name = f"m-{key.id}-{number}"
+    container = {"Image": IMAGE}
+    return sagemaker(key, "CreateModel", {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": container})
+
+
+CALLS: dict[str, Make] = {
+    "CreateModel": _create,
+    "DescribeModel": lambda key, number: sagemaker(key, "DescribeModel", {"ModelName": f"m-{key.id}-{number}"}),
+    "PutObject, 1 KB": lambda key, number: signed(key, "s3", "PUT", f"/bench/k-{number}", b"x" * 1024),
+    "GetObject, 1 KB": lambda key, number: signed(key, "s3", "GET", f"/bench/k-{number}"),
+}

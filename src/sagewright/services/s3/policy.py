@@ -1,0 +1,138 @@
+"""Bucket policies: who may use a bucket, beyond what their own policies say.
+
+Kept as resources of IAM's region, so that the gateway's memory of permissions hears of every change.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sagewright.kernel.identity import GLOBAL, bucket_policy, bucket_policy_arn
+from sagewright.kernel.operations import Call, operation
+from sagewright.kernel.policy import Malformed, Statement, parse
+from sagewright.services.s3._errors import MalformedPolicy, NoSuchBucketPolicy, PolicyTooLarge
+from sagewright.services.s3._request import bucket_of
+from sagewright.store.objects import Bucket
+from sagewright.store.resources import AlreadyExists, Resource, Stale
+
+Json = dict[str, Any]
+KIND = "BucketPolicy"
+MAX_POLICY = 20 * 1024
+FIXED_KEYS = (
+    *("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:sourceaccount"),
+    *("aws:sourcearn", "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:userid", "s3:dataaccesspointaccount"),
+    *("aws:principalservicename", "s3:x-amz-server-side-encryption-aws-kms-key-id"),
+)
+"""Conditions on one of these keys make a policy not public, when their values have no wildcard."""
+
+
+@operation("s3", "PutBucketPolicy")
+def put_bucket_policy(call: Call, request: Json) -> None:
+    """Set the policy, which must speak of this bucket and of principals that exist."""
+    bucket = bucket_of(call, request)
+    text: str = request["Policy"]
+    _check(call, bucket, text)
+    while True:
+        try:
+            _write(call, bucket, text)
+        except (AlreadyExists, Stale):  # another call came between
+            continue
+        return
+
+
+def _write(call: Call, bucket: Bucket, text: str) -> None:
+    resources, spec = call.platform.resources, {"Policy": text}
+    found = bucket_policy(resources, bucket.name)
+    if found is not None:
+        resources.update(found, spec=spec)
+        return
+    arn = bucket_policy_arn(bucket.name)
+    resources.create(account=bucket.account, region=GLOBAL, kind=KIND, name=bucket.name, arn=arn, spec=spec)
+
+
+@operation("s3", "GetBucketPolicy")
+def get_bucket_policy(call: Call, request: Json) -> Json:
+    return {"Policy": _found(call, request).spec["Policy"]}
+
+
+@operation("s3", "DeleteBucketPolicy")
+def delete_bucket_policy(call: Call, request: Json) -> None:
+    """Remove the policy; one that is not there is no error."""
+    forget_policy(call, bucket_of(call, request).name)
+
+
+@operation("s3", "GetBucketPolicyStatus")
+def get_bucket_policy_status(call: Call, request: Json) -> Json:
+    """Whether the policy lets everybody in, in the sense of S3's "The meaning of public"."""
+    statements = parse(_found(call, request).spec["Policy"])
+    return {"PolicyStatus": {"IsPublic": any(_public(statement) for statement in statements)}}
+
+
+def forget_policy(call: Call, bucket: str) -> None:
+    """Remove a bucket's policy with the bucket."""
+    found = bucket_policy(call.platform.resources, bucket)
+    if found is not None:
+        call.platform.resources.delete(found)
+
+
+def _found(call: Call, request: Json) -> Resource:
+    bucket = bucket_of(call, request)
+    found = bucket_policy(call.platform.resources, bucket.name)
+    if found is None:
+        raise NoSuchBucketPolicy(BucketName=bucket.name)
+    return found
+
+
+def _check(call: Call, bucket: Bucket, text: str) -> None:
+    """Raises MalformedPolicy with S3's words for what is wrong."""
+    if len(text.encode()) > MAX_POLICY:
+        raise PolicyTooLarge
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        raise MalformedPolicy("Policies must be valid JSON and the first byte must be '{'") from None
+    try:
+        statements = parse(text)
+    except Malformed as error:
+        raise MalformedPolicy(str(error)) from None
+    arn = f"arn:aws:s3:::{bucket.name}"
+    for statement in statements:
+        if statement.principals is None:
+            raise MalformedPolicy("Missing required field Principal")
+        if not statement.resources.texts:
+            raise MalformedPolicy("Missing required field Resource")
+        if not all(text == arn or text.startswith(f"{arn}/") for text in statement.resources.texts):
+            raise MalformedPolicy("Policy has invalid resource")
+        if not all(text == "*" or text.lower().startswith("s3:") for text in statement.actions.texts):
+            raise MalformedPolicy("Policy has invalid action")
+        if not all(_exists(call, kind, name) for kind, name in statement.principals):
+            raise MalformedPolicy("Invalid principal in policy")
+
+
+def _exists(call: Call, kind: str, name: str) -> bool:
+    """Whether a principal can be there: of this account only what is there, of others what looks like one."""
+    if kind != "AWS" or name == "*":
+        return name != "" and (kind != "*" or name == "*")
+    if name.isdigit():
+        return len(name) == 12
+    parts = name.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or parts[2] not in ("iam", "sts") or "*" in name:
+        return False
+    if parts[4] != call.account or parts[5] == "root" or parts[2] == "sts":
+        return True
+    return call.platform.resources.by_arn(name) is not None
+
+
+def _public(statement: Statement) -> bool:
+    if statement.effect != "Allow" or statement.principals is None:
+        return False
+    everybody = statement.principals_negated or any(name == "*" for _, name in statement.principals)
+    fixed = any(
+        test.key.lower() in FIXED_KEYS and not any("*" in value or "?" in value for value in test.values)
+        for test in statement.tests
+        if "Not" not in test.operator and "Null" not in test.operator
+    )
+    return everybody and not fixed

@@ -1,0 +1,14 @@
+"""Search: resources of one kind by what is said of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.kernel import search as kernel
+from sagewright.kernel.operations import Call, Result, operation
+
+
+@operation("sagemaker", "Search")
+def search(call: Call, request: dict[str, Any]) -> Result:
+    """Full descriptions of what satisfies the SearchExpression, sorted, in pages."""
+    return kernel.search(call, request)

@@ -1,0 +1,114 @@
+"""Asking the model server: many payloads in flight on one connection, answers in the order of the questions."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from sagewright_runtime.serving import frames, sockets
+
+_WINDOW = 64
+_WINDOW_BYTES = 32 << 20
+_BLOCK = 1 << 18
+
+T = TypeVar("T")
+
+
+class ServerGone(Exception):
+    """The model server closed the connection, or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[T]):
+    """What was asked, and the model's answer to it."""
+
+    question: T
+    status: int
+    body: bytes
+
+
+class Client:
+    """Speaks to the model server at ``path``. ``timeout``: seconds without any progress that are too long."""
+
+    def __init__(self, path: Path, headers: Mapping[str, str], timeout: float) -> None:
+        self._path = path
+        self._head = frames.encode_headers(headers)
+        self._timeout = timeout
+
+    def ready(self) -> bool:
+        """Whether the model is loaded: only then does its server listen."""
+        try:
+            sockets.connect(self._path, 1).close()
+        except OSError:
+            return False
+        return True
+
+    def ask(self, questions: Iterable[tuple[T, bytes]]) -> Generator[Answered[T], None, None]:
+        """An answer for each (question, payload), in their order; payloads are read ahead as far as the window goes.
+
+        Raises ``ServerGone``, and whatever reading ``questions`` raises. To be closed when it is not read to its end:
+        a model server that nobody listens to stands still.
+        """
+        try:
+            stream = sockets.connect(self._path, 0)
+        except OSError as error:
+            raise ServerGone(f"the model server is gone: {error}") from None
+        with stream:
+            yield from _Exchange(stream, self._head, self._timeout).run(iter(questions))
+
+
+class _Exchange:
+    def __init__(self, stream: socket.socket, head: bytes, timeout: float) -> None:
+        self._stream = stream
+        self._head = head
+        self._timeout = timeout
+        self._splitter = frames.Splitter()
+        self._outgoing = bytearray()
+        self._answers: dict[int, frames.Frame] = {}
+
+    def run(self, questions: Iterator[tuple[T, bytes]]) -> Iterator[Answered[T]]:
+        waiting: deque[tuple[int, T, int]] = deque()
+        asked = size = 0
+        more = True
+        while True:
+            while more and (not waiting or (len(waiting) < _WINDOW and size < _WINDOW_BYTES)):
+                following = next(questions, None)
+                if following is None:
+                    more = False
+                    continue
+                question, payload = following
+                self._outgoing += frames.encode(asked, frames.INVOKE, self._head, payload)
+                waiting.append((asked, question, len(payload)))
+                asked, size = asked + 1, size + len(payload)
+            if not waiting:
+                return
+            self._move()
+            while waiting and waiting[0][0] in self._answers:
+                number, question, length = waiting.popleft()
+                size -= length
+                answer = self._answers.pop(number)
+                yield Answered(question, answer.code, answer.body)
+
+    def _move(self) -> None:
+        """Send and receive what can be, without waiting for one while the other side waits for the other."""
+        readable, writable, _ = select.select(
+            [self._stream], [self._stream] if self._outgoing else [], [], self._timeout
+        )
+        if not readable and not writable:
+            raise ServerGone(f"the model server did not answer within {self._timeout:g} seconds")
+        try:
+            if writable:
+                sent = self._stream.send(self._outgoing[:_BLOCK])
+                del self._outgoing[:sent]
+            if readable:
+                data = self._stream.recv(_BLOCK)
+                if not data:
+                    raise ServerGone("the model server ended")
+                self._answers.update((frame.id, frame) for frame in self._splitter.feed(data))
+        except (OSError, frames.FrameError) as error:
+            raise ServerGone(f"the model server is gone: {error}") from None
