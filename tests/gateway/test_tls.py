@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
+import json
 import os
 import shutil
 import socket
@@ -69,6 +71,29 @@ def test_boto3_over_https(secure: ServerProcess, client: Callable[..., Any], tmp
     assert (tmp_path / "again").read_bytes() == large.read_bytes()
     with pytest.raises(ClientError, match="not found"):
         client("sagemaker-runtime").invoke_endpoint(EndpointName="none", Body=b"x" * 100_000)
+
+
+def test_policies_see_the_tls_and_refusals_come_through_it(client: Callable[..., Any]) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="picky")
+    s3.put_object(Bucket="picky", Key="before", Body=b"x")
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:PutObject", "s3:GetObject"],
+        "Resource": "arn:aws:s3:::picky/*",
+        "Condition": {"Bool": {"aws:SecureTransport": "true"}},
+    }
+    s3.put_bucket_policy(Bucket="picky", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    for refused in (
+        lambda: s3.get_object(Bucket="picky", Key="before"),
+        lambda: s3.put_object(Bucket="picky", Key="x", Body=bytes(8 << 20)),
+        lambda: client("s3", aws_secret_access_key="wrong").put_object(Bucket="picky", Key="x", Body=bytes(8 << 20)),
+        lambda: s3.put_object(Bucket="picky", Key="x", Body=io.BytesIO(bytes(8 << 20))),
+    ):
+        with pytest.raises(ClientError) as error:
+            refused()
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 def test_others_do_not_trust_us(client: Callable[..., Any]) -> None:

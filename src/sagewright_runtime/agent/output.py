@@ -17,7 +17,7 @@ _CHUNK_CHARACTERS = 65_000  # at 4 bytes each still below the limit
 _PROGRESS_SECONDS = 1.0
 REMEMBERED_LINES = 400
 _REMEMBERED_CHARACTERS = 2000
-KEPT_LINES = 100
+KEPT_LINES, KEPT_CHARACTERS = 100, 100_000
 """So many of the newest lines are written at the end, whether there is room or not."""
 _MEASURE_BYTES = 1 << 20
 _LATER = "lines are left out until its oldest ones are removed"
@@ -105,7 +105,7 @@ class LogFile:
         self._unmeasured = _MEASURE_BYTES
         self._full = False
         self._dropped = 0
-        self._newest: deque[str] = deque(maxlen=KEPT_LINES)
+        self._newest: list[str] = []
         if path:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -119,7 +119,7 @@ class LogFile:
                 self._full = True
                 self._write([f"sagewright: this log has reached {self._most >> 20} MiB; {_LATER}"], now)
             self._dropped += len(lines)
-            self._newest.extend(lines)
+            self._newest = _newest([*self._newest, *lines[-KEPT_LINES:]])
             return
         if self._full:
             self._catch_up(now)
@@ -142,8 +142,7 @@ class LogFile:
         lost = self._dropped - len(self._newest)
         said = [f"sagewright: {lost} lines found no room in this log"] if lost else []
         self._write([*said, *self._newest], now)
-        self._dropped = 0
-        self._newest.clear()
+        self._dropped, self._newest = 0, []
 
     def _write(self, lines: list[str], now: float) -> None:
         self._last = max(self._last, int(now * 1000))  # a clock set back must not reorder the stream
@@ -154,6 +153,17 @@ class LogFile:
                 batch = batch[os.write(self._descriptor, batch) :]
         except OSError:
             return
+
+
+def _newest(lines: list[str]) -> list[str]:
+    """The last lines, as many as are kept."""
+    kept, size = 0, 0
+    for line in reversed(lines[-KEPT_LINES:]):
+        size += len(line)
+        if kept and size > KEPT_CHARACTERS:
+            break
+        kept += 1
+    return lines[-kept:]
 
 
 def escape(message: str) -> str:

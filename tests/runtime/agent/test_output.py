@@ -81,8 +81,8 @@ def test_a_log_without_an_end_stops_at_its_limit_and_keeps_the_newest_lines(tmp_
     told = [line.partition("\t")[2].split()[0] for line in path.read_text().splitlines()]
     written = told.index("sagewright:")
     assert told[:written] == [str(number) for number in range(written)]
-    assert told[written + 2 :] == [str(number) for number in range(4900, 5000)]
-    assert f"{5000 - written - 100} lines found no room" in path.read_text()
+    assert told[written + 2 :] == [str(number) for number in range(4901, 5000)]
+    assert f"{5000 - written - 99} lines found no room" in path.read_text()
 
 
 def test_a_log_goes_on_when_the_server_has_made_room(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_log_goes_on_when_the_server_has_made_room(tmp_path: Path) -> None:
     log.append(["on we go"], 2.0)
     told = [line.partition("\t")[2] for line in path.read_text().splitlines()]
     assert "found no room" in told[0]
-    assert (len(told), told[-2].split()[0], told[-1]) == (102, "1499", "on we go")
+    assert (len(told), told[-2].split()[0], told[-1]) == (101, "1499", "on we go")
 
 
 def test_output_is_drained_to_the_end_and_the_last_lines_remembered(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
             check_checksum(upload.algorithm, claimed, planned.checksum.value)
 
     stored = call.platform.objects.uploads.complete(upload, choices, write_guard(request), check)
-    origin = f"{'https' if call.platform.settings.https else 'http'}://{call.http.headers.get('host', '')}"
+    origin = f"{'https' if call.http.secure else 'http'}://{call.http.headers.get('host', '')}"
     return {
         "Location": f"{origin}/{upload.bucket}/{quote(upload.key)}",
         "Bucket": upload.bucket,
