@@ -151,7 +151,7 @@ class MetricStore:
     def buckets(self, key: Key, span: Span, unit: str | None = None) -> list[Bucket]:
         """The statistics of each period that has points, by time. ``unit`` leaves out points of other units."""
         number = (metric_points.c.at_ms - _ms(span.start)) // (span.period * 1000)
-        query = _summed(number, number).where(*_where(key, span, unit)).order_by(number)
+        query = _summed(number).where(*_where(key, span, unit))
         with self._database.read() as connection:
             return [Bucket(span.start + row[0] * span.period, *row[1:]) for row in connection.execute(query)]
 
@@ -228,14 +228,13 @@ class MetricStore:
         point = metric_points.c
         end = end // period * period
         where = (point.metric == metric, point.at_ms >= start, point.at_ms < end)
-        at = point.at_ms // period * period
+        names = ("at_ms", "unit", "samples", "total", "minimum", "maximum")
         with self._database.write() as connection:
-            rows = connection.execute(_summed(at, point.metric, at).where(*where).group_by(point.metric)).all()
+            rows = connection.execute(_summed(point.at_ms // period * period).where(*where)).all()
             gone = connection.execute(delete(metric_points).where(*where)).rowcount
-            names = ("metric", "at_ms", "unit", "samples", "total", "minimum", "maximum")
             made = [dict(zip(names, row, strict=True)) for row in rows]
             for row in made:
-                row["source"] = _source(period) + row["unit"]
+                row.update(metric=metric, source=_source(period) + row["unit"])
             if made:
                 connection.execute(_insert_new(connection, metric_points), made)
         return gone - len(made)
@@ -247,11 +246,11 @@ class MetricStore:
             connection.execute(delete(metrics))
 
 
-def _summed(by: ColumnElement[int], *columns: ColumnElement[Any]) -> Select[Any]:
-    """``columns``, unit, samples, total, minimum and maximum of the points that share ``by`` and unit."""
+def _summed(by: ColumnElement[int]) -> Select[Any]:
+    """``by`` as ``period``, unit, samples, total, minimum and maximum of the points that have these in common."""
     point = metric_points.c
     sums = (func.sum(point.samples), func.sum(point.total), func.min(point.minimum), func.max(point.maximum))
-    return select(*columns, point.unit, *sums).group_by(by, point.unit)
+    return select(by.label("period"), point.unit, *sums).group_by("period", point.unit).order_by("period")
 
 
 def _source(period: int) -> str:
