@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from sagewright.testing.server import ServerProcess
 
 Client = Callable[..., Any]
 NOW = int(time.time() * 1000)
@@ -368,3 +372,28 @@ def test_filter_pages_give_every_event_once(logs: Any, streams: list[list[int]],
     found = [message for page in pages for message in messages(page)]
     logs.delete_log_group(logGroupName=group)
     assert sorted(found) == sorted(expected)
+
+
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    """Positions that a client holds stay right too, whatever the dying server left of a line."""
+    server = ServerProcess(tmp_path / "data", ephemeral=False)
+    server.start()
+    try:
+        logs = boto3.client("logs", **server.client_options())  # type: ignore[call-overload]
+        logs.create_log_group(logGroupName="group")
+        fill(logs, "group", "stream", *(f"{number} " + "x" * 1000 for number in range(500)))
+        asked = {"logGroupName": "group", "logStreamName": "stream", "startFromHead": True}
+        first = logs.get_log_events(**asked, limit=100)
+        server.kill()
+        (file,) = (tmp_path / "data" / "logs").glob("*/*.log")
+        with file.open("ab") as torn:
+            torn.write(f"{NOW}\thalf a li".encode())
+        server.start()
+        logs = boto3.client("logs", **server.client_options())  # type: ignore[call-overload]
+        later = [{"timestamp": NOW + 1000, "message": "after"}]
+        logs.put_log_events(logGroupName="group", logStreamName="stream", logEvents=later)
+        rest = logs.get_log_events(**asked, nextToken=first["nextForwardToken"])
+        assert [text.split()[0] for text in messages(first) + messages(rest)][:500] == [str(n) for n in range(500)]
+        assert messages(rest)[-1] == "after"
+    finally:
+        server.stop()
