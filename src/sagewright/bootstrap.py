@@ -24,6 +24,7 @@ from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
 from sagewright.engine.routes import Routes
+from sagewright.engine.sweeps import LOOK_SECONDS, Sweep, Sweeper
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
 from sagewright.gateway import tls
@@ -51,6 +52,7 @@ from sagewright.wire.http import Request, Response
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
+HOUR = 3600.0
 
 
 def load_services() -> None:
@@ -73,6 +75,7 @@ class Installation:
         self._claim = Claim(data, shared=bool(settings.database_url))
         if settings.ephemeral:
             _empty(data)
+        self._tls = tls.server_context(settings)
         load_services()
         self._clock = SystemClock()
         self._database = Database(settings.database_url or _sqlite(data), durable=durable)
@@ -117,6 +120,15 @@ class Installation:
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
+        logs, metrics, most = self._platform.logs, self._platform.metrics, settings.log_limit_mb << 20
+        self._sweeper = Sweeper(
+            [
+                Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
+                Sweep("expired logs", HOUR, logs.expire),
+                Sweep("old metrics", HOUR, metrics.compact),
+            ],
+            self._clock,
+        )
         gateway = Gateway(self._platform, self._router, self._internal())
         self._server = Server(
             gateway,
@@ -133,9 +145,9 @@ class Installation:
             self._platform.resources.release()  # their owners are dead
         self._follower.follow()
         self._follower.take_over()
-        port = self._server.start()
+        port = self._server.start(self._tls)
         self._server.loop.call_soon_threadsafe(self._router.start)
-        url = f"http://{self.settings.host}:{port}"
+        url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()
         self._reconciler.start()
@@ -143,12 +155,14 @@ class Installation:
         if self._database.shared:
             self._follower.start()
             self._claim.share()
+        self._sweeper.start()
         return url
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
         self._server.stop(DRAIN_SECONDS)
         self._reconciler.stop()
+        self._sweeper.stop()
         self._preparation.stop()
         self._hints.stop()
         self._follower.stop()
@@ -203,6 +217,12 @@ def _durable(settings: Settings) -> bool:
     if settings.durability not in ("commit", "process"):
         raise ValueError(f"SAGEWRIGHT_DURABILITY={settings.durability!r} is neither 'commit' nor 'process'")
     return settings.durability == "commit"
+
+
+def _reachable(host: str) -> str:
+    """The host as a URL on this machine has it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
+    return f"[{host}]" if ":" in host else host
 
 
 def _sqlite(directory: Path) -> str:

@@ -17,7 +17,19 @@ from typing import Any
 from sagewright import __version__
 from sagewright.core.config import Settings
 
-SETTING_FLAGS = ("host", "port", "data_dir", "cache_dir", "backend", "max_instances", "durability", "log_level")
+SETTING_FLAGS = (
+    "host",
+    "port",
+    "tls_cert",
+    "tls_key",
+    "data_dir",
+    "cache_dir",
+    "backend",
+    "max_instances",
+    "durability",
+    "log_level",
+)
+SETTING_SWITCHES = ("ephemeral", "tls", "insecure")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start the server; prints 'ready URL' when it serves, ends on SIGTERM")
     up.add_argument("--host", help="address to listen on (127.0.0.1)")
     up.add_argument("--port", type=_port, help="port, 0 for a free one (4566)")
+    up.add_argument("--tls", action="store_true", default=None, help="speak HTTPS, with a certificate made for it")
+    up.add_argument("--tls-cert", metavar="FILE", help="speak HTTPS with this certificate (PEM, with its chain)")
+    up.add_argument("--tls-key", metavar="FILE", help="the certificate's key")
+    up.add_argument(
+        "--insecure", action="store_true", default=None, help="allow a --host that others can reach without TLS"
+    )
     up.add_argument("--data-dir", type=Path, help="where state is kept")
     up.add_argument("--cache-dir", type=Path, help="where environments are built")
     up.add_argument("--backend", choices=("sandbox", "warm", "plain"), help="how work is run (sandbox)")
@@ -75,7 +93,7 @@ def _port(text: str) -> int:
 
 
 def _settings(arguments: argparse.Namespace, **more: Any) -> Settings:
-    given: dict[str, Any] = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, "ephemeral")}
+    given: dict[str, Any] = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, *SETTING_SWITCHES)}
     return Settings.from_env(None, **{**given, **more})
 
 

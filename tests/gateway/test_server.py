@@ -371,6 +371,25 @@ def test_a_body_that_stalls_ends_the_connection(raw: Dial, app: Echo, client: Cl
     still_serves(client)
 
 
+@pytest.mark.parametrize(("path", "length"), [(b"/echo", 900), (b"/echo", 1_000_000), (b"/fast", 900)])
+def test_a_body_that_drips_ends_the_connection(raw: Dial, client: Client, path: bytes, length: int) -> None:
+    """Else a few hundred slow clients, who need no keys for it, would hold every thread."""
+    slow = raw()
+    slow.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (path, length))
+    begun = time.monotonic()
+    slow.socket.settimeout(0.05)
+    while True:
+        try:
+            slow.send(b"x")
+            assert slow.socket.recv(1) == b""
+            break
+        except TimeoutError:
+            assert time.monotonic() - begun < 8
+        except ConnectionError:
+            break
+    still_serves(client)
+
+
 def test_a_client_that_hangs_up_in_its_body_frees_the_thread(raw: Dial, app: Echo, client: Client) -> None:
     app.gone.clear()
     for _ in range(40):  # more than there are threads

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sagewright.core.clock import SystemClock
 from sagewright.store.database import Database
 from sagewright.store.logs import AlreadyExists, Extent, LogStore, LogStream, Window, escape, unescape
+from sagewright.store.schema import metadata
+from sagewright.testing.clock import FakeClock
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampled_from(
@@ -105,7 +107,7 @@ def test_a_torn_line_is_read_when_it_is_whole(logs: LogStore, stream: LogStream)
     assert [event.message for event in first.events] == ["one"]
     assert [event.message for event in back.events] == ["one"]
     assert first.forward == back.forward == len(b"1\tone\n")
-    assert logs.extent(stream) == Extent(10, 1, 1)
+    assert logs.extent(stream) == Extent(10, 1, 1, 1)
 
     with stream.path.open("ab") as file:
         file.write(b"o\n")
@@ -177,3 +179,139 @@ def test_deleting_a_group_deletes_its_files(logs: LogStore) -> None:
     assert logs.read(stream, 0, 10).events == []
     assert logs.read_back(stream, None, 10).events == []
     assert logs.extent(stream) == Extent(0)
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+CLOCK = FakeClock()
+NOW = round(CLOCK.now() * 1000)
+DAY = 86_400_000
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> LogStore:
+    """A store whose clock stands still."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    metadata.create_all(database.engine)
+    return LogStore(database, tmp_path / "logs", CLOCK)
+
+
+def kept_for(logs: LogStore, days: int, written: list[tuple[int, str]]) -> LogStream:
+    stream = logs.open_stream(ACCOUNT, REGION, "group", "stream")
+    group = logs.group(ACCOUNT, REGION, "group")
+    assert group is not None
+    logs.retain(group, days)
+    logs.put(stream, written)
+    return stream
+
+
+def messages(logs: LogStore, stream: LogStream) -> list[str]:
+    forward = [event.message for event in logs.read(stream, 0, 1_000_000).events]
+    assert [event.message for event in logs.read_back(stream, None, 1_000_000).events] == forward
+    return forward
+
+
+def test_it_is_kept_when_an_event_came(old: LogStore) -> None:
+    stream = kept_for(old, 7, [(NOW - DAY, "late"), (NOW, "at once")])
+    assert [(e.timestamp, e.ingested) for e in old.read(stream, 0, 9).events] == [(NOW - DAY, NOW), (NOW, NOW)]
+    assert old.extent(stream).ingested == NOW
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    times=st.lists(st.integers(0, 50), max_size=200),
+    ordered=st.booleans(),
+    window=st.builds(Window, st.none() | st.integers(0, 51), st.none() | st.integers(0, 51)),
+)
+def test_a_window_is_found_in_large_files_in_order_or_not(
+    logs: LogStore, shared: LogStream, times: list[int], ordered: bool, window: Window
+) -> None:
+    """Lines of 5 KB make the file many blocks long."""
+    times = sorted(times) if ordered else times
+    shared.path.with_suffix(".mixed").unlink(missing_ok=True)
+    refill(logs, shared, [(at, f"{number} " + "x" * 5000) for number, at in enumerate(times)])
+    expected = [str(number) for number, at in enumerate(times) if at in window]
+    assert shared.path.with_suffix(".mixed").exists() == (times != sorted(times))
+
+    read, offset = [], 0
+    while (page := logs.read(shared, offset, 1000, window)).events:
+        read += [event.message.split()[0] for event in page.events]
+        offset = page.forward
+    back: list[str] = []
+    end: int | None = None
+    while (page := logs.read_back(shared, end, 1000, window)).events:
+        back = [event.message.split()[0] for event in page.events] + back
+        end = page.backward
+    assert read == back == expected
+
+
+def test_expired_events_leave_the_disk_and_positions_stay(old: LogStore) -> None:
+    week = [(NOW - 7 * DAY + number, "old " + "x" * 100) for number in range(5000)]
+    stream = kept_for(old, 3, [*week, (NOW - DAY, "young"), (NOW, "new")])
+    position = next(event.offset for event in old.read_back(stream, None, 1).events)
+    before = stream.path.stat()
+
+    assert old.expire() > 500_000
+    after = stream.path.stat()
+    assert after.st_size == before.st_size
+    assert after.st_blocks * 512 < 20_000
+    assert messages(old, stream) == ["young", "new"]
+    assert [event.message for event in old.read(stream, position, 9).events] == ["new"]
+    assert (old.extent(stream).first, old.size(stream) < 100) == (NOW - DAY, True)
+    assert old.expire() == 0
+
+
+def test_a_stream_of_expired_events_can_be_written_again(old: LogStore) -> None:
+    stream = kept_for(old, 1, [(NOW - 2 * DAY, "old")] * 2000)
+    assert old.expire() > 0
+    assert messages(old, stream) == []
+    assert old.extent(stream).first is None
+    old.put(stream, [(NOW, "new")])
+    assert messages(old, stream) == ["new"]
+
+
+def test_in_a_mixed_stream_nothing_young_expires(old: LogStore) -> None:
+    stream = kept_for(old, 3, [(NOW - 5 * DAY, "old")] * 9000)
+    old.put(stream, [(NOW, "young")])
+    old.put(stream, [(NOW - 4 * DAY, "old, but behind a young one")])
+    assert old.expire() > 0
+    assert messages(old, stream) == ["young", "old, but behind a young one"]
+
+
+def test_a_torn_line_outlives_the_sweep(old: LogStore) -> None:
+    stream = kept_for(old, 1, [(NOW - 2 * DAY, "old")] * 9000)
+    with stream.path.open("ab") as file:
+        file.write(f"{NOW}\tha".encode())
+    old.expire()
+    with stream.path.open("ab") as file:
+        file.write(b"lf\n")
+    assert messages(old, stream) == ["half"]
+
+
+def test_streams_without_an_end_keep_their_newest_half(old: LogStore) -> None:
+    written = [(NOW + number, f"{number} " + "x" * 1000) for number in range(1000)]
+    stream = kept_for(old, 7, written)
+    assert old.trim(10_000_000) == 0
+    assert old.trim(1_000_000) > 400_000
+    left = messages(old, stream)
+    assert 400 < len(left) < 500
+    assert left == [text for _, text in written[-len(left) :]]
+
+
+def test_a_late_start_in_a_large_stream_reads_little(old: LogStore) -> None:
+    """100 MB would take a second to read through; the operating system counts what is read."""
+    stream = kept_for(old, 7, [])
+    line = "x" * 1000
+    with stream.path.open("wb") as file:
+        for second in range(100):
+            file.write("".join(f"{second * 1000 + number}\t{line}\n" for number in range(1000)).encode())
+
+    def bytes_read() -> int:
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    before = bytes_read()
+    late = old.read(stream, 0, 10, Window(start=99_500))
+    early = old.read_back(stream, None, 10, Window(end=500))
+    assert [event.timestamp for event in late.events] == list(range(99_500, 99_510))
+    assert [event.timestamp for event in early.events] == list(range(490, 500))
+    assert bytes_read() - before < 10_000_000

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import statistics
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from sagewright.core.clock import SystemClock
 from sagewright.store.database import Database
 from sagewright.store.metrics import Key, MetricStore, Point, Search, Span
 from sagewright.store.schema import metadata
+from sagewright.testing.clock import FakeClock
 
 ACCOUNT, REGION, SPACE = "123456789012", "us-east-1", "/aws/sagemaker/TrainingJobs"
 JOB = (("TrainingJobName", "churn-1"), ("Host", "algo-1"))
@@ -130,3 +133,63 @@ def test_listing_goes_on_after_a_page(store: MetricStore) -> None:
     second = store.list(ACCOUNT, REGION, Search(after=first[-1].id), 3)
 
     assert [metric.name for metric in first + second] == [f"m{number}" for number in range(5)]
+
+
+DAY = 86_400
+MIDNIGHT = 1_700_006_400.0
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(MIDNIGHT)
+
+
+@pytest.fixture
+def aging(tmp_path: Path, clock: FakeClock) -> MetricStore:
+    database = Database(f"sqlite:///{tmp_path / 'aging.db'}")
+    metadata.create_all(database.engine)
+    return MetricStore(database, clock)
+
+
+def count(store: MetricStore, start: float, end: float) -> int:
+    """How many points are stored, as the buckets of a millisecond cannot tell."""
+    with store._database.read() as connection:
+        where = "at_ms >= :start and at_ms < :end"
+        query = text(f"select count(*) from metric_points where {where}")
+        return int(connection.execute(query, {"start": start * 1000, "end": end * 1000}).scalar_one())
+
+
+def test_old_points_are_put_together_and_the_oldest_go(aging: MetricStore, clock: FakeClock) -> None:
+    hour = MIDNIGHT - 3600
+    points = [Point.of("loss", hour + second, second % 7, JOB) for second in range(0, 3600, 2)]
+    aging.put(ACCOUNT, REGION, SPACE, points)
+    aging.put(ACCOUNT, REGION, SPACE, [Point("loss", hour, 5, 5, 5, dimensions=JOB, unit="Bytes")])
+    spans = [Span(hour, MIDNIGHT, period) for period in (300, 3600)]
+    before = [aging.buckets(KEY, span) for span in spans]
+
+    assert aging.compact() == 0
+    clock.pass_(15 * DAY + 600)
+    aging.put(ACCOUNT, REGION, SPACE, [Point.of("loss", clock.now(), 1, JOB)])
+    assert aging.compact() == 1801 - 61
+    assert aging.compact() == 0
+    assert [aging.buckets(KEY, span) for span in spans] == before
+    clock.pass_(48 * DAY)
+    aging.compact()
+    assert count(aging, hour, MIDNIGHT) == 13
+    assert [aging.buckets(KEY, span) for span in spans] == before
+    clock.pass_(400 * DAY)
+    aging.compact()
+    assert [metric.name for metric in aging.list(ACCOUNT, REGION, Search(), 9)] == ["loss"]
+    assert aging.buckets(KEY, spans[0]) == []
+    clock.pass_(400 * DAY)
+    aging.compact()
+    assert aging.list(ACCOUNT, REGION, Search(), 9) == []
+
+
+def test_a_period_that_is_not_over_15_days_old_as_a_whole_is_left(aging: MetricStore, clock: FakeClock) -> None:
+    aging.put(ACCOUNT, REGION, SPACE, [Point.of("loss", MIDNIGHT + second, 1, JOB) for second in (0, 59, 60, 119)])
+    clock.pass_(15 * DAY + 119)
+    assert aging.compact() == 1
+    assert count(aging, MIDNIGHT, MIDNIGHT + 120) == 3
+    clock.pass_(1)
+    assert aging.compact() == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sagewright.backends.base import Backend
+from sagewright.backends.local import LocalBackend
 from sagewright.backends.plain import PlainBackend
 from sagewright.backends.probe import probe
 from sagewright.backends.sandbox import SandboxBackend
@@ -21,6 +22,12 @@ def choose(settings: Settings, hint_socket: Path | None = None) -> Backend:
 
     Raises ``BackendUnavailable`` with the remedy when this machine cannot run it.
     """
+    found = _named(settings, hint_socket)
+    found.log_limit = settings.log_limit_mb << 20
+    return found
+
+
+def _named(settings: Settings, hint_socket: Path | None) -> LocalBackend:
     root = settings.data_dir / "runs"
     if settings.backend == "plain":
         return PlainBackend(root, hint_socket)

@@ -68,6 +68,8 @@ class LocalBackend:
     """Runs each instance on this machine under an agent of its own. Subclasses say how the process is started."""
 
     name = ""
+    log_limit = 1 << 30
+    """Bytes that the log of one instance may take."""
 
     def __init__(self, root: Path, hint_socket: Path | None = None) -> None:
         self._root = root
@@ -137,6 +139,7 @@ class LocalBackend:
             "groups": control_groups(f"sagewright-{instance.run_id}-{instance.host}"),
             "metrics": [(metric.name, metric.regex) for metric in workload.metrics],
             "log": log,
+            "log_limit": self.log_limit,
             "hint": str(self._hint_socket or ""),
         }
 

@@ -21,6 +21,12 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 4566
+    tls: bool = False
+    """Whether the port speaks HTTPS, with a certificate made for it, or the given one (PEM files)."""
+    tls_cert: str = ""
+    tls_key: str = ""
+    insecure: bool = False
+    """Allows an address that others can reach to go without TLS."""
     data_dir: Path = field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share"))
     cache_dir: Path = field(default_factory=lambda: _home("XDG_CACHE_HOME", ".cache"))
     """Environments are built here and shared by all servers of this user."""
@@ -39,7 +45,14 @@ class Settings:
     durability: str = "process"
     """What an acknowledged write survives: ``process`` a killed server, ``commit`` (fsync) a power cut as well."""
     stop_grace_seconds: float = 120.0
+    log_limit_mb: int = 1024
+    """MiB that one log stream may take; beyond it the oldest events go."""
     log_level: str = "INFO"
+
+    @property
+    def https(self) -> bool:
+        """Whether the port speaks HTTPS."""
+        return self.tls or bool(self.tls_cert)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -33,11 +33,14 @@ _EMPTY = BytesReader(b"")
 
 
 class Connection(asyncio.Protocol):
-    """The protocol of one accepted connection. ``secure`` when TLS was terminated below it."""
+    """The protocol of one accepted connection. ``secure`` when TLS was terminated below it; ``tunnels_only`` when it
+    was not and should have been: CONNECT is all that may be asked.
+    """
 
-    def __init__(self, hub: Hub, *, secure: bool = False) -> None:
+    def __init__(self, hub: Hub, *, secure: bool = False, tunnels_only: bool = False) -> None:
         self.hub = hub
         self.secure = secure
+        self._tunnels_only = tunnels_only
         self.transport: asyncio.Transport | None = None
         self.peer = ""
         self._parser = httptools.HttpRequestParser(self)
@@ -56,6 +59,8 @@ class Connection(asyncio.Protocol):
         self._ending = False
         """No further request is taken: an error was met, the client closed its side, or we are closing."""
         self._lingering = 0
+        self._patience = math.inf
+        """Until when the body may go on as slowly as it does; infinite when nothing of it was waited for yet."""
         self.deadline = math.inf
         self._write_deadline = math.inf
 
@@ -121,7 +126,14 @@ class Connection(asyncio.Protocol):
             self._refuse(431, f"The headers are larger than {limits.head_bytes} bytes")
         elif self._receiving is not None and self._reading:
             # a client that waits for 100 Continue is not silent of its own will
-            self.deadline = math.inf if self._receiving.expects else self.hub.loop.time() + limits.stall_seconds
+            self.deadline = math.inf if self._receiving.expects else self._body_deadline(len(data))
+
+    def _body_deadline(self, count: int) -> float:
+        """Each byte buys a little time, so that a client that drips holds us no longer than one that is silent."""
+        limits = self.hub.limits
+        longest = self.hub.loop.time() + limits.stall_seconds
+        self._patience = min(longest, self._patience + count / limits.slowest_body)
+        return self._patience
 
     # What the parser says
 
@@ -167,12 +179,16 @@ class Connection(asyncio.Protocol):
             raise heads.BadHead("a Transfer-Encoding other than chunked")
         if method == "CONNECT":
             return
+        if self._tunnels_only:
+            self._refuse(400, "This port speaks HTTPS: use a URL that begins with https://")
+            return
         request = heads.request(method, self._target, headers, _EMPTY, self.peer)
         request.secure = self.secure
         expects = headers.get("expect", "").lower() == "100-continue" and version == "1.1"
         exchange = Exchange(request, keep_alive=self._parser.should_keep_alive(), expects=expects)
         exchange.chunked = version == "1.1"
         self._receiving = exchange
+        self._patience = math.inf
         self._choose_way(exchange)
 
     def _choose_way(self, exchange: Exchange) -> None:
@@ -241,7 +257,7 @@ class Connection(asyncio.Protocol):
         """CONNECT becomes a tunnel; any other upgrade is declined by answering in HTTP/1.1, as RFC 9110 7.8 allows."""
         if self._parser.get_method() == b"CONNECT":
             self._ending = True
-            if self.hub.doorman is None or self._active is not None:
+            if self.hub.doorman is None or self.secure or self._active is not None:
                 self._ending = False
                 self._refuse(405, "CONNECT is not served here")
             else:
@@ -380,8 +396,9 @@ class Connection(asyncio.Protocol):
             self._reading = reading
             if reading:
                 self.transport.resume_reading()
+                self._patience = math.inf
                 if self._receiving is not None and not self._receiving.expects:
-                    self.deadline = self.hub.loop.time() + self.hub.limits.stall_seconds
+                    self.deadline = self._body_deadline(0)
             else:
                 self.transport.pause_reading()
                 self.deadline = math.inf

@@ -48,6 +48,8 @@ class Limits:
     """Silence between requests."""
     stall_seconds: float = 120.0
     """Silence inside a body that somebody waits for, in either direction."""
+    slowest_body: int = 1024
+    """Bytes a second below which a body uses up its ``stall_seconds`` although it never stands still."""
     linger_seconds: float = 3.0
     """How long a refused client may go on sending, so that it reads the refusal instead of a reset."""
     connections: int = 2048

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
@@ -12,6 +13,7 @@ import uvloop
 
 from sagewright.gateway.connection import Connection
 from sagewright.gateway.hub import App, Doorman, FastPath, Hub, Limits
+from sagewright.gateway.listener import SecureListener
 
 log = logging.getLogger(__name__)
 BACKLOG = 1024
@@ -46,9 +48,11 @@ class Server:
         self._hub: Hub | None = None
         self._stopping: asyncio.Event | None = None
         self._drain_seconds = 0.0
+        self._tls: ssl.SSLContext | None = None
 
-    def start(self) -> int:
-        """Listen; returns the bound port. Raises ``OSError`` when the address is taken."""
+    def start(self, tls: ssl.SSLContext | None = None) -> int:
+        """Listen, with ``tls`` for HTTPS; returns the bound port. Raises ``OSError`` when the address is taken."""
+        self._tls = tls
         self._thread.start()
         self._bound.wait(START_SECONDS)
         if self._failure is not None:
@@ -78,13 +82,12 @@ class Server:
         hub = Hub(self._app, loop, self._pool, self._limits, self._fast, self._doorman)
         self._stopping = asyncio.Event()
         try:
-            listener = await loop.create_server(lambda: Connection(hub), self._host, self._port, backlog=BACKLOG)
+            listener = await self._listen(hub)
         except Exception as error:  # raised again in the thread that called start
             self._failure = error
             self._bound.set()
             return
         self._hub = hub
-        self._port = hub.port = cast(int, listener.sockets[0].getsockname()[1])
         self._bound.set()
         watch = loop.create_task(self._watch(hub))
         await self._stopping.wait()
@@ -99,6 +102,15 @@ class Server:
         for task in list(hub.tasks):
             task.cancel()
         await _until_empty(hub, 1.0)
+
+    async def _listen(self, hub: Hub) -> asyncio.Server | SecureListener:
+        if self._tls is not None:
+            secure = SecureListener(hub, self._tls, BACKLOG)
+            self._port = hub.port = secure.open(self._host, self._port)
+            return secure
+        plain = await hub.loop.create_server(lambda: Connection(hub), self._host, self._port, backlog=BACKLOG)
+        self._port = hub.port = cast(int, plain.sockets[0].getsockname()[1])
+        return plain
 
     async def _watch(self, hub: Hub) -> None:
         """Find silent connections."""

@@ -33,7 +33,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def exports(settings: Settings, url: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Variables to set in a shell whose variables are ``env``. ``url`` is the server's, such as ``http://host:port``.
+    """Variables to set in a shell whose variables are ``env``. ``url`` is the server's, ``http://host:port`` or https.
 
     Writes the files that the variables name under ``settings.data_dir``. Raises ``FileNotFoundError`` when no server
     has made its keys there yet.
@@ -42,6 +42,7 @@ def exports(settings: Settings, url: str, env: Mapping[str, str] | None = None) 
     keys = json.loads((settings.data_dir / CREDENTIALS).read_text())
     region = env.get("AWS_DEFAULT_REGION") or env.get("AWS_REGION") or settings.default_region
     without_proxy = _without_proxy(env, url)
+    proxy = f"http://{urlsplit(url).netloc}"  # also of a server with TLS: clients check a proxy's name elsewhere
     found = {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": keys["access_key_id"],
@@ -49,8 +50,8 @@ def exports(settings: Settings, url: str, env: Mapping[str, str] | None = None) 
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": env.get("AWS_REGION") or region,
         "AWS_CA_BUNDLE": str(tls.bundle(settings.data_dir, env)),
-        "HTTPS_PROXY": url,
-        "https_proxy": url,
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,
     }

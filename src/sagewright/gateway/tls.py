@@ -1,4 +1,5 @@
-"""The certificates under which we answer for the hosts that SDKs hard-code, and the bundle that clients trust.
+"""The certificates under which we answer, for the hosts that SDKs hard-code and with --tls under our own names, and
+the bundle that clients trust.
 
 A certificate authority signs one leaf and its key is forgotten, so what a shell is asked to trust can vouch for the
 names below and for nothing else, ever. When the names change, both are made anew.
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 import datetime
 import fcntl
+import ipaddress
 import os
 import re
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +27,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sagewright.core.config import Settings
+
 YEARS = 10
 RENEW = datetime.timedelta(days=30)
+_HOST = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(\.(?!-)[a-zA-Z0-9-]{1,63})*")
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -55,18 +61,104 @@ class Identity:
 
 
 def identity(data_dir: Path) -> Identity:
-    """The identity kept in ``data_dir/tls``, made when missing, near its end, or short of a name."""
+    """The identity for STS, kept in ``data_dir/tls``, made when missing, near its end, or short of a name."""
+    names = [x509.DNSName(host) for host in sorted(sts_hosts())]
+    suffixes = sorted({host.split(".", 2)[2] for host in sts_hosts() if host != "sts.amazonaws.com"})
+    folder = _folder(data_dir)
+    files = Identity(folder / "ca.pem", folder / "sts.pem", folder / "sts.key")
+    return _kept(files, names, [x509.DNSName(suffix) for suffix in suffixes])
+
+
+def server_identity(data_dir: Path, host: str) -> Identity:
+    """The identity for a server that listens on ``host``: under that name, this machine's own, and the loopback's."""
+    texts = [host, "localhost", "127.0.0.1", "::1"]
+    if _address(host) is not None and _wildcard(host):
+        texts += [socket.gethostname(), *_own_addresses()]
+    names: list[x509.GeneralName] = []
+    limits: list[x509.GeneralName] = []
+    for text in dict.fromkeys(text for text in texts if not _wildcard(text)):
+        address = _address(text)
+        if address is not None:
+            names.append(x509.IPAddress(address))
+            limits.append(x509.IPAddress(ipaddress.ip_network(address)))
+        elif _HOST.fullmatch(text):
+            names.append(x509.DNSName(text))
+            limits.append(x509.DNSName(text))
+    folder = _folder(data_dir)
+    return _kept(Identity(folder / "server-ca.pem", folder / "server.pem", folder / "server.key"), names, limits)
+
+
+def server_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS for the server's port, or None without. Leaves in ``data_dir/tls/trust.pem`` what its clients must trust.
+
+    Raises ``ValueError`` for settings that do not go together, or an address that others can reach without TLS.
+    """
+    trust = _folder(settings.data_dir) / "trust.pem"
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise ValueError("--tls-cert and --tls-key go together")
+    if not settings.https:
+        if not settings.insecure and not _loopback(settings.host):
+            raise ValueError(
+                f"{settings.host} can be reached from other machines, and what is sent would be readable on the way: "
+                "add --tls, or --insecure if you want that"
+            )
+        trust.unlink(missing_ok=True)
+        return None
+    if settings.tls_cert:
+        found = Identity(Path(settings.tls_cert), Path(settings.tls_cert), Path(settings.tls_key))
+    else:
+        found = server_identity(settings.data_dir, settings.host)
+    try:
+        context = found.server_context()
+    except OSError as error:
+        raise ValueError(f"cannot serve TLS with {found.certificate} and {found.key}: {error}") from None
+    write(trust, found.authority.read_bytes())
+    return context
+
+
+def _loopback(host: str) -> bool:
+    """Whether every address of ``host`` is this machine's own loopback."""
+    try:
+        found = {_address(str(entry[4][0]).partition("%")[0]) for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(host) and all(address is not None and address.is_loopback for address in found)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _wildcard(host: str) -> bool:
+    return host in ("", "0.0.0.0", "::")  # noqa: S104 - nothing is bound here
+
+
+def _own_addresses() -> list[str]:
+    try:
+        return sorted({str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(socket.gethostname(), None)})
+    except OSError:
+        return []
+
+
+def _folder(data_dir: Path) -> Path:
     folder = data_dir / "tls"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = Identity(folder / "ca.pem", folder / "sts.pem", folder / "sts.key")
-    with (folder / "lock").open("w") as lock:
+    return folder
+
+
+def _kept(found: Identity, names: Sequence[x509.GeneralName], limits: Sequence[x509.GeneralName]) -> Identity:
+    """These files, made when they do not serve for ``names``. The authority is good for nothing beyond ``limits``."""
+    with (found.key.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _usable(found):
-            _make(found)
+        if not _usable(found, names):
+            _make(found, names, limits)
     return found
 
 
-def _usable(found: Identity) -> bool:
+def _usable(found: Identity, wanted: Sequence[x509.GeneralName]) -> bool:
     try:
         leaf = x509.load_pem_x509_certificate(found.certificate.read_bytes())
         authority = x509.load_pem_x509_certificate(found.authority.read_bytes())
@@ -77,25 +169,23 @@ def _usable(found: Identity) -> bool:
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return (
         key.public_key() == leaf.public_key()
-        and sts_hosts() <= set(names.get_values_for_type(x509.DNSName))
+        and set(wanted) <= set(names)
         and leaf.not_valid_after_utc - datetime.datetime.now(datetime.UTC) > RENEW
     )
 
 
-def _make(files: Identity) -> None:
+def _make(files: Identity, names: Sequence[x509.GeneralName], limits: Sequence[x509.GeneralName]) -> None:
     authority_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = _name("Sagewright local authority")
-    suffixes = sorted({host.split(".", 2)[2] for host in sts_hosts() if host != "sts.amazonaws.com"})
     authority = (
         _builder(issuer, issuer, authority_key.public_key(), authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(sign_certificates=True), critical=True)
-        .add_extension(x509.NameConstraints([x509.DNSName(suffix) for suffix in suffixes], None), critical=True)
+        .add_extension(x509.NameConstraints(limits, None), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    names = [x509.DNSName(host) for host in sorted(sts_hosts())]
     leaf = (
-        _builder(_name("sts.amazonaws.com"), issuer, leaf_key.public_key(), authority_key)
+        _builder(_name(str(names[0].value)[:64]), issuer, leaf_key.public_key(), authority_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -149,7 +239,7 @@ def bundle(data_dir: Path, env: Mapping[str, str]) -> Path:
     """A file with our authority and every authority that the shell's clients trusted before."""
     folder = data_dir / "tls"
     target = folder / "bundle.pem"
-    trusted = [identity(data_dir).authority, *_trusted(env)]
+    trusted = [identity(data_dir).authority, folder / "trust.pem", *_trusted(env)]
     found = dict.fromkeys(pem for path in trusted for pem in _certificates(path))
     write(target, ("\n".join(found) + "\n").encode())
     return target

@@ -1,40 +1,23 @@
-r"""Logs: groups and streams are rows, the events of a stream are lines of one append-only file.
-
-The agents of jobs write to the same files, so the format is theirs too: one event is one line,
-``<milliseconds since the epoch>\t<message>\n`` in UTF-8, where the message has ``\\`` for a backslash, ``\n`` for a
-line feed and ``\r`` for a carriage return. A line is appended with one ``write``. The last line is not there until its
-line feed is; a line that is not of this form (a writer died in the middle of it) is passed over.
-
-A position in a stream is a byte offset at the beginning of a line: it stays right while the file grows.
-"""
+"""Logs: groups and streams are rows, the events of a stream are the lines of a file (``store.log_files``)."""
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
+from sagewright.store import log_files
 from sagewright.store.database import Database
-from sagewright.store.room import require_room
+from sagewright.store.log_files import EVERYTHING, PAGE_BYTES, Extent, LogEvent, Page, Window, escape, unescape
 from sagewright.store.schema import log_groups, log_streams
 
-PAGE_BYTES = 1_048_576
-"""A page of events carries at most this much text, as in GetLogEvents."""
-
-_BLOCK = 65_536
-_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
-_MEANINGS = {written: meant for meant, written in _ESCAPES.items()}
-_Line: TypeAlias = tuple[int, bytes]
+DAY_MS = 86_400_000
 
 
 class AlreadyExists(Exception):
@@ -70,58 +53,8 @@ class LogStream:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """What a stream holds: bytes, and the times of its first and last event in milliseconds, if it has one."""
-
-    size: int
-    first: int | None = None
-    last: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LogEvent:
-    """One event: milliseconds since the epoch, text, and where its line begins."""
-
-    timestamp: int
-    message: str
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which events: those with ``start <= timestamp < end``, in milliseconds."""
-
-    start: int | None = None
-    end: int | None = None
-
-    def __contains__(self, timestamp: int) -> bool:
-        return (self.start is None or timestamp >= self.start) and (self.end is None or timestamp < self.end)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Events in the order of the file. What came before ends at ``backward``; what comes next begins at ``forward``."""
-
-    events: list[LogEvent] = field(default_factory=list)
-    backward: int = 0
-    forward: int = 0
-
-
 _GROUP = [log_groups.c[name] for name in LogGroup.__slots__]
 _STREAM = [log_streams.c[name] for name in LogStream.__slots__ if name != "path"]
-
-
-def escape(message: str) -> str:
-    """The message as it is written to a line."""
-    return re.sub(r"[\\\n\r]", lambda match: _ESCAPES[match[0]], message)
-
-
-def unescape(text: str) -> str:
-    """The message that a line holds."""
-    if "\\" not in text:
-        return text
-    return re.sub(r"\\[\\nr]", lambda match: _MEANINGS[match[0]], text)
 
 
 class LogStore:
@@ -166,7 +99,7 @@ class LogStore:
             connection.execute(delete(log_streams).where(log_streams.c.group_id == group.id))
             connection.execute(delete(log_groups).where(log_groups.c.id == group.id))
         for stream in streams:
-            stream.path.unlink(missing_ok=True)
+            log_files.remove(stream.path)
 
     def _groups(self, account: str, region: str, *where: ColumnElement[bool]) -> list[LogGroup]:
         mine = (log_groups.c.account == account, log_groups.c.region == region)
@@ -210,7 +143,7 @@ class LogStore:
         """Remove a stream and its events."""
         with self._database.write() as connection:
             connection.execute(delete(log_streams).where(log_streams.c.id == stream.id))
-        stream.path.unlink(missing_ok=True)
+        log_files.remove(stream.path)
 
     def _streams(self, group: LogGroup, where: ColumnElement[bool]) -> list[LogStream]:
         query = select(*_STREAM).where(log_streams.c.group_id == group.id, where).order_by(log_streams.c.name)
@@ -218,8 +151,10 @@ class LogStore:
             return [self._stream(*row) for row in connection.execute(query)]
 
     def _stream(self, identifier: str, group_id: str, name: str, created: float) -> LogStream:
-        path = self._root / identifier[:2] / f"{identifier}.log"
-        return LogStream(identifier, group_id, name, created, path)
+        return LogStream(identifier, group_id, name, created, self._path(identifier))
+
+    def _path(self, identifier: str) -> Path:
+        return self._root / identifier[:2] / f"{identifier}.log"
 
     def wipe(self) -> None:
         """Remove everything."""
@@ -232,119 +167,55 @@ class LogStore:
 
     def put(self, stream: LogStream, events: Iterable[tuple[int, str]]) -> None:
         """Append events, each a time in milliseconds and a text."""
-        text = "".join(f"{timestamp}\t{escape(message)}\n" for timestamp, message in events)
-        descriptor = os.open(stream.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        with os.fdopen(descriptor, "r+b", buffering=0) as file:
-            require_room(descriptor)
-            size = os.fstat(descriptor).st_size
-            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            left = memoryview((b"\n" if torn else b"") + text.encode("utf-8", "replace"))
-            while left:  # a disk that is nearly full takes a part, and says so at the next write
-                left = left[file.write(left) or 0 :]
+        log_files.append(stream.path, list(events), round(self._clock.now() * 1000))
 
-    def read(self, stream: LogStream, offset: int, limit: int, window: Window = Window()) -> Page:
+    def read(self, stream: LogStream, offset: int, limit: int, window: Window = EVERYTHING) -> Page:
         """Up to ``limit`` events from ``offset`` on. At the end of the file the page is empty and stays where it is."""
-        found: list[LogEvent] = []
-        size, position = 0, offset
-        for line in lines(stream, offset):
-            event = parse(line)
-            if event is not None and event.timestamp in window:
-                size += len(line[1])
-                if len(found) == limit or (found and size > PAGE_BYTES):
-                    break
-                found.append(event)
-            position = line[0] + len(line[1])
-        return Page(found, offset, position)
+        return log_files.read(stream.path, offset, limit, window)
 
-    def read_back(self, stream: LogStream, offset: int | None, limit: int, window: Window = Window()) -> Page:
+    def read_back(self, stream: LogStream, offset: int | None, limit: int, window: Window = EVERYTHING) -> Page:
         """The last ``limit`` events that end at ``offset``, or at the end of the stream when that is None."""
-        found: list[LogEvent] = []
-        size = 0
-        with _open(stream) as file:
-            size_now = file.seek(0, os.SEEK_END)
-            end = position = size_now if offset is None else min(offset, size_now)
-            for line in _lines_back(file, end):
-                if not line[1].endswith(b"\n"):  # torn: it belongs to the next page forward
-                    end = position = line[0]
-                    continue
-                event = parse(line)
-                if event is not None and event.timestamp in window:
-                    size += len(line[1])
-                    if len(found) == limit or (found and size > PAGE_BYTES):
-                        break
-                    found.append(event)
-                position = line[0]
-        return Page(found[::-1], position, end)
+        return log_files.read_back(stream.path, offset, limit, window)
 
     def size(self, stream: LogStream) -> int:
-        """How many bytes a stream takes."""
-        try:
-            return stream.path.stat().st_size
-        except FileNotFoundError:
-            return 0
+        """How many bytes of events a stream holds."""
+        return log_files.held(stream.path)
 
     def extent(self, stream: LogStream) -> Extent:
         """How much a stream holds, and from when to when."""
-        return _extent(stream, self.size(stream))
+        return log_files.extent(stream.path, log_files.size(stream.path))
 
+    # --- sweeps --------------------------------------------------------------------------------------------------
 
-def parse(line: _Line) -> LogEvent | None:
-    """The event of a line, or None when the line is not one."""
-    timestamp, separator, text = line[1][:-1].partition(b"\t")
-    if not separator or not timestamp.isdigit() or len(timestamp) > 18:
-        return None
-    return LogEvent(int(timestamp), unescape(text.decode("utf-8", "replace")), line[0])
+    def expire(self) -> int:
+        """Free the events that are older than their groups keep them; returns the bytes they took."""
+        query = select(log_streams.c.id, log_groups.c.retention_days).join_from(log_streams, log_groups)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(log_groups.c.retention_days.is_not(None))).all()
+        now = round(self._clock.now() * 1000)
+        return sum(log_files.forget(self._path(identifier), now - days * DAY_MS) for identifier, days in rows)
 
-
-def lines(stream: LogStream, offset: int) -> Iterator[_Line]:
-    """The complete lines from ``offset`` on, each with where it begins."""
-    with _open(stream) as file:
-        file.seek(offset)
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            yield offset, line
-            offset += len(line)
-
-
-def _lines_back(file: BinaryIO, end: int) -> Iterator[_Line]:
-    """The lines that end at ``end`` or before, the last one first."""
-    rest = b""
-    while end > 0:
-        size = min(_BLOCK, end)
-        end -= size
-        file.seek(end)
-        parts = _split(file.read(size) + rest)
-        rest = b"" if end == 0 else parts.pop(0)
-        position = end + len(rest) + sum(map(len, parts))
-        for part in reversed(parts):
-            position -= len(part)
-            yield position, part
-
-
-def _split(data: bytes) -> list[bytes]:
-    """Lines with their line feeds. (``splitlines`` would cut at other bytes too.)"""
-    parts = data.split(b"\n")
-    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
-
-
-def _open(stream: LogStream) -> BinaryIO:
-    try:
-        return stream.path.open("rb")
-    except FileNotFoundError:  # deleted meanwhile, or never begun
-        return Path(os.devnull).open("rb")
-
-
-@lru_cache(maxsize=65_536)
-def _extent(stream: LogStream, size: int) -> Extent:
-    """Append-only files have one content for one size, so this may be remembered."""
-    first = next((event.timestamp for event in map(parse, lines(stream, 0)) if event is not None), None)
-    with _open(stream) as file:
-        complete = (line for line in _lines_back(file, size) if line[1].endswith(b"\n"))
-        last = next((event.timestamp for event in map(parse, complete) if event is not None), None)
-    return Extent(size, first, last)
+    def trim(self, most: int) -> int:
+        """Make room in streams that come near ``most`` bytes: their oldest events go. Returns the bytes."""
+        return sum(log_files.keep(path, most) for path in self._root.glob("*/*.log"))
 
 
 def _begins(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Names that begin with ``prefix``, as a range that the index can serve."""
     return (column >= prefix) & (column < prefix + chr(0x10FFFF))
+
+
+__all__ = [
+    "DAY_MS",
+    "PAGE_BYTES",
+    "AlreadyExists",
+    "Extent",
+    "LogEvent",
+    "LogGroup",
+    "LogStore",
+    "LogStream",
+    "Page",
+    "Window",
+    "escape",
+    "unescape",
+]

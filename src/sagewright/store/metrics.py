@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Insert, Table, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Insert, Select, Table, case, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sagewright.core.clock import Clock
@@ -24,6 +24,11 @@ from sagewright.store.schema import metric_points, metrics
 Dimensions: TypeAlias = tuple[tuple[str, str], ...]
 
 RECENT_SECONDS = 3 * 3600.0
+DAY = 86_400
+CONDENSED = ((15 * DAY, 60), (63 * DAY, 300))
+KEPT = 455 * DAY
+"""Points older than so many seconds are put together, one for so many; at last they go. CloudWatch keeps no more of
+them either: one for a minute up to 15 days, one for five minutes up to 63, nothing after 15 months."""
 LARGEST = 2.0**360
 """CloudWatch's bound on values, either sign. NaN and infinity are none. (PutMetricData)"""
 
@@ -148,17 +153,8 @@ class MetricStore:
 
     def buckets(self, key: Key, span: Span, unit: str | None = None) -> list[Bucket]:
         """The statistics of each period that has points, by time. ``unit`` leaves out points of other units."""
-        point = metric_points.c
-        number = (point.at_ms - _ms(span.start)) // (span.period * 1000)
-        columns = (
-            number.label("number"),
-            point.unit,
-            func.sum(point.samples).label("samples"),
-            func.sum(point.total).label("total"),
-            func.min(point.minimum).label("minimum"),
-            func.max(point.maximum).label("maximum"),
-        )
-        query = select(*columns).where(*_where(key, span, unit)).group_by("number", point.unit).order_by("number")
+        number = (metric_points.c.at_ms - _ms(span.start)) // (span.period * 1000)
+        query = _summed(number).where(*_where(key, span, unit))
         with self._database.read() as connection:
             return [Bucket(span.start + row[0] * span.period, *row[1:]) for row in connection.execute(query)]
 
@@ -170,17 +166,20 @@ class MetricStore:
         A period with a statistic set of different values has none: the values are not known. (PutMetricData)
         """
         point = metric_points.c
-        query = select(point.at_ms, point.unit, point.samples, point.minimum, point.maximum)
-        periods: dict[tuple[float, str], list[Any]] = {}
+        number = ((point.at_ms - _ms(span.start)) // (span.period * 1000)).label("number")
+        period = (number, point.unit)
+        seen = func.sum(point.samples).over(partition_by=period, order_by=point.minimum).label("seen")
+        whole = func.sum(point.samples).over(partition_by=period).label("whole")
+        points = select(number, point.unit, point.minimum, point.maximum, seen, whole).where(*_where(key, span, unit))
+        row = points.subquery().c
+        ranks = (
+            func.coalesce(func.min(case((row.seen >= row.whole * percent / 100, row.minimum))), func.max(row.minimum))
+            for percent in wanted
+        )
+        query = select(row.number, row.unit, *ranks).group_by(row.number, row.unit).order_by(row.number)
         with self._database.read() as connection:
-            for row in connection.execute(query.where(*_where(key, span, unit)).order_by(point.minimum)):
-                begin = span.start + (row.at_ms - _ms(span.start)) // (span.period * 1000) * span.period
-                periods.setdefault((begin, row.unit), []).append(row)
-        return {
-            period: [_rank(rows, percent) for percent in wanted]
-            for period, rows in periods.items()
-            if all(row.minimum == row.maximum for row in rows)
-        }
+            rows = connection.execute(query.having(func.max(row.maximum - row.minimum) == 0)).all()
+        return {(span.start + found[0] * span.period, found[1]): list(found[2:]) for found in rows}
 
     def list(self, account: str, region: str, search: Search, limit: int) -> list[Metric]:
         """Metrics in the order of their ids, beginning after ``search.after``; fewer than ``limit`` is the end."""
@@ -205,11 +204,61 @@ class MetricStore:
                     break
         return found
 
+    def compact(self) -> int:
+        """Put old points together as ``CONDENSED`` says and forget the oldest; returns how many points went.
+
+        A day of one metric is one transaction, so that writers never wait long.
+        """
+        now, gone = _ms(self._clock.now()), 0
+        for age, period in CONDENSED:
+            for metric, day in self._uncondensed(now - age * 1000, period * 1000):
+                gone += self._condense(metric, day, min(day + DAY * 1000, now - age * 1000), period * 1000)
+        point = metric_points.c
+        with self._database.write() as connection:
+            gone += connection.execute(delete(metric_points).where(point.at_ms < now - KEPT * 1000)).rowcount
+            connection.execute(delete(metrics).where(~exists().where(point.metric == metrics.c.id)))
+        return gone
+
+    def _uncondensed(self, before: int, period: int) -> Sequence[tuple[int, int]]:
+        """Metrics and days with points before ``before`` that do not stand for whole periods."""
+        point, day = metric_points.c, DAY * 1000
+        query = select(point.metric, point.at_ms // day * day).distinct()
+        query = query.where(point.at_ms < before // period * period, point.source.not_like(f"{_source(period)}%"))
+        with self._database.read() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
+
+    def _condense(self, metric: int, start: int, end: int, period: int) -> int:
+        point = metric_points.c
+        end = end // period * period
+        where = (point.metric == metric, point.at_ms >= start, point.at_ms < end)
+        names = ("at_ms", "unit", "samples", "total", "minimum", "maximum")
+        with self._database.write() as connection:
+            rows = connection.execute(_summed(point.at_ms // period * period).where(*where)).all()
+            gone = connection.execute(delete(metric_points).where(*where)).rowcount
+            made = [dict(zip(names, row, strict=True)) for row in rows]
+            for row in made:
+                row.update(metric=metric, source=_source(period) + row["unit"])
+            if made:
+                connection.execute(_insert_new(connection, metric_points), made)
+        return gone - len(made)
+
     def wipe(self) -> None:
         """Remove everything."""
         with self._database.write() as connection:
             connection.execute(delete(metric_points))
             connection.execute(delete(metrics))
+
+
+def _summed(by: ColumnElement[int]) -> Select[Any]:
+    """``by`` as ``period``, unit, samples, total, minimum and maximum of the points that have these in common."""
+    point = metric_points.c
+    sums = (func.sum(point.samples), func.sum(point.total), func.min(point.minimum), func.max(point.maximum))
+    return select(by.label("period"), point.unit, *sums).group_by("period", point.unit).order_by("period")
+
+
+def _source(period: int) -> str:
+    """What the sources of points begin with that stand for a whole period of so many milliseconds."""
+    return f"{period // 1000} s of "
 
 
 def _metric(connection: Connection, key: Key) -> int:
@@ -239,17 +288,6 @@ def _where(key: Key, span: Span, unit: str | None) -> list[Any]:
     point = metric_points.c
     where = [point.metric == metric, point.at_ms >= _ms(span.start), point.at_ms < _ms(span.end)]
     return where + ([point.unit == unit] if unit else [])
-
-
-def _rank(rows: Sequence[Any], percent: float) -> float:
-    """The smallest value that has at least ``percent`` of all samples at or below it; ``rows`` are sorted by value."""
-    needed = sum(row.samples for row in rows) * percent / 100
-    seen = 0.0
-    for row in rows:
-        seen += row.samples
-        if seen >= needed:
-            return float(row.minimum)
-    return float(rows[-1].minimum)
 
 
 def _has(pairs: Dimensions, wanted: tuple[tuple[str, str | None], ...]) -> bool:

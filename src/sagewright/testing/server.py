@@ -11,13 +11,15 @@ import json
 import os
 import selectors
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 MARK = "SAGEWRIGHT_SERVER_PROCESS"
 """Set in the server's environment, so that what it leaves behind can be found."""
@@ -119,11 +121,21 @@ class ServerProcess:
 
     def reset(self) -> None:
         """Wipe all state; needs ``ephemeral``."""
-        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=30)
+        address = urlsplit(self.url).netloc
+        connection = (
+            HTTPSConnection(address, timeout=30, context=ssl.create_default_context(cafile=self.authority))
+            if self.authority
+            else HTTPConnection(address, timeout=30)
+        )
         with contextlib.closing(connection):
             connection.request("POST", "/_sagewright/reset")
             if (status := connection.getresponse().status) >= 300:
                 raise RuntimeError(f"the reset answered {status}")
+
+    @property
+    def authority(self) -> str:
+        """The file with what clients must trust; empty when the server speaks plain HTTP."""
+        return str(self.data_dir / "tls" / "trust.pem") if self.url.startswith("https:") else ""
 
     def credentials(self) -> dict[str, str]:
         """The administrator's ``access_key_id`` and ``secret_access_key``."""
@@ -133,7 +145,8 @@ class ServerProcess:
     def client_options(self, region: str = "us-east-1") -> dict[str, str]:
         """Arguments for ``boto3.client``."""
         keys = self.credentials()
-        return {
+        verify = {"verify": self.authority} if self.authority else {}
+        return verify | {
             "endpoint_url": self.url,
             "region_name": region,
             "aws_access_key_id": keys["access_key_id"],

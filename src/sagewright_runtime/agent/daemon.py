@@ -148,7 +148,7 @@ class Agent:
             from sagewright_runtime.agent.output import LogFile, Output
             from sagewright_runtime.agent.watch import Watch
 
-            log = LogFile(document["log"])
+            log = LogFile(document["log"], document.get("log_limit", 0))
             self._report("running")
             metrics = None
             if document["metrics"]:
@@ -160,6 +160,7 @@ class Agent:
             watch.until(ended, self._wake, self._grace, document["limits"]["grace_seconds"])
             code = process.reap()
             watch.drain()
+            log.close(time.time())
             self._facts.update(watch.verdict(code, document["seen"]))
         except Exception:
             process.kill()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _MAX_CHARACTERS = 4096
 _PATIENCE_SECONDS = 0.25
 _MAX_TIMEOUTS = 8
+MAX_BYTES = 256 * 1024 * 1024
+"""Values beyond are not kept: a job that prints them without end must not fill the disk."""
 
 
 class _Slow(Exception):
@@ -55,6 +57,9 @@ class Metrics:
             try:
                 with open(self._path, "a", encoding="utf-8") as file:
                     file.write("".join(found))
+                    if file.tell() > MAX_BYTES:
+                        self._expressions = []
+                        self._warnings.append(f"metrics are off: their values have filled {MAX_BYTES >> 20} MiB")
             except OSError as error:
                 self._warnings.append(f"metrics were lost: {error}")
         warnings, self._warnings = self._warnings, []

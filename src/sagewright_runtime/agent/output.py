@@ -17,6 +17,10 @@ _CHUNK_CHARACTERS = 65_000  # at 4 bytes each still below the limit
 _PROGRESS_SECONDS = 1.0
 REMEMBERED_LINES = 400
 _REMEMBERED_CHARACTERS = 2000
+KEPT_LINES, KEPT_CHARACTERS = 100, 100_000
+"""So many of the newest lines are written at the end, whether there is room or not."""
+_MEASURE_BYTES = 1 << 20
+_LATER = "lines are left out until its oldest ones are removed"
 
 
 class Lines:
@@ -88,11 +92,20 @@ def _texts(line: bytes) -> Iterator[str]:
 
 
 class LogFile:
-    r"""Appends events ``<timestamp ms>\t<message>\n`` with backslash, newline and CR in the message escaped."""
+    r"""Appends events ``<timestamp ms>\t<message>\n`` with backslash, newline and CR in the message escaped.
 
-    def __init__(self, path: str) -> None:
+    Once the file takes ``most`` bytes of disk (0 is without limit), lines are counted instead of written, until the
+    server has made room by freeing the oldest ones. The log says so, and the newest lines are never lost for it.
+    """
+
+    def __init__(self, path: str, most: int = 0) -> None:
         self._descriptor = -1
         self._last = 0
+        self._most = most
+        self._unmeasured = _MEASURE_BYTES
+        self._full = False
+        self._dropped = 0
+        self._newest: list[str] = []
         if path:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -101,13 +114,56 @@ class LogFile:
         """Write a batch at once. A full disk loses lines; it does not stop the job."""
         if not lines or self._descriptor < 0:
             return
+        if self._is_full():
+            if not self._full:
+                self._full = True
+                self._write([f"sagewright: this log has reached {self._most >> 20} MiB; {_LATER}"], now)
+            self._dropped += len(lines)
+            self._newest = _newest([*self._newest, *lines[-KEPT_LINES:]])
+            return
+        if self._full:
+            self._catch_up(now)
+        self._write(lines, now)
+
+    def close(self, now: float) -> None:
+        """Write the newest of the lines that found no room."""
+        if self._full:
+            self._catch_up(now)
+
+    def _is_full(self) -> bool:
+        if not self._most or (self._unmeasured < min(_MEASURE_BYTES, self._most // 8) and not self._full):
+            return False
+        self._unmeasured = 0
+        state = os.fstat(self._descriptor)
+        return min(state.st_blocks * 512, state.st_size) >= self._most
+
+    def _catch_up(self, now: float) -> None:
+        self._full = False
+        lost = self._dropped - len(self._newest)
+        said = [f"sagewright: {lost} lines found no room in this log"] if lost else []
+        self._write([*said, *self._newest], now)
+        self._dropped, self._newest = 0, []
+
+    def _write(self, lines: list[str], now: float) -> None:
         self._last = max(self._last, int(now * 1000))  # a clock set back must not reorder the stream
         batch = "".join(f"{self._last}\t{escape(line)}\n" for line in lines).encode(errors="replace")
+        self._unmeasured += len(batch)
         try:
             while batch:
                 batch = batch[os.write(self._descriptor, batch) :]
         except OSError:
             return
+
+
+def _newest(lines: list[str]) -> list[str]:
+    """The last lines, as many as are kept."""
+    kept, size = 0, 0
+    for line in reversed(lines[-KEPT_LINES:]):
+        size += len(line)
+        if kept and size > KEPT_CHARACTERS:
+            break
+        kept += 1
+    return lines[-kept:]
 
 
 def escape(message: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sagewright_runtime.agent import metrics as module
 from sagewright_runtime.agent.metrics import Metrics
 
 EVIL = r"^(a+)+$"
@@ -51,3 +52,13 @@ def test_a_wrong_expression_is_told_once(tmp_path: Path) -> None:
     metrics = Metrics([("broken", "((")], str(tmp_path / "metrics.jsonl"))
     assert "'broken' is off" in metrics.match(["x"], 1.0)[0]
     assert metrics.match(["x"], 1.0) == []
+
+
+def test_values_without_an_end_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 10_000)
+    path = tmp_path / "metrics.jsonl"
+    metrics = Metrics([("a", r"a=(\d+)")], str(path))
+    warnings = [warning for number in range(2000) for warning in metrics.match([f"a={number}"], 1.0)]
+    assert path.stat().st_size < 11_000
+    assert len(warnings) == 1
+    assert "metrics are off" in warnings[0]

@@ -68,6 +68,35 @@ def test_a_full_disk_does_not_stop_the_job() -> None:
     log.append(["lost"], 1.0)
 
 
+def test_a_log_without_an_end_stops_at_its_limit_and_keeps_the_newest_lines(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = LogFile(str(path), 1 << 20)
+    for number in range(5000):
+        log.append([f"{number} " + "x" * 1000], 1.0)
+    assert path.stat().st_size < 1.2 * (1 << 20)
+    assert path.read_text().count("has reached 1 MiB") == 1
+
+    log.close(2.0)
+    log.close(2.0)
+    told = [line.partition("\t")[2].split()[0] for line in path.read_text().splitlines()]
+    written = told.index("sagewright:")
+    assert told[:written] == [str(number) for number in range(written)]
+    assert told[written + 2 :] == [str(number) for number in range(4901, 5000)]
+    assert f"{5000 - written - 99} lines found no room" in path.read_text()
+
+
+def test_a_log_goes_on_when_the_server_has_made_room(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = LogFile(str(path), 1 << 20)
+    for number in range(1500):
+        log.append([f"{number} " + "x" * 1000], 1.0)
+    os.truncate(path, 0)
+    log.append(["on we go"], 2.0)
+    told = [line.partition("\t")[2] for line in path.read_text().splitlines()]
+    assert "found no room" in told[0]
+    assert (len(told), told[-2].split()[0], told[-1]) == (101, "1499", "on we go")
+
+
 def test_output_is_drained_to_the_end_and_the_last_lines_remembered(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with subprocess.Popen([sys.executable, "-c", "for n in range(5000): print(n)"], stdout=subprocess.PIPE) as process:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from sagewright.testing.server import ServerProcess
 
 Client = Callable[..., Any]
 NOW = int(time.time() * 1000)
@@ -306,11 +310,42 @@ def test_patterns_of_words(logs: Any, group: str, pattern: str, found: list[str]
     assert messages(logs.filter_log_events(logGroupName=group, filterPattern=pattern)) == found
 
 
-@pytest.mark.parametrize("pattern", ["{ $.level = 1 }", "[a, b]", "%x%"])
-def test_other_patterns_say_that_they_do_not_work_yet(logs: Any, group: str, pattern: str) -> None:
-    with pytest.raises(ClientError) as error:
-        logs.filter_log_events(logGroupName=group, filterPattern=pattern)
-    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+def test_filtering_from_the_newest_event_back(logs: Any, group: str) -> None:
+    fill(logs, group, "a", "a0", "a2", "a4", step=20)
+    fill(logs, group, "b", "b1", "b3", "b5", at=NOW + 10, step=20)
+    asked = {"logGroupName": group, "startFromHead": False}
+
+    assert messages(logs.filter_log_events(**asked)) == ["b5", "a4", "b3", "a2", "b1", "a0"]
+    first = logs.filter_log_events(**asked, limit=4)
+    assert messages(first) == ["b5", "a4", "b3", "a2"]
+    logs.put_log_events(logGroupName=group, logStreamName="a", logEvents=[{"timestamp": NOW + 99, "message": "later"}])
+    second = logs.filter_log_events(**asked, nextToken=first["nextToken"])
+    assert (messages(second), "nextToken" in second) == (["b1", "a0"], False)
+    within = logs.filter_log_events(**asked, startTime=NOW + 10, endTime=NOW + 30, filterPattern="b")
+    assert messages(within) == ["b3", "b1"]
+
+
+def test_events_tell_when_they_came(logs: Any, group: str) -> None:
+    fill(logs, group, "stream", "late", at=NOW - 3_600_000)
+    for call in (logs.get_log_events, logs.filter_log_events):
+        given = {"logStreamName": "stream"} if call == logs.get_log_events else {}
+        (event,) = call(logGroupName=group, **given)["events"]
+        assert event["timestamp"] == NOW - 3_600_000
+        assert NOW <= event["ingestionTime"] < NOW + 600_000
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert stream["lastIngestionTime"] == event["ingestionTime"]
+
+
+def test_what_a_group_no_longer_keeps_is_not_shown(logs: Any, group: str) -> None:
+    fill(logs, group, "stream", "old", at=NOW - 2 * 86_400_000)
+    logs.put_log_events(logGroupName=group, logStreamName="stream", logEvents=[{"timestamp": NOW, "message": "new"}])
+    asked = {"logGroupName": group, "logStreamName": "stream", "startTime": 0}
+
+    assert messages(logs.get_log_events(**asked)) == ["old", "new"]
+    logs.put_retention_policy(logGroupName=group, retentionInDays=1)
+    assert messages(logs.get_log_events(**asked)) == ["new"]
+    assert messages(logs.get_log_events(**asked, startFromHead=True)) == ["new"]
+    assert messages(logs.filter_log_events(logGroupName=group)) == ["new"]
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -337,3 +372,28 @@ def test_filter_pages_give_every_event_once(logs: Any, streams: list[list[int]],
     found = [message for page in pages for message in messages(page)]
     logs.delete_log_group(logGroupName=group)
     assert sorted(found) == sorted(expected)
+
+
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    """Positions that a client holds stay right too, whatever the dying server left of a line."""
+    server = ServerProcess(tmp_path / "data", ephemeral=False)
+    server.start()
+    try:
+        logs = boto3.client("logs", **server.client_options())  # type: ignore[call-overload]
+        logs.create_log_group(logGroupName="group")
+        fill(logs, "group", "stream", *(f"{number} " + "x" * 1000 for number in range(500)))
+        asked = {"logGroupName": "group", "logStreamName": "stream", "startFromHead": True}
+        first = logs.get_log_events(**asked, limit=100)
+        server.kill()
+        (file,) = (tmp_path / "data" / "logs").glob("*/*.log")
+        with file.open("ab") as torn:
+            torn.write(f"{NOW}\thalf a li".encode())
+        server.start()
+        logs = boto3.client("logs", **server.client_options())  # type: ignore[call-overload]
+        later = [{"timestamp": NOW + 1000, "message": "after"}]
+        logs.put_log_events(logGroupName="group", logStreamName="stream", logEvents=later)
+        rest = logs.get_log_events(**asked, nextToken=first["nextForwardToken"])
+        assert [text.split()[0] for text in messages(first) + messages(rest)][:500] == [str(n) for n in range(500)]
+        assert messages(rest)[-1] == "after"
+    finally:
+        server.stop()

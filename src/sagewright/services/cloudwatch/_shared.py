@@ -24,6 +24,11 @@ class InvalidParameterCombination(AwsError):
     code = "InvalidParameterCombination"
 
 
+def invalid(message: str) -> AwsError:
+    """How GetMetricData refuses."""
+    return AwsError(message, code="ValidationError")
+
+
 def dimensions_of(metric: Mapping[str, Any]) -> Dimensions:
     """The dimensions of a metric. Raises ``InvalidParameterValue`` for one named twice."""
     pairs = tuple((pair["Name"], pair["Value"]) for pair in metric.get("Dimensions", ()))

@@ -1,14 +1,12 @@
-"""Reading metrics: statistics of one, or of several at once."""
+"""GetMetricStatistics: the statistics of one metric."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from sagewright.core.errors import AwsError, NotImplementedYet
 from sagewright.kernel.operations import Call, operation
 from sagewright.services.cloudwatch._shared import (
-    STATISTICS,
     InvalidParameterCombination,
     InvalidParameterValue,
     check_times,
@@ -20,7 +18,6 @@ from sagewright.store.metrics import Span
 
 Json = dict[str, Any]
 DATAPOINTS_LIMIT = 1440
-QUERIES_LIMIT = 500
 
 
 @operation("cloudwatch", "GetMetricStatistics")
@@ -59,47 +56,3 @@ def _percentiles(names: list[str]) -> list[float]:
     if wrong is not None:
         raise InvalidParameterValue(f"The value {wrong} for parameter ExtendedStatistics is not supported.")
     return [percent for percent in found if percent is not None]
-
-
-@operation("cloudwatch", "GetMetricData")
-def get_metric_data(call: Call, request: Json) -> Json:
-    """Series of metrics, each with periods on whole multiples of its Period. Expressions are not implemented yet."""
-    queries = request["MetricDataQueries"]
-    if len(queries) > QUERIES_LIMIT:
-        raise _invalid(f"The collection MetricDataQueries must not have a size greater than {QUERIES_LIMIT}.")
-    if len({query["Id"] for query in queries}) < len(queries):
-        raise _invalid("The values for parameter id in MetricDataQueries are not unique.")
-    if any("Expression" in query for query in queries):
-        raise NotImplementedYet("Expressions of GetMetricData are not implemented yet.")
-    return {"MetricDataResults": [_series(call, request, query) for query in queries if query.get("ReturnData", True)]}
-
-
-def _series(call: Call, request: Json, query: Json) -> Json:
-    if "MetricStat" not in query:
-        raise _invalid("A MetricDataQuery must have either a MetricStat or an Expression.")
-    stat = query["MetricStat"]
-    metric, name, period = stat["Metric"], stat["Stat"], stat["Period"]
-    if not metric.get("Namespace") or not metric.get("MetricName"):
-        raise _invalid("A Metric must have a Namespace and a MetricName.")
-    check_times(request["StartTime"], request["EndTime"], period)
-    key = key_of(call, metric)
-    span = Span(math.floor(request["StartTime"] / period) * period, request["EndTime"], period)
-    metrics, unit, percent = call.platform.metrics, stat.get("Unit"), percentile_of(name)
-    if name in STATISTICS:
-        values = [(bucket.at, statistic(bucket, name)) for bucket in metrics.buckets(key, span, unit)]
-    elif percent is not None:
-        values = [(at, rank) for (at, _), (rank,) in metrics.percentiles(key, span, [percent], unit).items()]
-    else:
-        raise _invalid(f"The value {name} for parameter Stat is not supported.")
-    values.sort(reverse=request.get("ScanBy", "TimestampDescending") == "TimestampDescending")
-    return {
-        "Id": query["Id"],
-        "Label": query.get("Label", metric["MetricName"]),
-        "Timestamps": [at for at, _ in values],
-        "Values": [value for _, value in values],
-        "StatusCode": "Complete",
-    }
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError(message, code="ValidationError")

@@ -8,7 +8,7 @@ from typing import Any
 
 from sagewright.core.errors import AwsError
 from sagewright.kernel.operations import Call
-from sagewright.store.logs import LogGroup, LogStream
+from sagewright.store.logs import DAY_MS, LogGroup, LogStream, Window
 
 Json = dict[str, Any]
 
@@ -50,6 +50,13 @@ def stream_of(call: Call, group: LogGroup, name: str) -> LogStream:
     if found is None:
         raise NotFound("The specified log stream does not exist.")
     return found
+
+
+def window_of(call: Call, group: LogGroup, start: int | None, end: int | None) -> Window:
+    """The asked time without the part that the group no longer keeps, whether its events are gone from disk or not."""
+    if group.retention_days is not None:
+        start = max(start or 0, milliseconds(call.platform.clock.now()) - group.retention_days * DAY_MS)
+    return Window(start, end)
 
 
 def milliseconds(seconds: float) -> int:

@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 from sagewright.kernel.operations import Call, operation
-from sagewright.services.logs._shared import InvalidParameter, group_of, milliseconds, stream_of
-from sagewright.store.logs import LogEvent, Window
+from sagewright.services.logs._shared import InvalidParameter, group_of, milliseconds, stream_of, window_of
+from sagewright.store.logs import LogEvent
 
 Json = dict[str, Any]
 
@@ -60,8 +60,9 @@ def put_log_events(call: Call, request: Json) -> Json:
 
 @operation("logs", "GetLogEvents")
 def get_log_events(call: Call, request: Json) -> Json:
-    stream = stream_of(call, group_of(call, request), request["logStreamName"])
-    window = Window(request.get("startTime"), request.get("endTime"))
+    group = group_of(call, request)
+    stream = stream_of(call, group, request["logStreamName"])
+    window = window_of(call, group, request.get("startTime"), request.get("endTime"))
     limit = request.get("limit", PAGE)
     forward, offset = request.get("startFromHead", False), None
     if "nextToken" in request:
@@ -76,8 +77,8 @@ def get_log_events(call: Call, request: Json) -> Json:
 
 
 def described(event: LogEvent) -> Json:
-    """An event as the API shows it. When it arrived is not kept; jobs' events arrive when they happen."""
-    return {"timestamp": event.timestamp, "message": event.message, "ingestionTime": event.timestamp}
+    """An event as the API shows it."""
+    return {"timestamp": event.timestamp, "message": event.message, "ingestionTime": event.ingested}
 
 
 def _position(token: str) -> tuple[bool, int]:

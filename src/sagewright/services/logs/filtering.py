@@ -1,28 +1,24 @@
-"""FilterLogEvents: the events of many streams in order of time, searched for words."""
+"""FilterLogEvents: the events of many streams in order of time, from either end, searched by a pattern."""
 
 from __future__ import annotations
 
 import heapq
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from sagewright.core.errors import NotImplementedYet
 from sagewright.kernel.operations import Call, operation
-from sagewright.services.logs._shared import InvalidParameter, NotFound, group_of, position_of, token
+from sagewright.services.logs._patterns import Pattern, compile_pattern
+from sagewright.services.logs._shared import InvalidParameter, NotFound, group_of, position_of, token, window_of
 from sagewright.services.logs.events import described
 from sagewright.store.logs import PAGE_BYTES, LogEvent, LogGroup, LogStore, LogStream, Window
 
 Json = dict[str, Any]
-Matcher: TypeAlias = Callable[[str], bool]
 
 PAGE = 10_000
 SEARCHED_BYTES = 16 * PAGE_BYTES
 """A call that has searched this much answers with what it found and a token."""
 _READ_AHEAD = 100
 _FURTHEST = 1 << 62
-_TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 
 
 @dataclass(slots=True)
@@ -32,49 +28,73 @@ class _Cursor:
     logs: LogStore
     stream: LogStream
     window: Window
-    position: int
+    position: int | None
+    """The offset up to which the stream is done with; None at its end, for a cursor that goes back."""
+    forward: bool
     _ahead: list[LogEvent] = field(default_factory=list)
     _beyond: int = 0
 
     def peek(self) -> LogEvent | None:
         """The next event, or None at the end."""
         if not self._ahead:
-            page = self.logs.read(self.stream, self.position, _READ_AHEAD, self.window)
-            self._ahead, self._beyond = page.events[::-1], page.forward
+            self._read_ahead()
             if not self._ahead:
-                self.position = page.forward
+                self.position = self._beyond
         return self._ahead[-1] if self._ahead else None
+
+    def _read_ahead(self) -> None:
+        if self.forward:
+            page = self.logs.read(self.stream, self.position or 0, _READ_AHEAD, self.window)
+            self._ahead, self._beyond = page.events[::-1], page.forward
+        else:
+            page = self.logs.read_back(self.stream, self.position, _READ_AHEAD, self.window)
+            self._ahead, self._beyond = page.events, page.backward
 
     def take(self) -> LogEvent:
         """The next event, which the cursor leaves behind."""
         event = self._ahead.pop()
-        self.position = self._ahead[-1].offset if self._ahead else self._beyond
+        if not self.forward:
+            self.position = event.offset
+        else:
+            self.position = self._ahead[-1].offset if self._ahead else self._beyond
         return event
 
 
 @operation("logs", "FilterLogEvents")
 def filter_log_events(call: Call, request: Json) -> Json:
     group = group_of(call, request)
-    if not request.get("startFromHead", True):
-        raise NotImplementedYet("FilterLogEvents with startFromHead=false is not implemented yet.")
-    matches = matcher(request.get("filterPattern", ""))
+    forward = request.get("startFromHead", True)
+    pattern = compile_pattern(request.get("filterPattern", ""))
     end = request.get("endTime")
-    window = Window(request.get("startTime"), None if end is None else end + 1)  # here the end is included
+    window = window_of(call, group, request.get("startTime"), None if end is None else end + 1)  # here it is included
     positions = _positions(request["nextToken"]) if "nextToken" in request else {}
     cursors = [
-        _Cursor(call.platform.logs, stream, window, positions.get(stream.id, 0))
+        _Cursor(call.platform.logs, stream, window, positions.get(stream.id), forward)
         for stream in _streams(call, group, request)
     ]
-    found, more = _merge(cursors, matches, request.get("limit", PAGE))
+    found, more = _merge(cursors, pattern, request.get("limit", PAGE))
     answer: Json = {"events": found, "searchedLogStreams": []}
     if more:
-        answer["nextToken"] = token({cursor.stream.id: cursor.position for cursor in cursors if cursor.position})
+        answer["nextToken"] = token({cursor.stream.id: at for cursor in cursors if (at := cursor.position) is not None})
     return answer
 
 
-def _merge(cursors: list[_Cursor], matches: Matcher, limit: int) -> tuple[list[Json], bool]:
-    """Up to ``limit`` matching events, the earliest first, and whether there is more to look at."""
-    heap = [(event.timestamp, number) for number, cursor in enumerate(cursors) if (event := cursor.peek())]
+@operation("logs", "TestMetricFilter")
+def test_metric_filter(call: Call, request: Json) -> Json:  # noqa: ARG001 - it asks nothing of the platform
+    """Which of the given messages a pattern matches, and what it takes out of them."""
+    pattern = compile_pattern(request["filterPattern"])
+    return {
+        "matches": [
+            {"eventNumber": number, "eventMessage": message, "extractedValues": pattern.extracted(message)}
+            for number, message in enumerate(request["logEventMessages"], 1)
+            if pattern.matches(message)
+        ]
+    }
+
+
+def _merge(cursors: list[_Cursor], pattern: Pattern, limit: int) -> tuple[list[Json], bool]:
+    """Up to ``limit`` matching events in order of time, and whether there is more to look at."""
+    heap = [(_rank(cursor, event), number) for number, cursor in enumerate(cursors) if (event := cursor.peek())]
     heapq.heapify(heap)
     found: list[Json] = []
     searched = size = 0
@@ -83,7 +103,7 @@ def _merge(cursors: list[_Cursor], matches: Matcher, limit: int) -> tuple[list[J
         cursor = cursors[number]
         event = cursor.take()
         searched += len(event.message)
-        if matches(event.message):
+        if pattern.matches(event.message):
             size += len(event.message)
             identity = f"{int(cursor.stream.id[:16], 16):020d}{event.offset:036d}"
             found.append({"logStreamName": cursor.stream.name, **described(event), "eventId": identity})
@@ -91,8 +111,12 @@ def _merge(cursors: list[_Cursor], matches: Matcher, limit: int) -> tuple[list[J
         if following is None:
             heapq.heappop(heap)
         else:
-            heapq.heapreplace(heap, (following.timestamp, number))
+            heapq.heapreplace(heap, (_rank(cursor, following), number))
     return found, bool(heap)
+
+
+def _rank(cursor: _Cursor, event: LogEvent) -> int:
+    return event.timestamp if cursor.forward else -event.timestamp
 
 
 def _streams(call: Call, group: LogGroup, request: Json) -> list[LogStream]:
@@ -112,23 +136,3 @@ def _positions(text: str) -> dict[str, int]:
     if not isinstance(found, dict) or not all(type(at) is int and 0 <= at <= _FURTHEST for at in found.values()):
         raise InvalidParameter("The specified nextToken is invalid.")
     return found
-
-
-def matcher(pattern: str) -> Matcher:
-    """What a filter pattern of words asks for.
-
-    Words and quoted phrases must all be there, ``-word`` must not; ``?word`` is one of several, and is ignored beside
-    the others. Case counts. Raises ``NotImplementedYet`` for JSON, space-delimited and regular-expression patterns.
-    (CloudWatch Logs: "Filter pattern syntax")
-    """
-    pattern = pattern.strip()
-    if pattern.startswith(("{", "[", "%")):
-        raise NotImplementedYet(f"The filter pattern {pattern!r} is of a kind that is not implemented yet.")
-    terms: dict[str, list[str]] = {"": [], "-": [], "?": []}
-    for sign, phrase, word in _TERM.findall(pattern):
-        if text := word or re.sub(r"\\(.)", r"\1", phrase):
-            terms[sign].append(text)
-    wanted, unwanted, either = terms[""], terms["-"], terms["?"]
-    if not wanted and not unwanted:
-        return lambda message: not either or any(term in message for term in either)
-    return lambda message: all(term in message for term in wanted) and not any(term in message for term in unwanted)

@@ -86,7 +86,7 @@ def _describe(call: Call, group: LogGroup) -> Json:
 
 @operation("logs", "PutRetentionPolicy")
 def put_retention_policy(call: Call, request: Json) -> None:
-    """Remembered and shown; nothing is deleted for it yet."""
+    """Older events are gone from answers at once, and from the disk at the next sweep."""
     days = request["retentionInDays"]
     if days not in RETENTION_DAYS:
         raise InvalidParameter(

@@ -72,7 +72,7 @@ def _describe(call: Call, group: LogGroup, stream: LogStream) -> Json:
         "creationTime": milliseconds(stream.created),
         "firstEventTimestamp": extent.first,
         "lastEventTimestamp": extent.last,
-        "lastIngestionTime": extent.last,
+        "lastIngestionTime": extent.ingested,
         "uploadSequenceToken": "1",
         "arn": f"{group.arn}:log-stream:{stream.name}",
         "storedBytes": 0,  # so since 2019, whatever the stream holds

@@ -109,9 +109,9 @@ def _complete(call: Call, request: dict[str, Any]) -> StoredObject:
 
 
 def _completed(call: Call, stored: StoredObject) -> dict[str, Any]:
-    host = call.http.headers.get("host", "")
+    origin = f"{'https' if call.http.secure else 'http'}://{call.http.headers.get('host', '')}"
     return {
-        "Location": f"http://{host}/{stored.bucket}/{quote(stored.key)}",
+        "Location": f"{origin}/{stored.bucket}/{quote(stored.key)}",
         "Bucket": stored.bucket,
         "Key": stored.key,
         "ETag": quoted(stored.etag),

@@ -1,0 +1,427 @@
+"""Filter patterns: what CloudWatch Logs searches events for, as a function of an event's text.
+
+Three languages. Words: ``ERROR -"disk full" ?WARN %4\\d\\d%``. JSON: ``{ $.status >= 400 && $.user EXISTS }``. Fields:
+``[ip, user, ..., status = 4*, bytes > 1000]``.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import regex
+
+from sagewright.services.logs._shared import InvalidParameter
+
+LONGEST = 1024
+EXPRESSIONS_LIMIT = 2
+PATIENCE_SECONDS = 2.0
+"""Limits of a pattern: characters, regular expressions in it, and the time that each of them may take in all."""
+DEPTH_LIMIT = 20
+
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_WORD = regex.compile(r'\s*([?-]?)(?:"((?:[^"\\]|\\.)*)"|%((?:[^%\\]|\\.)+)%|([^\s"]+))', regex.DOTALL)
+_TOKEN = regex.compile(
+    r"""\s*(?:(?P<symbol>\&\&|\|\||!=|>=|<=|\.\.\.|[=<>(){}\[\],])
+    |"(?P<text>(?:[^"\\]|\\.)*)"
+    |%(?P<expression>(?:[^%\\]|\\.)+)%
+    |(?P<selector>\$(?:\.[\w:@/-]+|\.\*|\.?\["[^"]*"\]|\.?\['[^']*'\]|\[\d+\]|\[\*\])*)
+    |(?P<word>(?:(?!\&\&|\|\|)[^\s=<>!(){}\[\],"])+))""",
+    regex.VERBOSE | regex.DOTALL,
+)
+_STEP = regex.compile(r"""\.?\["([^"]*)"\]|\.?\['([^']*)'\]|\[(\d+|\*)\]|\.([\w:@/*-]+)""")
+_FIELD = regex.compile(r'"((?:[^"\\]|\\.)*)"|\[([^\]]*)\]|(\S+)')
+
+
+class Pattern(Protocol):
+    """A compiled filter pattern."""
+
+    def matches(self, message: str) -> bool: ...
+
+    def extracted(self, message: str) -> dict[str, str]:
+        """What the pattern names, and its value in a message that matches: ``$.a`` or ``$field`` to text."""
+        ...
+
+
+def compile_pattern(pattern: str) -> Pattern:
+    """The pattern that this text writes. Raises ``InvalidParameter`` for one that makes no sense."""
+    pattern = pattern.strip()
+    if len(pattern) > LONGEST:
+        raise _invalid()
+    if pattern.startswith("{"):
+        return _Parser(pattern).document()
+    if pattern.startswith("["):
+        return _Parser(pattern).fields()
+    return _words(pattern)
+
+
+def _invalid() -> InvalidParameter:
+    return InvalidParameter("Invalid filter pattern")
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    wanted: list[Callable[[str], bool]] = field(default_factory=list)
+    unwanted: list[Callable[[str], bool]] = field(default_factory=list)
+    either: list[Callable[[str], bool]] = field(default_factory=list)
+
+    def matches(self, message: str) -> bool:
+        if not self.wanted and not self.unwanted:
+            return not self.either or any(found(message) for found in self.either)
+        return all(found(message) for found in self.wanted) and not any(found(message) for found in self.unwanted)
+
+    def extracted(self, message: str) -> dict[str, str]:  # noqa: ARG002 - words name nothing
+        return {}
+
+
+def _words(pattern: str) -> _Words:
+    """Words and phrases must all be there, ``-word`` must not; ``?word`` is one of several, ignored beside others."""
+    found, position, expressions = _Words(), 0, 0
+    groups = {"": found.wanted, "-": found.unwanted, "?": found.either}
+    while position < len(pattern):
+        term = _WORD.match(pattern, position)
+        if term is None:
+            raise _invalid()
+        position = term.end()
+        sign, phrase, expression, word = term.groups()
+        if expression is not None:
+            expressions += 1
+            groups[sign].append(_expression(expression))
+        elif text := word or _unquoted(phrase):
+            groups[sign].append(_contains(text))
+    if expressions > EXPRESSIONS_LIMIT:
+        raise _invalid()
+    return found
+
+
+def _contains(text: str) -> Callable[[str], bool]:
+    return lambda message: text in message
+
+
+def _unquoted(text: str) -> str:
+    return regex.sub(r"\\(.)", r"\1", text, flags=regex.DOTALL)
+
+
+def _expression(text: str) -> Callable[[str], bool]:
+    try:
+        compiled = regex.compile(text)
+    except (regex.error, RecursionError, OverflowError):
+        raise _invalid() from None
+
+    left = PATIENCE_SECONDS
+
+    def found(message: str) -> bool:
+        nonlocal left
+        begun = time.monotonic()
+        try:
+            return compiled.search(message, timeout=max(left, 0.001)) is not None
+        except TimeoutError:
+            raise InvalidParameter("The regular expression of the filter pattern takes too long.") from None
+        finally:
+            left -= time.monotonic() - begun
+
+    return found
+
+
+# --- conditions on one value ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A comparison with a constant. ``values`` are those that a selector or a field found; none is no match."""
+
+    accepts: Callable[[Any], bool]
+
+    def __call__(self, values: list[Any]) -> bool:
+        return any(self.accepts(value) for value in values)
+
+
+def _comparison(sign: str, kind: str, text: str) -> _Test:
+    """``sign`` and a constant: an ``expression``, a quoted ``text`` or a bare ``word`` (``*`` is any text)."""
+    number = _number(text) if kind == "word" else None
+    if sign in _ORDER:
+        if number is None:
+            raise _invalid()
+        compare, bound = _ORDER[sign], number
+        return _Test(lambda value: (found := _number(value)) is not None and compare(found, bound))
+    equal = _equality(kind, text, number)
+    return _Test(equal if sign == "=" else lambda value: not equal(value))
+
+
+def _equality(kind: str, text: str, number: float | None) -> Callable[[Any], bool]:
+    if kind == "expression":
+        found = _expression(text)
+        return lambda value: not isinstance(value, dict | list) and found(_text(value))
+    if number is not None:
+        return lambda value: _number(value) == number
+    parts = (regex.escape(part, literal_spaces=True) for part in regex.split(r"\*+", text))
+    wildcard = regex.compile(".*".join(parts), regex.DOTALL)
+    return lambda value: not isinstance(value, dict | list) and wildcard.fullmatch(_text(value)) is not None
+
+
+def _number(value: object) -> float | None:
+    """A number, or a text that is one. (Booleans are none; nor are NaN and infinity.)"""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and not regex.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value, regex.ASCII):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A condition on an event that is a JSON object; any other event does not match."""
+
+    condition: Callable[[Any], bool]
+    selectors: dict[str, Callable[[Any], list[Any]]]
+
+    def matches(self, message: str) -> bool:
+        document = _loaded(message)
+        return document is not None and self.condition(document)
+
+    def extracted(self, message: str) -> dict[str, str]:
+        document = _loaded(message)
+        return {name: _text(found[0]) for name, select in self.selectors.items() if (found := select(document))}
+
+
+def _loaded(message: str) -> dict[str, Any] | None:
+    if not message.lstrip().startswith("{"):
+        return None
+    try:
+        found = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _selector(text: str) -> Callable[[Any], list[Any]]:
+    """The values at a path such as ``$.users[0].name``, ``$.*.name`` or ``$['a.b'][*]``."""
+    steps = [next(group for group in step.groups() if group is not None) for step in _STEP.finditer(text)]
+
+    def select(document: Any) -> list[Any]:
+        values = [document]
+        for step in steps:
+            values = [found for value in values for found in _inside(value, step)]
+        return values
+
+    return select
+
+
+def _inside(value: Any, step: str) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if step == "*":
+            yield from value.values()
+        elif step in value:
+            yield value[step]
+    elif isinstance(value, list):
+        if step == "*":
+            yield from value
+        elif step.isascii() and step.isdigit() and int(step) < len(value):
+            yield value[int(step)]
+
+
+# --- fields --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Conditions on the fields of an event, which blanks separate; ``"…"`` and ``[…]`` are one field each."""
+
+    names: list[str]
+    conditions: list[tuple[int, Callable[[str], bool]]]
+    gap: int | None
+    """Before which name any number of fields may stand."""
+
+    def matches(self, message: str) -> bool:
+        named = self._named(message)
+        return named is not None and all(accepts(named[place]) for place, accepts in self.conditions)
+
+    def extracted(self, message: str) -> dict[str, str]:
+        named = self._named(message) or []
+        return {f"${name}": value for name, value in zip(self.names, named, strict=False)}
+
+    def _named(self, message: str) -> list[str] | None:
+        """The fields that have names, or None when there are too few or too many."""
+        found = [next(group for group in match.groups() if group is not None) for match in _FIELD.finditer(message)]
+        more = len(found) - len(self.names)
+        if more < 0 or (more and self.gap is None):
+            return None
+        return found if self.gap is None else found[: self.gap] + found[self.gap + more :]
+
+
+# --- the parser of the two structured languages --------------------------------------------------------------------
+
+
+class _Parser:
+    """Recursive descent over the tokens of one pattern."""
+
+    def __init__(self, pattern: str) -> None:
+        self._tokens: list[tuple[str, str]] = []
+        self._selectors: dict[str, Callable[[Any], list[Any]]] = {}
+        position, end = 0, len(pattern.rstrip())
+        while position < end:
+            token = _TOKEN.match(pattern, position)
+            if token is None:
+                raise _invalid()
+            position = token.end()
+            kind = str(token.lastgroup)
+            self._tokens.append((kind, _unquoted(token[kind]) if kind == "text" else token[kind]))
+        if sum(kind == "expression" for kind, _ in self._tokens) > EXPRESSIONS_LIMIT:
+            raise _invalid()
+
+    def document(self) -> _Document:
+        """``{ condition }``"""
+        self._expect("{")
+        condition = self._either(self._property, 0)
+        self._expect("}")
+        self._end()
+        return _Document(condition, self._selectors)
+
+    def fields(self) -> _Fields:
+        """``[name, name condition, ...]``"""
+        names: list[str] = []
+        conditions: list[tuple[int, Callable[[str], bool]]] = []
+        gap: int | None = None
+        self._expect("[")
+        while True:
+            if self._takes("..."):
+                if gap is not None:
+                    raise _invalid()
+                gap = len(names)
+            elif self._next() in (("symbol", ","), ("symbol", "]")):
+                names.append(str(len(names) + 1))
+            else:
+                name = self._take("word")
+                if not regex.fullmatch(r"\w+", name) or name in names:
+                    raise _invalid()
+                if self._next()[1] in ("=", "!=", *_ORDER):
+                    first = self._compared()
+                    conditions.append((len(names), self._joined(name, first)))
+                names.append(name)
+            if not self._takes(","):
+                break
+        self._expect("]")
+        self._end()
+        return _Fields(names, conditions, gap)
+
+    def _joined(self, name: str, first: _Test) -> Callable[[str], bool]:
+        """More conditions on the same field: ``status = 404 || status = 410``, with ``&&`` binding closer."""
+        choices: list[list[_Test]] = [[first]]
+        while self._next() in (("symbol", "&&"), ("symbol", "||")):
+            both = self._step() == ("symbol", "&&")
+            if self._take("word") != name:
+                raise _invalid()
+            if both:
+                choices[-1].append(self._compared())
+            else:
+                choices.append([self._compared()])
+        return lambda value: any(all(test([value]) for test in tests) for tests in choices)
+
+    def _compared(self) -> _Test:
+        sign = self._take("symbol")
+        if sign not in ("=", "!=", *_ORDER):
+            raise _invalid()
+        kind, text = self._step()
+        if kind not in ("word", "text", "expression"):
+            raise _invalid()
+        return _comparison(sign, kind, text)
+
+    def _either(self, leaf: Callable[[int], Callable[[Any], bool]], depth: int) -> Callable[[Any], bool]:
+        choices = [self._both(leaf, depth)]
+        while self._takes("||"):
+            choices.append(self._both(leaf, depth))
+        return choices[0] if len(choices) == 1 else lambda value: any(choice(value) for choice in choices)
+
+    def _both(self, leaf: Callable[[int], Callable[[Any], bool]], depth: int) -> Callable[[Any], bool]:
+        needs = [leaf(depth)]
+        while self._takes("&&"):
+            needs.append(leaf(depth))
+        return needs[0] if len(needs) == 1 else lambda value: all(need(value) for need in needs)
+
+    def _property(self, depth: int) -> Callable[[Any], bool]:
+        """``(condition)``, or a selector with a comparison, IS or EXISTS."""
+        if self._takes("("):
+            if depth >= DEPTH_LIMIT:
+                raise _invalid()
+            inner = self._either(self._property, depth + 1)
+            self._expect(")")
+            return inner
+        name = self._take("selector")
+        select = self._selectors.setdefault(name, _selector(name))
+        kind, word = self._next()
+        if kind != "word":
+            test = self._compared()
+            return lambda document: test(select(document))
+        self._step()
+        match word.upper():
+            case "EXISTS":
+                return lambda document: bool(select(document))
+            case "NOT":
+                self._keyword("EXISTS")
+                return lambda document: not select(document)
+            case "IS":
+                constant = self._constant()
+                return lambda document: any(value is constant for value in select(document))
+        raise _invalid()
+
+    def _constant(self) -> bool | None:
+        found = {"NULL": None, "TRUE": True, "FALSE": False}
+        word = self._take("word").upper()
+        if word not in found:
+            raise _invalid()
+        return found[word]
+
+    def _keyword(self, word: str) -> None:
+        if self._take("word").upper() != word:
+            raise _invalid()
+
+    def _next(self) -> tuple[str, str]:
+        return self._tokens[0] if self._tokens else ("end", "")
+
+    def _step(self) -> tuple[str, str]:
+        if not self._tokens:
+            raise _invalid()
+        return self._tokens.pop(0)
+
+    def _take(self, kind: str) -> str:
+        found = self._step()
+        if found[0] != kind:
+            raise _invalid()
+        return found[1]
+
+    def _takes(self, symbol: str) -> bool:
+        if self._next() != ("symbol", symbol):
+            return False
+        self._tokens.pop(0)
+        return True
+
+    def _expect(self, symbol: str) -> None:
+        if not self._takes(symbol):
+            raise _invalid()
+
+    def _end(self) -> None:
+        if self._tokens:
+            raise _invalid()
