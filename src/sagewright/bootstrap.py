@@ -66,7 +66,7 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        durable = _durable(settings)
+        durable = settings.durability == "commit"
         data = settings.data_dir
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         data.chmod(0o700)
@@ -210,13 +210,6 @@ class Installation:
             for handle in handles:
                 self._tools.backend.remove(handle)
             self._routes.drop(resource)
-
-
-def _durable(settings: Settings) -> bool:
-    """Whether writes reach the disk before they are acknowledged. Raises ``ValueError``."""
-    if settings.durability not in ("commit", "process"):
-        raise ValueError(f"SAGEWRIGHT_DURABILITY={settings.durability!r} is neither 'commit' nor 'process'")
-    return settings.durability == "commit"
 
 
 def _reachable(host: str) -> str:

@@ -11,25 +11,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from sagewright import __version__
 from sagewright.core.config import Settings
-
-SETTING_FLAGS = (
-    "host",
-    "port",
-    "tls_cert",
-    "tls_key",
-    "data_dir",
-    "cache_dir",
-    "backend",
-    "max_instances",
-    "durability",
-    "log_level",
-)
-SETTING_SWITCHES = ("ephemeral", "tls", "insecure")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,23 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="start the server; prints 'ready URL' when it serves, ends on SIGTERM")
-    up.add_argument("--host", help="address to listen on (127.0.0.1)")
-    up.add_argument("--port", type=_port, help="port, 0 for a free one (4566)")
-    up.add_argument("--tls", action="store_true", default=None, help="speak HTTPS, with a certificate made for it")
-    up.add_argument("--tls-cert", metavar="FILE", help="speak HTTPS with this certificate (PEM, with its chain)")
-    up.add_argument("--tls-key", metavar="FILE", help="the certificate's key")
-    up.add_argument(
-        "--insecure", action="store_true", default=None, help="allow a --host that others can reach without TLS"
-    )
-    up.add_argument("--data-dir", type=Path, help="where state is kept")
-    up.add_argument("--cache-dir", type=Path, help="where environments are built")
-    up.add_argument("--backend", choices=("sandbox", "warm", "plain"), help="how work is run (sandbox)")
-    up.add_argument("--max-instances", type=int, help="instances of jobs at one time (twice the cores)")
-    up.add_argument("--durability", choices=("commit", "process"), help="what a write survives: a power cut, or a kill")
-    up.add_argument("--log-level", help="DEBUG, INFO, WARNING")
-    up.add_argument(
-        "--ephemeral", action="store_true", default=None, help="keep nothing; allow POST /_sagewright/reset"
-    )
+    _add_settings(up)
     up.set_defaults(run=_up)
 
     env = commands.add_parser("env", help='print shell exports for unmodified SDKs and tools: eval "$(sagewright env)"')
@@ -86,14 +57,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
-    return int(text)
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    """A flag for each setting that is no secret."""
+    hints = get_type_hints(Settings)
+    for item in fields(Settings):
+        if not item.metadata["flag"]:
+            continue
+        flag, help_ = "--" + item.name.replace("_", "-"), item.metadata["meaning"]
+        if hints[item.name] is bool:
+            command.add_argument(flag, action="store_true", default=None, help=help_)
+        else:
+            choices = item.metadata["choices"] or None
+            command.add_argument(flag, type=hints[item.name], choices=choices, help=help_)
 
 
 def _settings(arguments: argparse.Namespace, **more: Any) -> Settings:
-    given: dict[str, Any] = {name: getattr(arguments, name, None) for name in (*SETTING_FLAGS, *SETTING_SWITCHES)}
+    given: dict[str, Any] = {item.name: getattr(arguments, item.name, None) for item in fields(Settings)}
     return Settings.from_env(None, **{**given, **more})
 
 
@@ -101,7 +80,7 @@ def _up(arguments: argparse.Namespace) -> int:
     from sagewright.bootstrap import Installation
 
     settings = _settings(arguments)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # an outage is told once, by those it stops
     with tempfile.TemporaryDirectory(prefix="sagewright-") as scratch:

@@ -15,39 +15,48 @@ def _home(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback) / "sagewright"
 
 
+def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), flag: bool = True) -> Any:
+    """A field with all that is known of it: flags, variables and the page in docs/ are made from this alone."""
+    given = {"default_factory": default} if callable(default) else {"default": default}
+    return field(**given, metadata={"meaning": meaning, "choices": choices, "flag": flag})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator can choose. Every field has a default that works on a laptop."""
+    """What an operator can choose. Every field has a default that works on a laptop; secrets have no flags."""
 
-    host: str = "127.0.0.1"
-    port: int = 4566
-    tls: bool = False
-    """Whether the port speaks HTTPS, with a certificate made for it, or the given one (PEM files)."""
-    tls_cert: str = ""
-    tls_key: str = ""
-    insecure: bool = False
-    """Allows an address that others can reach to go without TLS."""
-    data_dir: Path = field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share"))
-    cache_dir: Path = field(default_factory=lambda: _home("XDG_CACHE_HOME", ".cache"))
-    """Environments are built here and shared by all servers of this user."""
-    database_url: str = ""
-    """SQLAlchemy URL; empty means SQLite in ``data_dir``."""
-    ephemeral: bool = False
-    account_id: str = "123456789012"
-    default_region: str = "us-east-1"
-    access_key_id: str = ""
-    """The administrator's own key instead of the one made at first start."""
-    secret_access_key: str = ""
-    backend: str = "sandbox"
-    """``sandbox`` (bubblewrap), ``warm`` (the same, started fast) or ``plain`` (no isolation; only when asked for)."""
-    max_instances: int = 0
-    """Instances of ending work (training and the like) at one time; 0 means twice the cores."""
-    durability: str = "process"
-    """What an acknowledged write survives: ``process`` a killed server, ``commit`` (fsync) a power cut as well."""
-    stop_grace_seconds: float = 120.0
-    log_limit_mb: int = 1024
-    """MiB that one log stream may take; beyond it the oldest events go."""
-    log_level: str = "INFO"
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(4566, "port, 0 for a free one")
+    tls: bool = _setting(False, "speak HTTPS, with a certificate made for it")
+    tls_cert: str = _setting("", "speak HTTPS with the certificate in this file (PEM, with its chain)")
+    tls_key: str = _setting("", "file of the certificate's key (PEM)")
+    insecure: bool = _setting(False, "allow an address that others can reach to go without TLS")
+    data_dir: Path = _setting(lambda: _home("XDG_DATA_HOME", ".local/share"), "where state is kept")
+    cache_dir: Path = _setting(
+        lambda: _home("XDG_CACHE_HOME", ".cache"), "where environments are built, shared by all servers of this user"
+    )
+    database_url: str = _setting("", "SQLAlchemy URL, such as postgresql://…; empty: SQLite in data_dir", flag=False)
+    ephemeral: bool = _setting(False, "keep nothing; allow POST /_sagewright/reset")
+    account_id: str = _setting("123456789012", "the AWS account that everything is in")
+    default_region: str = _setting("us-east-1", "the region of requests that name none")
+    access_key_id: str = _setting("", "the administrator's own key instead of the one made at first start", flag=False)
+    secret_access_key: str = _setting("", "its secret", flag=False)
+    backend: str = _setting(
+        "sandbox",
+        "how work is run: in bubblewrap, the same but started fast, or (only when asked for) without isolation",
+        choices=("sandbox", "warm", "plain"),
+    )
+    max_instances: int = _setting(0, "instances of jobs at one time, 0 for twice the cores")
+    durability: str = _setting(
+        "process",
+        "what an acknowledged write survives: a killed server, or a power cut as well",
+        choices=("process", "commit"),
+    )
+    stop_grace_seconds: float = _setting(120.0, "seconds between SIGTERM and SIGKILL when a job is stopped")
+    log_limit_mb: int = _setting(1024, "MiB that one log stream may take; beyond it the oldest events go")
+    log_level: str = _setting(
+        "INFO", "what the server tells on standard error", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
 
     @property
     def https(self) -> bool:
@@ -66,12 +75,20 @@ class Settings:
         for item in fields(cls):
             variable = PREFIX + item.name.upper()
             if variable in env:
-                found[item.name] = _convert(variable, env[variable], hints[item.name])
+                found[item.name] = convert(variable, env[variable], hints[item.name])
         found.update({name: value for name, value in overrides.items() if value is not None})
-        return replace(cls(), **found)
+        made = replace(cls(), **found)
+        for item in fields(cls):
+            value, choices = getattr(made, item.name), item.metadata["choices"]
+            if choices and value not in choices:
+                raise ValueError(f"{PREFIX}{item.name.upper()}={value!r} is none of {', '.join(choices)}")
+        if not 0 <= made.port <= 65535:
+            raise ValueError(f"{PREFIX}PORT={made.port} is not a port from 0 to 65535")
+        return made
 
 
-def _convert(variable: str, text: str, kind: type) -> Any:
+def convert(variable: str, text: str, kind: type) -> Any:
+    """``text`` as ``kind``; raises ``ValueError`` naming the variable."""
     if kind is bool:
         if text.lower() in ("1", "true", "yes", "on"):
             return True
