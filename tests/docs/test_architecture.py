@@ -1,0 +1,19 @@
+"""ARCHITECTURE.md names files that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLACES = (ROOT, ROOT / "src", ROOT / "src" / "sagewright", ROOT / "src" / "sagewright_runtime")
+NAMED = sorted(set(re.findall(r"`([\w/.]+(?:\.(?:py|toml|md|json)|/))`", (ROOT / "ARCHITECTURE.md").read_text())))
+IN_THE_DATA_DIRECTORY = {"objects/", "logs/", "runs/", "tls/", "server.json", "credentials.json", "exit.json"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if name not in IN_THE_DATA_DIRECTORY])
+def test_a_named_file_is_there(name: str) -> None:
+    bare = list((ROOT / "src").rglob(name)) if "/" not in name else []
+    assert bare or any((place / name).exists() for place in PLACES), "no such file"
