@@ -20,6 +20,22 @@ find_python() {
         "Install one (Debian, Ubuntu: apt-get install python3) or say PYTHON=/path/to/python3.12 make ..."
 }
 
+# Installs packages of the distribution, where we may.
+distribution() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return
+    say "installing $*"
+    apt-get update -qq >&2 && apt-get install -y -qq "$@" >&2
+}
+
+# pip runs from wherever there is one and installs into .venv, so a system marked externally managed is no matter.
+pip_install_uv() {
+    if .venv/bin/python -m ensurepip >/dev/null 2>&1; then
+        .venv/bin/python -m pip install --quiet uv
+    else
+        "$1" -m pip --python .venv/bin/python install --quiet uv 2>/dev/null
+    fi
+}
+
 # Prints the path of a uv that works: the one on PATH, else one from the package index, put into .venv/bin.
 find_uv() {
     local python=$1
@@ -29,14 +45,8 @@ find_uv() {
     fi
     if [ ! -x .venv/bin/uv ]; then
         say "getting uv from the package index"
-        # pip runs from wherever there is one and installs into .venv, so a system marked externally managed is no matter.
-        if .venv/bin/python -m ensurepip >/dev/null 2>&1; then
-            .venv/bin/python -m pip install --quiet uv
-        elif "$python" -m pip --python .venv/bin/python install --quiet uv 2>/dev/null; then
-            :
-        else
-            .venv/bin/python scripts/get_uv.py .venv/bin
-        fi
+        pip_install_uv "$python" || { distribution python3-venv && pip_install_uv "$python"; } ||
+            die "uv could not be installed: is there a pip? Type: sudo apt-get install -y python3-venv"
     fi
     echo .venv/bin/uv
 }
@@ -44,10 +54,7 @@ find_uv() {
 # Sets `extra` to what uv must install besides, when bubblewrap cannot be had from the distribution.
 bubblewrap() {
     if bwrap --version >/dev/null 2>&1; then return; fi
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        say "installing bubblewrap"
-        if apt-get update -qq >&2 && apt-get install -y -qq bubblewrap >&2; then return; fi
-    fi
+    if distribution bubblewrap; then return; fi
     extra=(--extra sandbox)
 }
 
