@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.core.errors import ResourceInUse
 from sagewright.kernel.listing import list_resources
 from sagewright.kernel.nouns import Noun, Refusal, register
 from sagewright.kernel.operations import Call, Operation, Result, add
@@ -22,6 +23,7 @@ def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
         verbs[f"Delete{noun.kind}"] = _delete
     elif noun.lifecycle.name == "RUN":
         verbs[f"Stop{noun.kind}"] = _stop(settled)
+        verbs[f"Delete{noun.kind}"] = _delete_ended
     else:
         verbs[f"Delete{noun.kind}"] = _wish_gone
     for name, verb in verbs.items():
@@ -68,6 +70,18 @@ def _stop(settled: Refusal | None) -> Any:
         return None
 
     return stop
+
+
+def _delete_ended(noun: Noun, call: Call, request: Json) -> Result:
+    """Forget work that ended; its outputs and logs stay. What is not cleaned up after yet counts as in use."""
+    resource = noun.find(call, request[noun.name_member])
+    assert noun.lifecycle is not None
+    if not noun.lifecycle.final(resource.phase) or resource.due is not None:
+        raise ResourceInUse(
+            f"The resource {resource.arn!r} is in status {noun.word(resource)}: stop it before deleting it."
+        )
+    call.platform.resources.delete(resource)
+    return None
 
 
 def _wish_gone(noun: Noun, call: Call, request: Json) -> Result:

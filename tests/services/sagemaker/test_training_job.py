@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.conftest import eventually
 from tests.services.sagemaker.conftest import PYTHON, ROLE, Jobs, unpack
 
 pytestmark = pytest.mark.slow
@@ -242,6 +243,26 @@ def test_jobs_are_listed_by_name_status_and_page(jobs: Jobs) -> None:
         jobs.sagemaker.list_training_jobs(NextToken="garbage")
     nothing = jobs.sagemaker.list_training_jobs(NameContains=part, StatusEquals="Failed")
     assert nothing["TrainingJobSummaries"] == []
+
+
+def test_a_job_that_ended_can_be_deleted_and_its_name_used_again(jobs: Jobs) -> None:
+    name = jobs.start("import signal\nsignal.pause()\n")
+    code, _ = refused(lambda: jobs.sagemaker.delete_training_job(TrainingJobName=name))
+    assert code == "ResourceInUse"
+    jobs.sagemaker.stop_training_job(TrainingJobName=name)
+    jobs.wait(name)
+
+    def deleted() -> bool:
+        try:
+            jobs.sagemaker.delete_training_job(TrainingJobName=name)
+        except jobs.sagemaker.exceptions.ResourceInUse:
+            return False  # not cleaned up after yet
+        return True
+
+    eventually(deleted, what=lambda: "it stays in use")
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        jobs.sagemaker.describe_training_job(TrainingJobName=name)
+    assert jobs.wait(jobs.start("pass", TrainingJobName=name))["TrainingJobStatus"] == "Completed"
 
 
 def test_tags_follow_a_resource(jobs: Jobs) -> None:
