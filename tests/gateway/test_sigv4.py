@@ -84,7 +84,10 @@ def sha256(body: bytes) -> str:
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=20)
 SEGMENTS = st.lists(TEXT, max_size=5)
-QUERY = st.lists(st.tuples(TEXT.filter(bool), TEXT), max_size=5)
+# A request that brings a parameter of the signature itself is signed in two ways at once, which nobody has to accept.
+OF_THE_SIGNATURE = ("x-amz-", "awsaccesskeyid", "signature", "expires")
+NAMES = TEXT.filter(lambda name: bool(name) and not name.lower().startswith(OF_THE_SIGNATURE))
+QUERY = st.lists(st.tuples(NAMES, TEXT), max_size=5)
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
 HEADERS = st.dictionaries(st.sampled_from(["x-amz-meta-a", "x-amz-acl", "content-type", "x-custom"]), VALUES)
 METHODS = st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"])
