@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
