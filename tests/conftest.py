@@ -17,8 +17,8 @@ from hypothesis import settings
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess
 
-# How long an example takes says how busy the machine is, not whether the code is right. Continuous integration draws the
-# same examples each time: what it finds must be the change's doing. New ones are drawn wherever else the tests run.
+# How long an example takes says how busy the machine is, not whether the code is right. Continuous integration draws
+# the same examples each time: what it finds must be the change's doing. New ones are drawn wherever else tests run.
 settings.register_profile("house", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("house")
 
