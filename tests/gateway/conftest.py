@@ -206,3 +206,20 @@ def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
             return found
         time.sleep(0.01)
     return pytest.fail("the condition did not come true in time")
+
+
+def ask(
+    client: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+):
+    client.request(method, target, body, headers or {})  # type: ignore[arg-type]
+    response = client.getresponse()
+    return response, response.read()
+
+
+def still_serves(client: http.client.HTTPConnection) -> None:
+    response, body = ask(client, "POST", "/echo", b"hello")
+    assert (response.status, body) == (200, b"hello")
