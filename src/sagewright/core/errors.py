@@ -6,7 +6,6 @@
     ├── ResourceNotFound            400   kinds that model it
     ├── ResourceInUse               400
     ├── ResourceLimitExceeded       400
-    ├── ConflictException           400
     ├── AccessDeniedException       400   json protocols; S3 and the query protocol say AccessDenied, 403
     ├── UnknownOperationException   400
     ├── SerializationException      400   the body or a parameter cannot be read as its type
@@ -67,12 +66,6 @@ class ResourceLimitExceeded(AwsError):
     """A quota of the account is reached."""
 
     code = "ResourceLimitExceeded"
-
-
-class ConflictException(AwsError):
-    """A concurrent change won."""
-
-    code = "ConflictException"
 
 
 class AccessDeniedException(AwsError):

@@ -15,11 +15,12 @@ from typing import Any
 from sagewright.backends.base import Workload
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.routes import SOCKET
-from sagewright.engine.run import REASON_LENGTH, Refused, tail
+from sagewright.engine.run import REASON_LENGTH, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import BuildFailed
 from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.serving.probe import ping
+from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
@@ -269,5 +270,6 @@ class DeploymentController:
             f"The primary container for production variant {worker['variant']} did not pass the ping health check: "
             f"{cause}. Please check CloudWatch logs for this endpoint. It printed last:\n"
         )
-        said = "\n".join(tail(Path(worker["log"]), TOLD_LINES))
+        printed = log_files.read_back(Path(worker["log"]), None, TOLD_LINES, log_files.EVERYTHING).events
+        said = "\n".join(event.message for event in printed)
         return reason + said[max(0, len(said) + len(reason) - REASON_LENGTH) :]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -287,18 +287,4 @@ def _tree(root: Path, key: str) -> list[tuple[Path, str]]:
 
 
 def _with_status(resource: Resource, status: dict[str, Any]) -> Resource:
-    return Resource(**{name: getattr(resource, name) for name in Resource.__slots__} | {"status": status})
-
-
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log file in the store's format, without their timestamps."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 65536))
-            raw = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return []
-    return [line.partition("\t")[2] for line in raw[-lines:]]
-
-
-__all__ = ["Outcome", "Plan", "Refused", "RunController", "RunKind", "failure_reason", "tail"]
+    return replace(resource, status=status)
