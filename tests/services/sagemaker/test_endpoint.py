@@ -155,7 +155,10 @@ def test_updating_switches_without_a_gap_and_a_bad_update_keeps_the_old(endpoint
 
 
 def test_a_server_that_does_not_load_fails_with_what_it_printed(endpoints: Endpoints) -> None:
-    code = "def model_fn(model_dir):\n    print(r'looking for the weights in a\\b')\n    raise FileNotFoundError('weights.bin')\n"
+    code = (
+        "def model_fn(model_dir):\n    print(r'looking for the weights in a\\b')\n"
+        "    raise FileNotFoundError('weights.bin')\n"
+    )
     name = endpoints.create(endpoints.config(main={"ModelName": endpoints.model("x", code)}))
     described = endpoints.wait(name, "Failed")
     assert "did not pass the ping health check" in described["FailureReason"]
