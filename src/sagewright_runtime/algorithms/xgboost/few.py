@@ -105,7 +105,8 @@ def few_rows(boosters: Any) -> list[FewRows]:
     try:
         return [FewRows(booster, rows) for booster in boosters]
     except (UnsuitableError, AttributeError, xgboost.core.XGBoostError) as error:
-        print(f"Few rows are predicted as many are: {str(error).partition('Stack trace:')[0]}", file=sys.stderr, flush=True)
+        reason = str(error).partition("Stack trace:")[0].strip()
+        print(f"Few rows are predicted as many are: {reason}", file=sys.stderr, flush=True)
         return []
 
 

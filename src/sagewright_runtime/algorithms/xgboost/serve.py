@@ -28,7 +28,6 @@ from sagewright_runtime.algorithms.xgboost.answers import Encoder, UnsupportedAc
 from sagewright_runtime.algorithms.xgboost.few import few_rows  # noqa: E402
 from sagewright_runtime.serving.server import Answer, Request  # noqa: E402
 
-
 _INFINITE = "Input data contains `inf` or a value too large."
 np.seterr(over="ignore")  # a value too large for float32 becomes infinite, which is looked for
 
@@ -98,7 +97,8 @@ class XGBoostModel:
         if len(parsed) == 1:
             return [(parsed[0][0], self._predict_one([parsed[0][1]]))]
         dense = [(number, matrix) for number, matrix in parsed if isinstance(matrix, np.ndarray)]
-        done = [(number, self._predict_one([matrix])) for number, matrix in parsed if not isinstance(matrix, np.ndarray)]
+        sparse = [(number, matrix) for number, matrix in parsed if not isinstance(matrix, np.ndarray)]
+        done = [(number, self._predict_one([matrix])) for number, matrix in sparse]
         if dense:
             together = self._predict_one([matrix for _, matrix in dense])
             if isinstance(together, Exception):  # one of them is to blame; the others must not pay
