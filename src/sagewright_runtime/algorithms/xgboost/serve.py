@@ -51,7 +51,7 @@ class XGBoostModel:
         self._boosters = boosters
         self._features = int(boosters[0].num_features())
         self._linear = config["gradient_booster"]["name"] == "gblinear"
-        self._few = [] if self._linear else few_rows(boosters)
+        self._few = few_rows(boosters)
         self._most = self._few[0].most if self._few else 0
         self._votes = objective in ("multi:softmax", "binary:hinge")
         self._encoder = Encoder.from_env(env, objective, int(config["learner_model_param"].get("num_class", 0)))
