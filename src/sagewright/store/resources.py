@@ -166,34 +166,34 @@ class ResourceStore:
         arn: str,
         spec: Json,
         status: Json | None = None,
+        run: Json | None = None,
         phase: str = "ready",
         wish: str = "",
         due: float | None = None,
         tag_set: Mapping[str, str] | None = None,
-        event: Event | None = None,
+        events: Sequence[Event] = (),
     ) -> Resource:
-        """Add a resource with its tags and first event, in one transaction. Raises ``AlreadyExists``."""
+        """Add a resource with its tags and first events, in one transaction. Raises ``AlreadyExists``."""
         now = self._clock.now()
         made = Resource(
-            run_id(), account, region, kind, name, arn, spec, status or {}, {}, phase, wish, now, now, 1, due
+            run_id(), account, region, kind, name, arn, spec, status or {}, run or {}, phase, wish, now, now, 1, due
         )
         try:
-            self._insert(made, tag_set or {}, event)
+            self._insert(made, tag_set or {}, events)
         except IntegrityError:
             existing = self.get(account, region, kind, name) or self.by_arn(arn)
             if existing is not None:
                 raise AlreadyExists(existing) from None
-            self._insert(made, tag_set or {}, event)  # it was deleted meanwhile, and the name is free
+            self._insert(made, tag_set or {}, events)  # it was deleted meanwhile, and the name is free
         self.changed(region)
         return made
 
-    def _insert(self, made: Resource, tag_set: Mapping[str, str], event: Event | None) -> None:
+    def _insert(self, made: Resource, tag_set: Mapping[str, str], first: Sequence[Event]) -> None:
         with self._database.write() as connection:
             connection.execute(_INSERT, {key: getattr(made, key) for key in Resource.__slots__})
             if tag_set:
                 connection.execute(insert(tags), [{"arn": made.arn, "key": k, "value": v} for k, v in tag_set.items()])
-            if event is not None:
-                append_events(connection, made.id, made.arn, (event,))
+            append_events(connection, made.id, made.arn, first)
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
         """The resource of that name, or None."""
