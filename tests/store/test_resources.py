@@ -36,7 +36,9 @@ def world(database: Database) -> World:
 
 
 def test_a_resource_comes_back_as_it_was_written(world: World) -> None:
-    made = world.make("a", status={"x": [1, {"y": None}]}, tag_set={"team": "churn"}, events=[Event(5.0, "Starting", "m")])
+    made = world.make(
+        "a", status={"x": [1, {"y": None}]}, tag_set={"team": "churn"}, events=[Event(5.0, "Starting", "m")]
+    )
     assert world.store.get(ACCOUNT, REGION, KIND, "a") == made
     assert world.store.by_arn("arn:a") == made
     assert world.store.by_id(made.id) == made

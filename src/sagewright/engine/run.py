@@ -309,4 +309,4 @@ def _tree(root: Path, key: str) -> list[tuple[Path, str]]:
 
 
 def _with_status(resource: Resource, status: dict[str, Any]) -> Resource:
-    return replace(resource, status=status)
+    return resource._replace(status=status)

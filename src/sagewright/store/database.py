@@ -9,6 +9,7 @@ PostgreSQL is spoken to by pg8000 (BSD, pure Python); a URL that names another d
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
@@ -79,6 +81,29 @@ class Database:
         self._reader.dispose()
 
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def _document(value: Any) -> str:
+    """The text of a document. msgspec is ten times as fast as json, which knows what msgspec refuses or makes null."""
+    try:
+        text = _encode(value).decode()
+    except (TypeError, UnicodeEncodeError):  # half a character, which JSON can write as an escape
+        return json.dumps(value)
+    return text if "null" not in text else json.dumps(value)  # it may have been NaN
+
+
+def _value(text: str) -> Any:
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text)
+
+
+_DOCUMENTS: dict[str, Any] = {"json_serializer": _document, "json_deserializer": _value}
+
+
 def sqlite_url(directory: Path) -> str:
     """The URL of the database in a data directory."""
     return f"sqlite:///{directory / 'sagewright.db'}"
@@ -94,11 +119,13 @@ def queue(connection: Connection, name: str) -> None:
 
 
 def _engine(url: URL, durable: bool, **options: Any) -> Engine:
-    return _sqlite(url, durable) if url.get_backend_name() == "sqlite" else _postgresql(url, **options)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, durable)
+    return _postgresql(url, **_DOCUMENTS, **options)
 
 
 def _sqlite(url: URL, durable: bool) -> Engine:
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=32)
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=32, **_DOCUMENTS)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
