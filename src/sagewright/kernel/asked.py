@@ -148,7 +148,7 @@ def _sagemaker(call: Call, request: Json) -> str:
 def _sagemaker_arn(call: Call, path: str, name: str) -> str:
     if name.startswith("arn:"):
         return name
-    return str(Arn("sagemaker", call.region, call.account, path.replace("{}", name)))
+    return f"arn:aws:sagemaker:{call.region}:{call.account}:{path.replace('{}', name)}"
 
 
 @cache
