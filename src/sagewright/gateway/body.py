@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from sagewright.gateway.hub import ClientGone
+from sagewright.wire.http import fill
 
 HIGH = 512 * 1024
 LOW = 128 * 1024
@@ -48,6 +49,10 @@ class StreamBody:
         if resume:
             self._resume()
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """As ``BodyReader.readinto``, and as ``read``."""
+        return fill(self, buffer)
 
     def _take(self, size: int) -> bytes:
         if not self._chunks or size == 0:

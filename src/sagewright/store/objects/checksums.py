@@ -23,7 +23,7 @@ DEFAULT = "CRC64NVME"
 class Hasher(Protocol):
     """The part of ``hashlib``'s objects that is needed here."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -31,10 +31,10 @@ class Hasher(Protocol):
 class _Crc:
     """A cyclic redundancy check in ``hashlib``'s form; ``size`` is its width in bytes."""
 
-    def __init__(self, function: Callable[[bytes, int], int], size: int) -> None:
+    def __init__(self, function: Callable[[bytes | memoryview, int], int], size: int) -> None:
         self._function, self._size, self._value = function, size, 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._value = self._function(data, self._value)
 
     def digest(self) -> bytes:
@@ -47,7 +47,7 @@ class _XXHash:
     def __init__(self, new: Callable[[], crt.XXHash]) -> None:
         self._hash = new()
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._hash.update(data)
 
     def digest(self) -> bytes:
