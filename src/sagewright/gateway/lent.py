@@ -37,7 +37,8 @@ class LentSocket:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._awaited = 1
-        self._patience = time.monotonic() + limits.stall_seconds
+        self._patience = limits.stall_seconds
+        """How much longer, in seconds, we wait for bytes; what the reader does with them is not waiting."""
 
     def receive(self, buffer: memoryview, least: int) -> int:
         """At least ``least`` bytes, as many as fit, all that are left when they are fewer. Raises ``ClientGone``."""
@@ -54,8 +55,7 @@ class LentSocket:
             if not got:
                 raise ClientGone("the client hung up in the middle of its request")
             count += got
-            now = time.monotonic()
-            self._patience = min(now + self._limits.stall_seconds, self._patience + got / self._limits.slowest_body)
+            self._patience = min(self._limits.stall_seconds, self._patience + got / self._limits.slowest_body)
         self._left -= count
         if count and not self._left:
             self.close()
@@ -71,10 +71,12 @@ class LentSocket:
     def _wait(self, count: int) -> None:
         """Until some of ``count`` bytes are there."""
         self._await(min(count, AT_ONCE))
+        begun = time.monotonic()
         self._poll.poll(POLL_MILLISECONDS)
+        self._patience -= time.monotonic() - begun
         if self.failure is not None:
             raise ClientGone(self.failure)
-        if time.monotonic() > self._patience:
+        if self._patience < 0:
             raise ClientGone("the client went silent in the middle of its request")
 
     def _await(self, count: int) -> None:
