@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -65,7 +66,7 @@ class _Algorithm:
 
 
 _ALGORITHMS = {
-    "CRC32": _Algorithm(partial(_Crc, crt.crc32, 4), crt.combine_crc32, (COMPOSITE, FULL_OBJECT)),
+    "CRC32": _Algorithm(partial(_Crc, zlib.crc32, 4), crt.combine_crc32, (COMPOSITE, FULL_OBJECT)),
     "CRC32C": _Algorithm(partial(_Crc, crt.crc32c, 4), crt.combine_crc32c, (COMPOSITE, FULL_OBJECT)),
     "CRC64NVME": _Algorithm(partial(_Crc, crt.crc64nvme, 8), crt.combine_crc64nvme, (FULL_OBJECT,)),
     "SHA1": _Algorithm(partial(hashlib.sha1, usedforsecurity=False)),
