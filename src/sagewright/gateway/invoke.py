@@ -106,7 +106,7 @@ class Invocations:
         caller = steps.Caller(steps.principal_of(key), asked.region)
         call = steps.call(request, _route(), caller, identifier, self._platform)
         parameters = {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
-        if self._platform.access.allows_at_once(call, parameters, Permission("sagemaker:InvokeEndpoint", resource)):
+        if self._platform.access.allows_at_once(call, parameters, Permission(ACTION, _arn(asked))):
             return
         await asyncio.to_thread(steps.authorize, call, parameters)
 
