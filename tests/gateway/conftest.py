@@ -67,6 +67,17 @@ class Echo:
             size += len(chunk)
         return Response(200, {}, json.dumps({"sha256": digest.hexdigest(), "size": size}).encode())
 
+    def do_fill(self, request: Request) -> Response:
+        digest, size, room = hashlib.sha256(request.body.read(10)), 10, memoryview(bytearray(70_001))
+        while count := request.body.readinto(room):
+            digest.update(room[:count])
+            size += count
+        assert count == len(request.body.read(10)) == 0
+        return Response(200, {}, json.dumps({"sha256": digest.hexdigest(), "size": size}).encode())
+
+    def do_half(self, request: Request) -> Response:
+        return Response(400, {}, b"%d" % len(request.body.read(100_000)))
+
     def do_slow_hash(self, request: Request) -> Response:
         self.entered.set()
         self.gate.wait(20)

@@ -18,6 +18,7 @@ from sagewright.core.ids import request_id
 from sagewright.gateway import sigv4, steps
 from sagewright.gateway.hub import FastPath
 from sagewright.gateway.refusals import Refusal, refuse
+from sagewright.kernel.asked import Permission
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import Invoker, InvokeRequest, InvokeResponse
 from sagewright.wire.codec import serialise_error
@@ -105,6 +106,8 @@ class Invocations:
         caller = steps.Caller(steps.principal_of(key), asked.region)
         call = steps.call(request, _route(), caller, identifier, self._platform)
         parameters = {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
+        if self._platform.access.allows_at_once(call, parameters, Permission(ACTION, _arn(asked))):
+            return
         await asyncio.to_thread(steps.authorize, call, parameters)
 
     def _too_large(self, request: Request, size: int) -> Response:
