@@ -1,7 +1,7 @@
 """Bytes on their way into a blob: received, hashed and written block by block, in constant memory.
 
-MD5 costs more than all the rest together, so while it is computed in a thread beside, the next block is received.
-Who finds no core free for that computes it in its own thread: many bodies at once keep all cores busy anyway.
+MD5 costs more than all the rest together, so it is computed in a thread beside, while the next block is received.
+That is for few bodies: many at once keep all cores busy anyway, and each does without changing threads.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from sagewright.wire.http import BodyReader
 BLOCK = 512 * 1024
 """Bytes of a block. Each body has two of them: one is filled while the other is hashed."""
 _WORTH_A_THREAD = 64 * 1024
-_HELPERS = max(1, len(os.sched_getaffinity(0)) - 1)
-_free = threading.Semaphore(_HELPERS)
-_pool = ThreadPoolExecutor(_HELPERS, thread_name_prefix="md5")
+_CORES = len(os.sched_getaffinity(0))
+_pool = ThreadPoolExecutor(_CORES, thread_name_prefix="md5")
 _spare: deque[bytearray] = deque(maxlen=8)
 """Blocks to use again; fresh ones have to be mapped page by page."""
 
@@ -69,22 +68,29 @@ def _block() -> bytearray:
 
 
 class _Beside:
-    """One step at a time beside the caller; the end of the block waits for the last."""
+    """One step at a time beside the caller, as long as every body has two cores; the block's end waits for the last."""
+
+    _lock = threading.Lock()
+    _bodies = 0
 
     def __init__(self) -> None:
         self._step: Future[None] | None = None
 
     def __enter__(self) -> _Beside:
+        with self._lock:
+            _Beside._bodies += 1
         return self
 
     def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            _Beside._bodies -= 1
         self._wait()
 
     def start(self, step: Callable[[memoryview], None], block: memoryview) -> None:
         """``step(block)``, after the one before; the caller must leave the block alone until the next call returns."""
         self._wait()
-        if len(block) >= _WORTH_A_THREAD and _free.acquire(blocking=False):
-            self._step = _pool.submit(_then_free, step, block)
+        if len(block) >= _WORTH_A_THREAD and 2 * self._bodies <= _CORES:
+            self._step = _pool.submit(step, block)
         else:
             step(block)
 
@@ -92,13 +98,6 @@ class _Beside:
         if self._step is not None:
             self._step.result()
             self._step = None
-
-
-def _then_free(step: Callable[[memoryview], None], block: memoryview) -> None:
-    try:
-        step(block)
-    finally:
-        _free.release()
 
 
 def _write(descriptor: int, data: memoryview) -> None:
