@@ -34,17 +34,18 @@ def pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) 
     md5 = hashlib.md5(usedforsecurity=False)
     hashers = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
     size = 0
-    with _blocks() as blocks, _Beside() as beside:
+    with _blocks() as blocks, _Beside(md5.update) as md5_of:
         for block in cycle(blocks):
             filled = block[: source.readinto(block)]
             if not filled:
                 break
-            beside.start(md5.update, filled)
-            for hasher in hashers.values():
-                hasher.update(filled)
-            if descriptor is not None:
-                require_room(descriptor)
-                _write(descriptor, filled)
+            with _load as load:
+                md5_of.start(filled, beside=len(filled) >= _WORTH_A_THREAD and 2 * load <= _CORES)
+                for hasher in hashers.values():
+                    hasher.update(filled)
+                if descriptor is not None:
+                    require_room(descriptor)
+                    _write(descriptor, filled)
             size += len(filled)
     values = {algorithm: checksums.encode(hasher.digest()) for algorithm, hasher in hashers.items()}
     return Sums(size, md5.hexdigest(), values)
@@ -68,36 +69,50 @@ def _block() -> bytearray:
 
 
 class _Beside:
-    """One step at a time beside the caller, as long as every body has two cores; the block's end waits for the last."""
+    """``step``, of one block after the other, in a thread beside the caller. Leaving waits for the last."""
 
-    _lock = threading.Lock()
-    _bodies = 0
-
-    def __init__(self) -> None:
-        self._step: Future[None] | None = None
+    def __init__(self, step: Callable[[memoryview], None]) -> None:
+        self._step = step
+        self._last: Future[None] | None = None
 
     def __enter__(self) -> _Beside:
-        with self._lock:
-            _Beside._bodies += 1
         return self
 
     def __exit__(self, *_error: object) -> None:
-        with self._lock:
-            _Beside._bodies -= 1
         self._wait()
 
-    def start(self, step: Callable[[memoryview], None], block: memoryview) -> None:
-        """``step(block)``, after the one before; the caller must leave the block alone until the next call returns."""
+    def start(self, block: memoryview, *, beside: bool) -> None:
+        """The step of ``block``, ``beside`` the caller or at once. The block must stay as it is until the next one."""
         self._wait()
-        if len(block) >= _WORTH_A_THREAD and 2 * self._bodies <= _CORES:
-            self._step = _pool.submit(step, block)
+        if beside:
+            self._last = _pool.submit(self._step, block)
         else:
-            step(block)
+            self._step(block)
 
     def _wait(self) -> None:
-        if self._step is not None:
-            self._step.result()
-            self._step = None
+        if self._last is not None:
+            self._last.result()
+            self._last = None
+
+
+class _Load:
+    """How many blocks are being hashed and written just now: bodies that wait for slow clients do not count."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+
+    def __enter__(self) -> int:
+        with self._lock:
+            self._blocks += 1
+            return self._blocks
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._blocks -= 1
+
+
+_load = _Load()
 
 
 def _write(descriptor: int, data: memoryview) -> None:
