@@ -271,8 +271,9 @@ def test_the_fast_path_limits_chunked_bodies(client: Client) -> None:
     assert client.getresponse().status == 413
 
 
-def test_clients_that_hang_up_on_the_fast_path_harm_nobody(raw: Dial, client: Client) -> None:
-    question = b"POST /fast-wait HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello"
+@pytest.mark.parametrize("path", [b"/fast-wait", b"/fast-soon"])  # answered by a coroutine, by a callback
+def test_clients_that_hang_up_on_the_fast_path_harm_nobody(raw: Dial, client: Client, path: bytes) -> None:
+    question = b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello"
     patient = [raw() for _ in range(5)]
     for one in patient:
         one.send(question)

@@ -158,7 +158,7 @@ class Connection(asyncio.Protocol):
         if self._header_count > self.hub.limits.header_count:
             return
         key = name.decode("latin-1").lower()
-        text = heads.header_value(value)
+        text = value.decode("utf-8", "surrogateescape")  # what is not UTF-8 survives, for signatures and for echoes
         if key in self._headers:
             if key == "host":
                 raise heads.BadHead("two Host headers")
@@ -291,7 +291,7 @@ class Connection(asyncio.Protocol):
         body = b"".join(exchange.gathered) if exchange.gathered is not None else b""
         exchange.gathered = None
         if exchange.fast:
-            self.hub.spawn(self.hub.loop.create_task(answering.answer_fast(self, exchange, body)))
+            answering.answer_fast(self, exchange, body)
             return
         if exchange.body is None:
             exchange.request.body = BytesReader(body)
