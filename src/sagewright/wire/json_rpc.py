@@ -52,6 +52,8 @@ def serialise_error(
 def body_members(operation: OperationModel | None, error: AwsError) -> dict[str, Any]:
     """The message, spelled ``Message`` where the error is modelled so, and the error's modelled members."""
     shape, members = error_members(operation, error)
+    if not error.message:
+        return dict(json_body.writer(shape)(members)) if shape else {}
     if shape is None:
         return {"message": error.message}
     spelling = "Message" if "Message" in shape.members else "message"

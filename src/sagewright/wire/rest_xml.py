@@ -12,8 +12,9 @@ from botocore.model import OperationModel, Shape, StructureShape
 
 from sagewright.core.errors import AwsError, SerializationException
 from sagewright.wire import event_stream, rest, xml_body
+from sagewright.wire.faults import error_members
 from sagewright.wire.http import Request, Response
-from sagewright.wire.paths import s3_labels
+from sagewright.wire.paths import labels, s3_labels
 from sagewright.wire.routing import read_body
 from sagewright.wire.xml_body import XmlWriter
 
@@ -30,15 +31,17 @@ def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
     if shape is None:
         return {}
     try:
-        return _parse(shape, request)
+        return _parse(operation, shape, request)
     except SerializationException as error:
         if error.code != SerializationException.code:
             raise
         raise SerializationException(error.message, code="InvalidArgument") from None
 
 
-def _parse(shape: StructureShape, request: Request) -> dict[str, Any]:
-    parsed = rest.parse_bindings(shape, request, s3_labels(request))
+def _parse(operation: OperationModel, shape: StructureShape, request: Request) -> dict[str, Any]:
+    s3 = operation.service_model.service_name == "s3"
+    found = s3_labels(request) if s3 else labels(operation.http["requestUri"], request)
+    parsed = rest.parse_bindings(shape, request, found)
     payload = rest.payload_of(shape)
     if payload is None:
         if rest.bindings(shape).body and (body := read_body(request)):
@@ -86,7 +89,7 @@ def _body(operation: OperationModel, shape: StructureShape, result: Mapping[str,
         name, member = payload
         value = result.get(name)
         if member.type_name in ("blob", "string"):
-            return Response(200, {}, rest.stream(value))
+            return Response(200, rest.payload_headers(member), rest.stream(value))
         if value is None:
             return Response(200, {}, b"")
         namespace = "" if xml_body.namespace(member) else _NAMESPACE
@@ -101,14 +104,14 @@ def _body(operation: OperationModel, shape: StructureShape, result: Mapping[str,
         # The one answer whose value is the text of the root itself, which no model can say.
         writer.text(root, result.get("LocationConstraint") or "")
     else:
-        writer.open(root, _NAMESPACE)
+        writer.open(root, (xml_body.namespace(shape) or _NAMESPACE) + xml_body.tag_attributes(shape, result))
         writer.members(shape, result)
         writer.close(root)
     return Response(200, {"content-type": _XML}, writer.document())
 
 
 def serialise_error(
-    operation: OperationModel | None,  # noqa: ARG001
+    operation: OperationModel | None,
     error: AwsError,
     status: int,
     request_id: str,
@@ -118,10 +121,15 @@ def serialise_error(
     writer.open("Error")
     writer.text("Code", error.code)
     writer.text("Message", error.message)
-    for name, value in error.members.items():
-        if value is not None:
+    shape, members = error_members(operation, error)
+    modelled = shape.members if shape else {}
+    for name, value in members.items():
+        if name not in modelled:
             writer.text(name, str(value))
+        elif "location" not in modelled[name].serialization:
+            writer.value(modelled[name], value, modelled[name].serialization.get("name", name))
     writer.text("RequestId", request_id)
     writer.text("HostId", "sagewright")
     writer.close("Error")
-    return Response(status, {"content-type": _XML}, writer.document())
+    headers = rest.result_headers(shape, members) if shape else {}
+    return Response(status, {"content-type": _XML, **headers}, writer.document())
