@@ -35,14 +35,9 @@ def _unpack(archive: Path, target: Path) -> int:
     count = 0
     with tarfile.open(archive) as members:
         for member in members:
-            top, *path = Path(member.name).parts
-            if (
-                member.isfile()
-                and tuple(path[:3]) == FOLDER
-                and len(path) == 5
-                and (data := members.extractfile(member))
-            ):
-                place = target.joinpath(*path[3:])
+            path = Path(member.name).parts[1:]
+            if path[:-2] == FOLDER and (data := members.extractfile(member)):
+                place = target.joinpath(*path[-2:])
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(data.read())
                 count += 1

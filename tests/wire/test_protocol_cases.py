@@ -16,6 +16,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from cbor2 import loads
 from tests.wire.exchange import body_bytes, parsed, request
 from tests.wire.protocol_cases import Case, cases, value_of
 from tests.wire.values import plain
@@ -25,7 +26,17 @@ from sagewright.wire import codec
 from sagewright.wire.http import BytesReader, Response
 from sagewright.wire.routing import Route
 
-FILES = ("json", "json_1_0", "json_1_0-query-compatible", "rest-json", "rest-xml", "query")
+FILES = (
+    "json",
+    "json_1_0",
+    "json_1_0-query-compatible",
+    "rest-json",
+    "rest-xml",
+    "query",
+    "smithy-rpc-v2-cbor",
+    "smithy-rpc-v2-cbor-query-compatible",
+    "smithy-rpc-v2-cbor-non-query-compatible",
+)
 AMID = re.compile(
     rb' xmlns="(http://s3.amazonaws.com/doc/2006-03-01/|https://example.com/)"'
     rb"|(?<=:\d\d)\.000(?=Z)|<ResponseMetadata>.*</ResponseMetadata>"
@@ -120,11 +131,16 @@ def json_body(body: bytes) -> Any:
         return body
 
 
+def cbor_body(body: bytes) -> Any:
+    return loads(body) if body else body
+
+
 READ_BODY: Mapping[str, Callable[[bytes], Any]] = {
     "json": json_body,
     "rest-json": json_body,
     "rest-xml": xml_body,
     "query": xml_body,
+    "smithy-rpc-v2-cbor": cbor_body,
 }
 CHECKS = (("input", read), ("output", answered), ("output", written))
 
