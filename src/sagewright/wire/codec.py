@@ -61,6 +61,8 @@ def check(route: Route, parameters: Mapping[str, Any]) -> None:
     shape = route.operation.input_shape
     found = violations(shape, parameters) if shape else []
     if found:
+        if shape and route.protocol == "rest-xml":
+            rest_xml.check_document(shape, parameters)
         raise validation_exception(found, SERVED[route.service].invalid)
 
 

@@ -16,6 +16,7 @@ from sagewright.wire.faults import error_members
 from sagewright.wire.http import Request, Response
 from sagewright.wire.paths import labels, s3_labels
 from sagewright.wire.routing import read_body
+from sagewright.wire.validation import violations
 from sagewright.wire.xml_body import XmlWriter
 
 _XML = "application/xml"
@@ -36,6 +37,21 @@ def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
         if error.code != SerializationException.code:
             raise
         raise SerializationException(error.message, code="InvalidArgument") from None
+
+
+def check_document(shape: StructureShape, parameters: Mapping[str, Any]) -> None:
+    """What is wrong inside the document is wrong with the document: raises ``MalformedXML`` if anything is.
+
+    Raises ``MissingRequestBodyError`` for a document that is needed and not there.
+    """
+    name, member = rest.payload_of(shape) or ("", shape)
+    if not isinstance(member, StructureShape) or member is shape:
+        return
+    document = parameters.get(name)
+    if document is None and name in shape.required_members:
+        raise SerializationException("Request body is empty", code="MissingRequestBodyError")
+    if document is not None and (found := violations(member, document)):
+        raise xml_body.malformed("; ".join(found))
 
 
 def _parse(operation: OperationModel, shape: StructureShape, request: Request) -> dict[str, Any]:
