@@ -56,6 +56,7 @@ def _structures(shape: StructureShape, protocol: str, depth: int) -> st.SearchSt
         for name, member in members.items()
         if member.serialization.get("location") == "uri"
         or member.serialization.get("hostLabel")
+        or member.serialization.get("eventpayload")
         or name == shape.serialization.get("payload")
     }
     if not always and members and protocol in ("query", "rest-xml"):

@@ -23,6 +23,15 @@ _XML = "application/xml"
 _NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
+def _document(shape: Shape, value: Mapping[str, Any], name: str) -> bytes:
+    writer = XmlWriter("iso8601ms")
+    writer.value(shape, value, name)
+    return writer.document()
+
+
+_EVENTS = event_stream.Writer("text/xml", _document)
+
+
 def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
     """The input of ``operation``. A streaming body is the request's reader itself.
 
@@ -91,7 +100,7 @@ def serialise(operation: OperationModel, result: Mapping[str, Any], request_id: 
     if shape is None:
         return Response(default, {}, b"")
     stream = shape.event_stream_name
-    answer = event_stream.response(shape, result, stream) if stream else _body(operation, shape, result)
+    answer = event_stream.response(shape, result, stream, _EVENTS) if stream else _body(operation, shape, result)
     answer.headers.update(rest.result_headers(shape, result))
     if default == 200 and "content-range" in answer.headers:
         default = 206
