@@ -32,6 +32,7 @@ from sagewright.kernel.authorization import Authorizer
 from sagewright.kernel.operations import Call, Operation
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import InvokeRequest, InvokeResponse
+from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.database import Database
@@ -107,7 +108,7 @@ class Models:
     def __init__(self) -> None:
         self.seen: list[InvokeRequest] = []
 
-    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+    async def invoke(self, request: InvokeRequest, part: Any = None) -> InvokeResponse:
         self.seen.append(request)
         if request.endpoint == "missing":
             raise ValidationError(f"Endpoint missing of account {request.account} not found.")
@@ -148,6 +149,7 @@ class House:
             metrics=MetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
             access=Authorizer(resources, self.credentials, clock),
+            streams=Streams(self.models, lambda: self.server.loop),
             hint=lambda _: None,
         )
         self.key = self.credentials.issue(USER, "AIDAUSER", administrator=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
+from sagewright.serving.streams import Streams
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
@@ -34,5 +35,6 @@ class Platform:
     metrics: MetricStore
     objects: ObjectStore
     access: Authorizer
+    streams: Streams
     hint: Callable[[str], None]
     """Wake the reconciler for the resource with this id, after the commit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,8 @@ class Invoker(Protocol):
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
     """
 
-    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
-        """Answer ``request``."""
+    async def invoke(
+        self, request: InvokeRequest, part: Callable[[InvokeResponse], None] | None = None
+    ) -> InvokeResponse:
+        """Answer ``request``; ``part``, where given, takes the pieces that come before the last."""
         ...

@@ -161,7 +161,9 @@ class Router:
             worker.close()
         self._workers.clear()
 
-    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+    async def invoke(
+        self, request: InvokeRequest, part: Callable[[InvokeResponse], None] | None = None
+    ) -> InvokeResponse:
         """Answer one request. Raises ``AwsError`` as the runtime API models it."""
         started = time.perf_counter_ns()
         if self._loop is None:
@@ -170,8 +172,9 @@ class Router:
         if self._look is not None and key not in self._routes:
             await asyncio.to_thread(self._look, key)
         variant = self._variant(key, request)
+        take = (lambda frame: part(_response(frame, variant))) if part else None
         try:
-            reply = await self._call(variant, _head(request), request.body)
+            reply = await self._call(variant, _head(request), request.body, take)
         except frames.FrameError as error:
             raise ValidationError(f"The request cannot be sent to the model: {error}") from None
         except NotSentError:
@@ -189,14 +192,7 @@ class Router:
         self._record(key, variant, status, started, reply.latency)
         if not 200 <= status < 400:
             raise _model_error(key, status, reply.frame.body.decode(errors="replace"))
-        headers = frames.decode_headers(reply.frame.head)
-        attributes = headers.get(frames.CUSTOM_ATTRIBUTES)
-        return InvokeResponse(
-            reply.frame.body,
-            _header_value(headers.get(frames.CONTENT_TYPE, "application/octet-stream")),
-            variant.name,
-            None if attributes is None else _header_value(attributes),
-        )
+        return _response(reply.frame, variant)
 
     def _variant(self, key: EndpointKey, request: InvokeRequest) -> Variant:
         route = self._routes.get(key)
@@ -214,11 +210,13 @@ class Router:
             raise ValidationError(f"Endpoint {key.endpoint} has no variant with a weight above 0.")
         return picked
 
-    async def _call(self, variant: Variant, head: bytes, body: bytes) -> Reply:
+    async def _call(
+        self, variant: Variant, head: bytes, body: bytes, part: Callable[[frames.Frame], None] | None
+    ) -> Reply:
         """Ask the variant's workers in turn, least loaded first, until one has the request. Raises ``NotSentError``."""
         for worker in self._candidates(variant):
             try:
-                return await worker.call(head, body, self._timing.invoke)
+                return await worker.call(head, body, self._timing.invoke, part)
             except NotSentError:
                 continue
         raise NotSentError
@@ -281,6 +279,17 @@ def _head(request: InvokeRequest) -> bytes:
     if request.inference_id is not None:
         headers[frames.INFERENCE_ID] = request.inference_id
     return frames.encode_headers(headers)
+
+
+def _response(frame: frames.Frame, variant: Variant) -> InvokeResponse:
+    headers = frames.decode_headers(frame.head)
+    attributes = headers.get(frames.CUSTOM_ATTRIBUTES)
+    return InvokeResponse(
+        frame.body,
+        _header_value(headers.get(frames.CONTENT_TYPE, "application/octet-stream")),
+        variant.name,
+        None if attributes is None else _header_value(attributes),
+    )
 
 
 def _header_value(text: str) -> str:

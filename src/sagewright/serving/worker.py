@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -30,6 +31,9 @@ class _Pending:
     deadline: float
     sent_at: int = 0
     """``perf_counter_ns`` of the write; 0 while it waits for the turn's end."""
+    part: Callable[[frames.Frame], None] | None = None
+    timeout: float = 0.0
+    """For an answer in parts: who takes them, and the seconds that each may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +78,26 @@ class Worker(asyncio.Protocol):
     def outstanding(self) -> int:
         return len(self._pending)
 
-    async def call(self, head: bytes, body: bytes, timeout: float) -> Reply:
-        """Send one request and await its answer for ``timeout`` seconds.
+    async def call(
+        self, head: bytes, body: bytes, timeout: float, part: Callable[[frames.Frame], None] | None = None
+    ) -> Reply:
+        """Send one request and await its answer for ``timeout`` seconds, or each part of it where ``part`` takes them.
 
         Raises ``NotSentError``, ``WorkerLostError``, ``WorkerTimeoutError``, and ``FrameError`` for a request too long.
         """
         if self._transport is None:
             await self._connect()
         frame_id = next(self._ids) & 0xFFFFFFFF
-        encoded = frames.encode(frame_id, frames.INVOKE, head, body)
-        pending = _Pending(self._loop.create_future(), self._loop.time() + timeout)
+        encoded = frames.encode(frame_id, frames.INVOKE_STREAM if part else frames.INVOKE, head, body)
+        pending = _Pending(self._loop.create_future(), self._loop.time() + timeout, part=part, timeout=timeout)
         self._pending[frame_id] = pending
         self._write(frame_id, encoded)
         try:
             frame = await pending.future
+        except (asyncio.CancelledError, WorkerTimeoutError):
+            if part is not None:
+                self._write(frame_id, frames.encode(frame_id, frames.CANCEL))
+            raise
         finally:
             self._pending.pop(frame_id, None)
             if self.retired:
@@ -165,10 +175,17 @@ class Worker(asyncio.Protocol):
         for frame in received:
             pending = self._pending.get(frame.id)
             if pending is not None:
-                if not pending.future.done():
+                if frame.code == frames.PART:
+                    self._take_part(pending, frame)
+                elif not pending.future.done():
                     pending.future.set_result(frame)
             elif self._ping is not None and frame.id == self._ping[0]:
                 self._ping, self._doubtful = None, False
+
+    def _take_part(self, pending: _Pending, frame: frames.Frame) -> None:
+        if pending.part is not None and not pending.future.done():
+            pending.deadline = self._loop.time() + pending.timeout
+            pending.part(frame)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._transport, self._doubtful = None, True
