@@ -162,6 +162,7 @@ class Installation:
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
+        self._platform.stopping.set()
         self._server.stop(DRAIN_SECONDS)
         self._reconciler.stop()
         self._sweeper.stop()

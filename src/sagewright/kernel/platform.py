@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sagewright.core.clock import Clock
@@ -38,3 +39,5 @@ class Platform:
     streams: Streams
     hint: Callable[[str], None]
     """Wake the reconciler for the resource with this id, after the commit."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the server stops: answers without an end shall end."""

@@ -85,7 +85,8 @@ def _events(call: Call, request: Json, tail: _Tail) -> Iterator[Json]:
                 "sessionResults": found[-UPDATE_EVENTS:],
             }
         }
-        time.sleep(UPDATE_SECONDS)
+        if call.platform.stopping.wait(UPDATE_SECONDS):
+            return
     raise AwsError(f"The session has lasted {SESSION_SECONDS} seconds.", code="SessionTimeoutException")
 
 
