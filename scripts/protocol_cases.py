@@ -6,6 +6,7 @@ are made from Smithy's; they are facts that our tests look at (``tests/wire/test
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -26,7 +27,9 @@ def fetch(target: Path) -> int:
         wanted.write_text(f"botocore=={botocore['version']} --hash={botocore['sdist']['hash']}\n")
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         options = ["--no-deps", "--no-binary=:all:", "--no-build-isolation", "--require-hashes"]
-        subprocess.run([*pip, *options, "--dest", scratch, "--requirement", wanted], check=True)
+        mirror = os.environ.get("UV_DEFAULT_INDEX")
+        env = os.environ | ({"PIP_INDEX_URL": mirror} if mirror else {})
+        subprocess.run([*pip, *options, "--dest", scratch, "--requirement", wanted], check=True, env=env)
         (archive,) = Path(scratch).glob("botocore-*.tar.gz")
         return _unpack(archive, target)
 
