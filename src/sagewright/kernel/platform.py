@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from sagewright.store.resources import ResourceStore
 from sagewright.store.tags import TagStore
 
 if TYPE_CHECKING:
+    from sagewright.engine.run import RunController
     from sagewright.kernel.authorization import Authorizer
 
 
@@ -41,3 +42,5 @@ class Platform:
     """Wake the reconciler for the resource with this id, after the commit."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the server stops: answers without an end shall end."""
+    queues: Mapping[str, RunController] = field(default_factory=dict)
+    """Who knows, for kinds of work that may have to wait for room, whether it has to."""

@@ -42,6 +42,12 @@ class Invoker(Protocol):
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
     """
 
+    def ask(self, request: InvokeRequest, done: Callable[[InvokeResponse | Exception], None]) -> bool:
+        """Send ``request`` on, if that takes no waiting: then True, and ``done`` is called once, with the answer or
+        with what ``invoke`` would raise. False, and nothing done, where ``invoke`` has to be awaited instead.
+        """
+        ...
+
     async def invoke(
         self, request: InvokeRequest, part: Callable[[InvokeResponse], None] | None = None
     ) -> InvokeResponse:

@@ -87,7 +87,7 @@ class _Reading:
         try:
             return self.next()
         except AwsError as error:
-            late = isinstance(error.__context__, WorkerTimeoutError)
+            late = isinstance(error.__cause__, WorkerTimeoutError)
             code = "ModelInvocationTimeExceeded" if late else "StreamBroken"
             raise AwsError(error.message, code="ModelStreamError", ErrorCode=code) from None
         except CancelledError:

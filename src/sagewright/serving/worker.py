@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, TypeAlias, cast
 
 from sagewright_runtime.serving import frames, sockets
+
+log = logging.getLogger(__name__)
 
 
 class NotSentError(Exception):
@@ -25,23 +29,31 @@ class WorkerTimeoutError(Exception):
     """The model server did not answer in time."""
 
 
-@dataclass(slots=True)
-class _Pending:
-    future: asyncio.Future[frames.Frame]
-    deadline: float
-    sent_at: int = 0
-    """``perf_counter_ns`` of the write; 0 while it waits for the turn's end."""
-    part: Callable[[frames.Frame], None] | None = None
-    timeout: float = 0.0
-    """For an answer in parts: who takes them, and the seconds that each may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A model server's answer; ``latency`` in nanoseconds from write to read."""
 
     frame: frames.Frame
     latency: int
+
+
+Outcome: TypeAlias = Reply | NotSentError | WorkerLostError | WorkerTimeoutError
+
+
+@dataclass(slots=True)
+class _Pending:
+    done: Callable[[Outcome], None]
+    deadline: float
+    part: Callable[[frames.Frame], None] | None = None
+    timeout: float = 0.0
+    """For an answer in parts: who takes them, and the seconds that each may take."""
+    sent_at: int = 0
+    """``perf_counter_ns`` of the write; 0 while it waits for the turn's end."""
+
+    def end(self, outcome: Outcome) -> None:
+        try:
+            self.done(outcome)
+        except Exception:  # the connection's other requests must not suffer
+            log.exception("an answer of a model server could not be passed on")
 
 
 class Worker(asyncio.Protocol):
@@ -70,6 +82,11 @@ class Worker(asyncio.Protocol):
         return self._transport is not None and not self._doubtful
 
     @property
+    def connected(self) -> bool:
+        """Whether ``ask`` may be called."""
+        return self._transport is not None
+
+    @property
     def doubtful(self) -> bool:
         """Late with the answer to a ping, or not to be reached when last tried; not so before the first try."""
         return self._doubtful
@@ -81,35 +98,50 @@ class Worker(asyncio.Protocol):
     async def call(
         self, head: bytes, body: bytes, timeout: float, part: Callable[[frames.Frame], None] | None = None
     ) -> Reply:
-        """Send one request and await its answer for ``timeout`` seconds, or each part of it where ``part`` takes them.
+        """Connect where that is needed, send one request and await its answer for ``timeout`` seconds.
+
+        Where ``part`` takes parts of the answer, each of them may take so long.
 
         Raises ``NotSentError``, ``WorkerLostError``, ``WorkerTimeoutError``, and ``FrameError`` for a request too long.
         """
         if self._transport is None:
             await self._connect()
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        frame_id = self.ask(head, body, timeout, partial(_settle, future), part)
+        try:
+            return await future
+        finally:
+            if self._pending.pop(frame_id, None) is not None:
+                self._give_up(frame_id, part is not None)
+                if self.retired:
+                    self._close_if_idle()
+
+    def ask(
+        self,
+        head: bytes,
+        body: bytes,
+        timeout: float,
+        done: Callable[[Outcome], None],
+        part: Callable[[frames.Frame], None] | None = None,
+    ) -> int:
+        """Send one request on the connection there is; ``done`` is called once, later. Returns the frame's id.
+
+        Raises ``FrameError`` for a request too long.
+        """
         frame_id = next(self._ids) & 0xFFFFFFFF
         encoded = frames.encode(frame_id, frames.INVOKE_STREAM if part else frames.INVOKE, head, body)
-        pending = _Pending(self._loop.create_future(), self._loop.time() + timeout, part=part, timeout=timeout)
-        self._pending[frame_id] = pending
+        self._pending[frame_id] = _Pending(done, self._loop.time() + timeout, part, timeout)
         self._write(frame_id, encoded)
-        try:
-            frame = await pending.future
-        except (asyncio.CancelledError, WorkerTimeoutError):
-            if part is not None:
-                self._write(frame_id, frames.encode(frame_id, frames.CANCEL))
-            raise
-        finally:
-            self._pending.pop(frame_id, None)
-            if self.retired:
-                self._close_if_idle()
-        return Reply(frame, time.perf_counter_ns() - pending.sent_at)
+        return frame_id
 
     def tend(self, ping_timeout: float) -> None:
         """Once in a while: give up what is overdue, see whether the server lives, connect again."""
         now = self._loop.time()
-        for pending in list(self._pending.values()):
+        for frame_id, pending in list(self._pending.items()):
             if pending.deadline <= now:
-                _fail(pending, WorkerTimeoutError())
+                del self._pending[frame_id]
+                self._give_up(frame_id, pending.part is not None)
+                pending.end(WorkerTimeoutError())
         if self._transport is None:
             if not self.retired:
                 self._start_connecting()
@@ -172,26 +204,31 @@ class Worker(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.abort()
             return
+        now = time.perf_counter_ns()
         for frame in received:
-            pending = self._pending.get(frame.id)
+            if frame.code == frames.PART:
+                self._take_part(frame)
+                continue
+            pending = self._pending.pop(frame.id, None)
             if pending is not None:
-                if frame.code == frames.PART:
-                    self._take_part(pending, frame)
-                elif not pending.future.done():
-                    pending.future.set_result(frame)
+                pending.end(Reply(frame, now - pending.sent_at))
             elif self._ping is not None and frame.id == self._ping[0]:
                 self._ping, self._doubtful = None, False
+        if self.retired:
+            self._close_if_idle()
 
-    def _take_part(self, pending: _Pending, frame: frames.Frame) -> None:
-        if pending.part is not None and not pending.future.done():
+    def _take_part(self, frame: frames.Frame) -> None:
+        pending = self._pending.get(frame.id)
+        if pending is not None and pending.part is not None:
             pending.deadline = self._loop.time() + pending.timeout
             pending.part(frame)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._transport, self._doubtful = None, True
         self._outgoing.clear()
-        for pending in self._pending.values():
-            _fail(pending, WorkerLostError() if pending.sent_at else NotSentError(str(self.socket)))
+        lost, self._pending = self._pending, {}
+        for pending in lost.values():
+            pending.end(WorkerLostError() if pending.sent_at else NotSentError(str(self.socket)))
 
     # writing
 
@@ -199,6 +236,11 @@ class Worker(asyncio.Protocol):
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append((frame_id, encoded))
+
+    def _give_up(self, frame_id: int, streams: bool) -> None:
+        """Nobody waits for the answer; a model that speaks in parts is told to stop."""
+        if streams:
+            self._write(frame_id, frames.encode(frame_id, frames.CANCEL))
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
@@ -216,6 +258,10 @@ class Worker(asyncio.Protocol):
             self._transport.close()
 
 
-def _fail(pending: _Pending, error: Exception) -> None:
-    if not pending.future.done():
-        pending.future.set_exception(error)
+def _settle(future: asyncio.Future[Reply], outcome: Outcome) -> None:
+    if future.done():  # given up
+        return
+    if isinstance(outcome, Reply):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)
