@@ -7,7 +7,6 @@ import binascii
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import FileIO
 from typing import Any
 
 from sagewright.kernel.operations import Call
@@ -21,20 +20,6 @@ from sagewright.wire.routing import read_body
 MAX_PUT = 5 << 30
 """Bytes that one PUT may bring."""
 _CHECKSUM = "x-amz-checksum-"
-
-
-class FileRange:
-    """A ``BodyReader`` over ``length`` bytes of an open file from ``offset`` on."""
-
-    def __init__(self, file: FileIO, offset: int, length: int) -> None:
-        file.seek(offset)
-        self._file, self._left = file, length
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes, ``b""`` at the end of the range."""
-        data = self._file.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        return data
 
 
 def check_document(call: Call) -> None:
