@@ -64,8 +64,8 @@ class Storage(Protocol):
         """Files with the bytes, never to be written to. Raises ``Coming`` while they are being fetched."""
         ...
 
-    def remove(self, blobs: Sequence[str]) -> None:
-        """Delete blobs, and what was written of them; those that are not there are no error."""
+    def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
+        """Delete blobs; those that are not there are no error. ``torn``: and what a killed writer left of them."""
         ...
 
     def clear(self) -> None:
@@ -74,6 +74,10 @@ class Storage(Protocol):
 
     def strays(self, seconds: float) -> Iterator[Sequence[str]]:
         """The blobs older than that, some at a time, where a machine may have been lost with its doubts."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
         ...
 
 
@@ -138,7 +142,7 @@ class Blobs:
         def resolve(blobs: Sequence[str]) -> None:
             nonlocal swept
             garbage = set(blobs) - (indexed(blobs) if blobs else set())
-            self._storage.remove(list(garbage))
+            self._storage.remove(list(garbage), torn=True)
             swept += len(garbage)
 
         self._doubts.sweep(resolve)

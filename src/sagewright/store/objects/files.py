@@ -79,7 +79,8 @@ class Files:
     def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
         return [self.path(extent.blob) for extent in extents]
 
-    def remove(self, blobs: Sequence[str]) -> None:
+    def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
+        del torn
         for blob in blobs:
             self.path(blob).unlink(missing_ok=True)
 
@@ -93,6 +94,9 @@ class Files:
         """None: the doubts are on the same disk, and are lost with it."""
         del seconds
         return iter(())
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _create(self, path: Path) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

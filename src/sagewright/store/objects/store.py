@@ -243,6 +243,7 @@ class ObjectStore:
     def close(self) -> None:
         """Delete what still waits for deletion and let go of the directory."""
         self._blobs.close()
+        self._storage.close()
 
     def _indexed(self, blobs: Sequence[str]) -> set[str]:
         with self._database.read() as connection:
