@@ -44,6 +44,8 @@ from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
+from sagewright.store.objects.remote import Remote
+from sagewright.store.objects.s3_client import Location
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
@@ -72,6 +74,8 @@ class Installation:
         data.chmod(0o700)
         if settings.ephemeral and settings.database_url:
             raise ValueError("an ephemeral server keeps nothing: give it no database URL")
+        if settings.ephemeral and settings.s3_bucket:
+            raise ValueError("an ephemeral server keeps nothing: give it no S3 bucket")
         self._claim = Claim(data, shared=bool(settings.database_url))
         if settings.ephemeral:
             _empty(data)
@@ -83,7 +87,14 @@ class Installation:
         self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
-        resource_store = ResourceStore(self._database, self._clock)
+        location = Location.of(settings)
+        shared_objects = location is not None and self._database.shared
+        resource_store = ResourceStore(self._database, self._clock, self._claim.place() if shared_objects else "")
+        storage = Remote(location, data / "objects" / "cache", settings.s3_cache_mb << 20) if location else None
+        if self._database.shared or location is not None or self._claim.bound:
+            installation = self._claim.bind(resource_store, location.uri if location else "")
+            if storage is not None:
+                storage.claim(installation)
         credentials = CredentialStore(self._database, self._clock)
         self._platform = Platform(
             settings=settings,
@@ -94,12 +105,10 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable),
+            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
             access=Authorizer(resource_store, credentials, self._clock),
             hint=self._hint,
         )
-        if self._database.shared:
-            self._claim.bind(self._platform.resources)
         backend = choose(settings, self._hints.path)
         working = {noun.kind: noun for noun in all_nouns() if noun.controller is not None}
         self._lifecycles = {kind: noun.lifecycle for kind, noun in working.items() if noun.lifecycle is not None}
@@ -126,6 +135,7 @@ class Installation:
                 Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
                 Sweep("expired logs", HOUR, logs.expire),
                 Sweep("old metrics", HOUR, metrics.compact),
+                Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_strays),
             ],
             self._clock,
         )

@@ -134,12 +134,18 @@ def _restore(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_arguments: argparse.Namespace) -> int:
-    from sagewright.backends.probe import probe, warm_start
+def _doctor(arguments: argparse.Namespace) -> int:
+    from sagewright.backends.probe import Finding, probe, warm_start
+    from sagewright.store.objects.remote import tried
+    from sagewright.store.objects.s3_client import Location
 
     findings = probe()
     if all(finding.ok for finding in findings if finding.required):
         findings.append(warm_start())
+    location = Location.of(_settings(arguments))
+    if location is not None:
+        wrong = tried(location)
+        findings.append(Finding("object store", not wrong, str(location) if not wrong else wrong, required=True))
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name}: {finding.detail}")
         if not finding.ok and finding.remedy:

@@ -7,8 +7,10 @@ Who needs files, such as a job for its inputs, has them fetched in the backgroun
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -35,7 +37,9 @@ FETCHES = 4
 HELD = 3600.0
 """Seconds for which a job's inputs stay in the cache, for agents that bring them in."""
 PATIENCE = 1.0
+SWEEP_SECONDS = 10.0
 OWNER = "owner"
+"""The name that says whose the prefix is."""
 
 
 class Remote:
@@ -48,6 +52,7 @@ class Remote:
         self._fetches = ThreadPoolExecutor(FETCHES, thread_name_prefix="s3-fetch")
         self._lock = Lock()
         self._coming: dict[str, Future[None]] = {}
+        self._swept = ""
 
     @property
     def location(self) -> Location:
@@ -148,18 +153,27 @@ class Remote:
 
     def clear(self) -> None:
         """Only what is the installation's: other prefixes are not looked at."""
-        for blobs in self.strays(-86_400.0):
-            self.remove(blobs)
+        for some in self._client.list():
+            self.remove(_blobs(name for name, _ in some))
         self._cache.clear()
 
     def strays(self, seconds: float) -> Iterator[Sequence[str]]:
-        """By listing: a machine that is gone has taken its doubts along. Uploads of that age are ended, too."""
+        """By listing: a machine that is gone has taken its doubts along. Uploads of that age are ended, too.
+
+        It takes ``SWEEP_SECONDS`` at most, and goes on the next time where it ended.
+        """
         before = datetime.now(UTC) - timedelta(seconds=seconds)
-        for name, upload, begun in list(self._client.uploads()):
-            if begun < before:
-                self._client.abort(name, upload)
-        for names in self._client.list(before):
-            yield [name[3:] for name in names if name != OWNER and name[2:3] == "/"]
+        end = time.monotonic() + SWEEP_SECONDS
+        if not self._swept:
+            for name, upload, begun in list(self._client.uploads()):
+                if begun < before:
+                    self._client.abort(name, upload)
+        for some in self._client.list(self._swept):
+            yield _blobs(name for name, written in some if written < before)
+            if time.monotonic() > end and some:
+                self._swept = some[-1][0]
+                return
+        self._swept = ""
 
     def close(self) -> None:
         self._fetches.shutdown(cancel_futures=True)
@@ -185,6 +199,18 @@ class Remote:
         finally:
             for future in coming:
                 future.cancel()
+
+
+def tried(location: Location) -> str:
+    """What is wrong with a bucket, found by writing, reading and deleting a small object; empty when nothing is."""
+    name = f"probe-{uuid.uuid4().hex}"
+    try:
+        client = S3Client(location)
+        client.mark(name, name)
+        client.remove([name])
+    except Exception as error:  # the libraries' kinds are many
+        return str(error) if isinstance(error, ValueError | Away) else explained(location, error)
+    return ""
 
 
 class _Upload:
@@ -269,6 +295,10 @@ def explained(location: Location, error: Exception) -> str:
 
 def _name(blob: str) -> str:
     return f"{blob[:2]}/{blob}"
+
+
+def _blobs(names: Iterable[str]) -> Sequence[str]:
+    return [name[3:] for name in names if name[2:3] == "/"]
 
 
 def _some(ranges: Iterator[tuple[int, int]], count: int) -> list[tuple[int, int]]:

@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
+from sagewright.core.config import Settings
 from sagewright.store.outages import Away
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 20
-"""What a silent store may take before the client of ours is told to try again; SDKs wait for 60."""
 RETRY_SECONDS = 10
 KEY_SECONDS = 300
 """How long keys are used before the chain is asked for newer ones."""
@@ -52,7 +51,8 @@ class Missing(Away, FileNotFoundError):
 class Location:
     """A bucket elsewhere, and how to get in. An empty ``endpoint`` is AWS's for the region.
 
-    ``credentials_file`` is of the form of ``~/.aws/credentials``; where it is empty, so are the usual places asked.
+    ``credentials_file`` is of the form of ``~/.aws/credentials``; where it is empty, the usual places are asked. ``timeout`` is the seconds
+    of silence after which a request has failed; SDKs wait 60 for us.
     """
 
     bucket: str
@@ -61,6 +61,28 @@ class Location:
     region: str = "us-east-1"
     credentials_file: str = ""
     profile: str = ""
+    timeout: float = 20.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Location | None:
+        """What the settings name; None when the bytes of objects are files of this machine."""
+        if not settings.s3_bucket:
+            return None
+        prefix = settings.s3_prefix.strip("/")
+        return cls(
+            settings.s3_bucket,
+            f"{prefix}/" if prefix else "",
+            settings.s3_endpoint_url.rstrip("/"),
+            settings.s3_region,
+            settings.s3_credentials_file,
+            settings.s3_profile,
+            settings.s3_timeout_seconds,
+        )
+
+    @property
+    def uri(self) -> str:
+        """Bucket and prefix, which stay what they are; the way there may change."""
+        return f"s3://{self.bucket}/{self.prefix}"
 
     @property
     def url(self) -> str:
@@ -68,7 +90,7 @@ class Location:
         return self.endpoint or f"https://s3.{self.region}.amazonaws.com"
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix} at {self.url}"
+        return f"{self.uri} at {self.url}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +127,8 @@ class S3Client:
             client_options={
                 "allow_http": location.url.startswith("http:"),
                 "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-                "read_timeout": timedelta(seconds=ANSWER_SECONDS),
-                "timeout": timedelta(seconds=3 * ANSWER_SECONDS),
+                "read_timeout": timedelta(seconds=location.timeout),
+                "timeout": timedelta(seconds=3 * location.timeout),
             },
             retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
             credential_provider=self._credential,
@@ -124,7 +146,7 @@ class S3Client:
                 endpoint_url=location.url,
                 config=Config(
                     connect_timeout=CONNECT_SECONDS,
-                    read_timeout=ANSWER_SECONDS,
+                    read_timeout=location.timeout,
                     retries={"mode": "standard", "total_max_attempts": 2},
                     max_pool_connections=32,
                     request_checksum_calculation="when_required",  # what older stores do not know
@@ -152,15 +174,15 @@ class S3Client:
             if names:
                 self._obstore.delete(self._store, list(names) if len(names) > 1 else names[0])
 
-    def list(self, before: datetime) -> Iterator[Sequence[str]]:
-        """Names of the objects last written before then, some at a time."""
-        pages = iter(self._obstore.list(self._store, chunk_size=1000))
+    def list(self, after: str = "") -> Iterator[Sequence[tuple[str, datetime]]]:
+        """Names that come after ``after``, in order, with the times they were written; some at a time."""
+        pages = iter(self._obstore.list(self._store, offset=after or None, chunk_size=1000))
         while True:
             with self._fuse():
                 some = next(pages, None)
             if some is None:
                 return
-            yield [str(each["path"]) for each in some if each["last_modified"] < before]
+            yield [(str(each["path"]), each["last_modified"]) for each in some]
 
     def begin(self, name: str) -> str:
         """Start an upload in parts; gives its id."""
