@@ -145,7 +145,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     location = Location.of(_settings(arguments))
     if location is not None:
         wrong = tried(location)
-        findings.append(Finding("object store", not wrong, str(location) if not wrong else wrong, required=True))
+        findings.append(Finding("object store", not wrong, wrong or str(location), required=True))
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name}: {finding.detail}")
         if not finding.ok and finding.remedy:

@@ -41,8 +41,8 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProces
         yield server
 
 
-def fronting(data_dir: Path, elsewhere: ServerProcess, url: str = "", start: bool = True, **more: str) -> ServerProcess:
-    """A server with its bytes there, under a prefix named like its directory; keys come by AWS's variables."""
+def fronting(data_dir: Path, elsewhere: ServerProcess, url: str = "", **more: str) -> ServerProcess:
+    """A server, to be started, with its bytes there, under a prefix named like its directory; keys come by AWS's variables."""
     keys = elsewhere.credentials()
     env = {
         "SAGEWRIGHT_S3_BUCKET": BUCKET,
@@ -53,10 +53,7 @@ def fronting(data_dir: Path, elsewhere: ServerProcess, url: str = "", start: boo
         "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
         **more,
     }
-    server = ServerProcess(data_dir, ephemeral=False, env=env)
-    if start:
-        server.start()
-    return server
+    return ServerProcess(data_dir, ephemeral=False, env=env)
 
 
 def blobs(elsewhere: ServerProcess, prefix: str) -> int:
@@ -162,6 +159,7 @@ def test_a_job_waits_for_the_bytes_it_needs(tmp_path: Path, elsewhere: ServerPro
 
 def test_a_killed_server_loses_nothing_and_leaves_nothing(tmp_path: Path, elsewhere: ServerProcess) -> None:
     server = fronting(tmp_path / "data", elsewhere)
+    server.start()
     s3 = client(server, "s3")
     s3.create_bucket(Bucket="mine")
     large = os.urandom(9 * MIB)
@@ -219,7 +217,7 @@ def test_wrong_settings_are_told_at_the_start_and_by_the_doctor(tmp_path: Path, 
         ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "SAGEWRIGHT_S3_CREDENTIALS_FILE"),
         ({"SAGEWRIGHT_S3_ENDPOINT_URL": "http://127.0.0.1:9"}, "SAGEWRIGHT_S3_ENDPOINT_URL=http://127.0.0.1:9"),
     ):
-        server = fronting(tmp_path / "data", elsewhere, start=False, **more)
+        server = fronting(tmp_path / "data", elsewhere, **more)
         with pytest.raises(RuntimeError, match=told) as refused:
             server.start()
         assert "Traceback" not in str(refused.value)
@@ -227,6 +225,6 @@ def test_wrong_settings_are_told_at_the_start_and_by_the_doctor(tmp_path: Path, 
         said = subprocess.run([sagewright(), "doctor"], env=server.env, capture_output=True, text=True, check=False)
         assert told in said.stdout
         assert said.returncode == 1
-    good = fronting(tmp_path / "data", elsewhere, start=False)
+    good = fronting(tmp_path / "data", elsewhere)
     said = subprocess.run([sagewright(), "doctor"], env=good.env, capture_output=True, text=True, check=False)
     assert f"ok    object store: s3://{BUCKET}/" in said.stdout

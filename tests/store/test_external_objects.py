@@ -202,8 +202,7 @@ def test_uploads_by_many_parts_are_joined_over_there(one: ObjectStore, elsewhere
     from sagewright.store.objects.uploads import MIN_PART, Choice
 
     upload = one.uploads.create("one", "joined", Attributes())
-    pieces = [os.urandom(MIN_PART), os.urandom(MIN_PART + 1), b"", b"end"][:3] + [b"end"]
-    pieces[2] = os.urandom(MIN_PART + 7)
+    pieces = [*(os.urandom(MIN_PART + more) for more in (0, 1, 7)), b"end"]
     choices = []
     for number, piece in enumerate(pieces, 1):
         with one.receive(BytesReader(piece)) as blob:

@@ -51,8 +51,8 @@ class Missing(Away, FileNotFoundError):
 class Location:
     """A bucket elsewhere, and how to get in. An empty ``endpoint`` is AWS's for the region.
 
-    ``credentials_file`` is of the form of ``~/.aws/credentials``; where it is empty, the usual places are asked. ``timeout`` is the seconds
-    of silence after which a request has failed; SDKs wait 60 for us.
+    ``credentials_file`` is of the form of ``~/.aws/credentials``; where it is empty, the usual places are asked.
+    ``timeout`` is the seconds of silence after which a request has failed; SDKs wait 60 for us.
     """
 
     bucket: str
