@@ -44,7 +44,8 @@ from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
-from sagewright.store.objects.remote import Remote
+from sagewright.store.objects.blobs import Storage
+from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
@@ -87,14 +88,7 @@ class Installation:
         self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
-        location = Location.of(settings)
-        shared_objects = location is not None and self._database.shared
-        resource_store = ResourceStore(self._database, self._clock, self._claim.place() if shared_objects else "")
-        storage = Remote(location, data / "objects" / "cache", settings.s3_cache_mb << 20) if location else None
-        if self._database.shared or location is not None or self._claim.bound:
-            installation = self._claim.bind(resource_store, location.uri if location else "")
-            if storage is not None:
-                storage.claim(installation)
+        resource_store, storage = self._stores()
         credentials = CredentialStore(self._database, self._clock)
         self._platform = Platform(
             settings=settings,
@@ -147,6 +141,22 @@ class Installation:
             fast=gateway.fast,
             doorman=Proxy(tls.identity(data).server_context(), upstream(os.environ)),
         )
+
+    def _stores(self) -> tuple[ResourceStore, Storage | None]:
+        """Resources, and the storage of objects unless it is the data directory; all found to belong together."""
+        location = Location.of(self.settings)
+        places = location is not None and self._database.shared
+        resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "")
+        if location is None:
+            if self._database.shared or self._claim.bound:
+                self._claim.bind(resource_store)
+            return resource_store, None
+        if wrong := tried(location):
+            raise OSError(wrong)
+        cache = self.settings.data_dir / "objects" / "cache"
+        storage = Remote(location, cache, self.settings.s3_cache_mb << 20)
+        storage.claim(self._claim.bind(resource_store, location.uri))
+        return resource_store, storage
 
     def start(self) -> str:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""

@@ -42,7 +42,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProces
 
 
 def fronting(data_dir: Path, elsewhere: ServerProcess, url: str = "", **more: str) -> ServerProcess:
-    """A server, to be started, with its bytes there, under a prefix named like its directory; keys come by AWS's variables."""
+    """A server, to be started, with its bytes there, under a prefix of the test; keys come by AWS's variables."""
     keys = elsewhere.credentials()
     env = {
         "SAGEWRIGHT_S3_BUCKET": BUCKET,
@@ -212,19 +212,11 @@ def test_machines_with_directories_of_their_own_share_objects(
 
 
 def test_wrong_settings_are_told_at_the_start_and_by_the_doctor(tmp_path: Path, elsewhere: ServerProcess) -> None:
-    for more, told in (
-        ({"SAGEWRIGHT_S3_BUCKET": "not-there"}, "SAGEWRIGHT_S3_BUCKET=not-there"),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "SAGEWRIGHT_S3_CREDENTIALS_FILE"),
-        ({"SAGEWRIGHT_S3_ENDPOINT_URL": "http://127.0.0.1:9"}, "SAGEWRIGHT_S3_ENDPOINT_URL=http://127.0.0.1:9"),
-    ):
-        server = fronting(tmp_path / "data", elsewhere, **more)
-        with pytest.raises(RuntimeError, match=told) as refused:
-            server.start()
-        assert "Traceback" not in str(refused.value)
-        assert elsewhere.credentials()["secret_access_key"] not in str(refused.value)
-        said = subprocess.run([sagewright(), "doctor"], env=server.env, capture_output=True, text=True, check=False)
-        assert told in said.stdout
-        assert said.returncode == 1
-    good = fronting(tmp_path / "data", elsewhere)
-    said = subprocess.run([sagewright(), "doctor"], env=good.env, capture_output=True, text=True, check=False)
-    assert f"ok    object store: s3://{BUCKET}/" in said.stdout
+    server = fronting(tmp_path / "data", elsewhere, AWS_SECRET_ACCESS_KEY="wrong")
+    with pytest.raises(RuntimeError, match=r"refuses the server's keys.*SAGEWRIGHT_S3_CREDENTIALS_FILE") as refused:
+        server.start()
+    assert "Traceback" not in str(refused.value)
+    wrong = fronting(tmp_path / "data", elsewhere, SAGEWRIGHT_S3_BUCKET="not-there")
+    said = subprocess.run([sagewright(), "doctor"], env=wrong.env, capture_output=True, text=True, check=False)
+    assert "MISS  object store: SAGEWRIGHT_S3_BUCKET=not-there" in said.stdout
+    assert said.returncode == 1

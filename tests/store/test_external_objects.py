@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from sagewright.store.database import Database
 from sagewright.store.objects import ObjectStore
-from sagewright.store.objects.remote import Remote
+from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
 from sagewright.store.schema import metadata
 from sagewright.testing.objects import ObjectStoreCase, content, put
@@ -178,8 +179,6 @@ def key_of(location: Location, blob: str) -> str:
 
 
 def wrong(location: Location, **changes: str) -> Callable[[Path], Remote]:
-    from dataclasses import replace
-
     return lambda path: Remote(replace(location, **changes), path, MIB)
 
 
@@ -194,6 +193,12 @@ def wrong(location: Location, **changes: str) -> Callable[[Path], Remote]:
 def test_wrong_settings_are_named(location: Location, tmp_path: Path, changes: dict[str, str], told: str) -> None:
     with pytest.raises((OSError, ValueError), match=told):
         wrong(location, **changes)(tmp_path).claim("me")
+
+
+def test_a_bucket_that_works_is_found_to_and_left_as_it_was(elsewhere: Elsewhere, location: Location) -> None:
+    assert tried(location) == ""
+    assert "Contents" not in elsewhere.s3.list_objects_v2(Bucket=BUCKET, Prefix=location.prefix)
+    assert "SAGEWRIGHT_S3_BUCKET=not-there" in tried(replace(location, bucket="not-there"))
 
 
 def test_uploads_by_many_parts_are_joined_over_there(one: ObjectStore, elsewhere: Elsewhere) -> None:

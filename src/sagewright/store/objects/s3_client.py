@@ -326,8 +326,8 @@ def why(error: Exception) -> str:
         gone, refused, busy = status == 404, status in (401, 403), status in (429, 500, 502, 503, 504)
     else:
         gone = isinstance(error, FileNotFoundError)
-        refused = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
-        busy = "50" in told and "SlowDown" in told
+        refused = any(each in told for each in ("PermissionDenied", "Unauthenticated", "403 Forbidden"))
+        busy = any(each in told for each in ("SlowDown", " 429 ", " 500 ", " 502 ", " 503 ", " 504 "))
     if "NoSuchBucket" in told:
         return "The external object store does not have the server's bucket."
     if gone:
