@@ -220,3 +220,41 @@ def test_wrong_settings_are_told_at_the_start_and_by_the_doctor(tmp_path: Path, 
     said = subprocess.run([sagewright(), "doctor"], env=wrong.env, capture_output=True, text=True, check=False)
     assert "MISS  object store: SAGEWRIGHT_S3_BUCKET=not-there" in said.stdout
     assert said.returncode == 1
+
+
+def test_backups_leave_the_bytes_there_or_take_them_along(tmp_path: Path, elsewhere: ServerProcess) -> None:
+    old = fronting(tmp_path / "old", elsewhere)
+    with old:
+        s3 = client(old, "s3")
+        s3.create_bucket(Bucket="mine")
+        for key in ("kept", "gone"):
+            s3.put_object(Bucket="mine", Key=key, Body=key.encode() * 999)
+        command("backup", tmp_path / "rows.tar", old)
+        command("backup", tmp_path / "whole.tar", old, "--with-objects")
+        s3.delete_object(Bucket="mine", Key="gone")
+    assert (tmp_path / "rows.tar").stat().st_size < (tmp_path / "whole.tar").stat().st_size
+
+    rows = fronting(tmp_path / "rows", elsewhere)
+    files = ServerProcess(tmp_path / "files", ephemeral=False)
+    moved = fronting(tmp_path / "moved", elsewhere, SAGEWRIGHT_S3_PREFIX=f"{tmp_path.name}-moved")
+    assert "set SAGEWRIGHT_S3_BUCKET" in command("restore", tmp_path / "rows.tar", files, refused=True)
+    assert "1 objects cannot be read" in command("restore", tmp_path / "rows.tar", rows)
+    for each in (files, moved):
+        assert command("restore", tmp_path / "whole.tar", each) == ""
+    for each, expected in ((rows, ["kept"]), (files, ["kept", "gone"]), (moved, ["kept", "gone"])):
+        with each:
+            for key in expected:
+                assert client(each, "s3").get_object(Bucket="mine", Key=key)["Body"].read() == key.encode() * 999
+    assert blobs(elsewhere, f"{tmp_path.name}-moved") == 2
+    files.env["SAGEWRIGHT_S3_BUCKET"] = BUCKET
+    with pytest.raises(RuntimeError, match="objects of this installation are files"):
+        files.start()
+
+
+def command(name: str, file: Path, where: ServerProcess, *more: str, refused: bool = False) -> str:
+    """What ``sagewright backup`` or ``restore`` says for that server."""
+    arguments = [sagewright(), name, str(file), "--data-dir", str(where.data_dir), *more]
+    said = subprocess.run(arguments, env=where.env, capture_output=True, text=True, timeout=60, check=False)
+    assert (said.returncode != 0) == refused, said.stderr
+    assert "Traceback" not in said.stderr
+    return said.stderr

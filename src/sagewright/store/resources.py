@@ -6,6 +6,7 @@ is the engine's own. Handlers write ``spec`` and ``wish``; the reconciler, holdi
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,10 @@ from sqlalchemy import (
     Float,
     Integer,
     Select,
+    String,
     and_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -103,7 +106,7 @@ class Change:
 
 _COLUMNS = [resources.c[name] for name in Resource.__slots__]
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
-_PLACE = resources.c.run["place"].as_string()
+_PLACE = cast(resources.c.run["place"], String)  # as JSON: PostgreSQL makes no text of documents that hold a \0
 _NOW = bindparam("now", type_=Float)
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
 
@@ -146,7 +149,7 @@ class ResourceStore:
         self._database = database
         self._clock = clock
         self._notes = {"place": place} if place else {}
-        self._here = [or_(_PLACE.is_(None), place == _PLACE)] if place else []
+        self._here = [or_(_PLACE.is_(None), _PLACE.in_([json.dumps(place)]))] if place else []
         self._due, self._take = (_DUE.where(*self._here), _TAKE.where(*self._here)) if place else (_DUE, _TAKE)
         self._lock = threading.Lock()
         self._changes: dict[str, int] = {}

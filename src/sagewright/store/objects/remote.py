@@ -153,8 +153,8 @@ class Remote:
 
     def clear(self) -> None:
         """Only what is the installation's: other prefixes are not looked at."""
-        for some in self._client.list():
-            self.remove(_blobs(name for name, _ in some))
+        for blobs in self.present():
+            self.remove(blobs)
         self._cache.clear()
 
     def strays(self, seconds: float) -> Iterator[Sequence[str]]:
@@ -174,6 +174,11 @@ class Remote:
                 self._swept = some[-1][0]
                 return
         self._swept = ""
+
+    def present(self) -> Iterator[Sequence[str]]:
+        """All blobs that are there, some at a time."""
+        for some in self._client.list():
+            yield _blobs(name for name, _ in some)
 
     def close(self) -> None:
         self._fetches.shutdown(cancel_futures=True)
