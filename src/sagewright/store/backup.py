@@ -5,8 +5,8 @@
     objects/ logs/   the files that the tables name
     …                the small files of the data directory: keys, certificates, the installation's id
 
-Where the bytes of objects are in an S3 elsewhere they stay there, and the manifest names the place, unless the backup is
-asked to be **whole**. A whole one restores anywhere, so it is also the way to and from an S3.
+Where the bytes of objects are in an S3 elsewhere they stay there, and the manifest names the place, unless the backup
+is asked to be **whole**. A whole one restores anywhere, so it is also the way to and from an S3.
 
 First comes a snapshot of the database, then a second name (a hard link) for each file it needs, which keeps the bytes
 whatever happens to the first name; packing them takes its time after that. A file that went between the two steps
