@@ -209,6 +209,7 @@ def test_machines_with_directories_of_their_own_share_objects(
             assert unpack(model) == {"model.txt": b"trained once"}
         for name, own in zip(names, (jobs, others), strict=True):
             assert own.log(name).count("start of the script") == 1
+        assert others.log(names[0]) == []  # logs are files of the machine
 
 
 def test_wrong_settings_are_told_at_the_start_and_by_the_doctor(tmp_path: Path, elsewhere: ServerProcess) -> None:

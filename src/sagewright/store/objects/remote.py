@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 
 from sagewright.store.objects.blobs import open_regular, pour
 from sagewright.store.objects.cache import Cache
@@ -53,6 +53,7 @@ class Remote:
         self._lock = Lock()
         self._coming: dict[str, Future[None]] = {}
         self._swept = ""
+        self._closed = Event()
 
     @property
     def location(self) -> Location:
@@ -170,7 +171,7 @@ class Remote:
                     self._client.abort(name, upload)
         for some in self._client.list(self._swept):
             yield _blobs(name for name, written in some if written < before)
-            if time.monotonic() > end and some:
+            if some and (time.monotonic() > end or self._closed.is_set()):
                 self._swept = some[-1][0]
                 return
         self._swept = ""
@@ -181,12 +182,19 @@ class Remote:
             yield _blobs(name for name, _ in some)
 
     def close(self) -> None:
+        self._closed.set()
         self._fetches.shutdown(cancel_futures=True)
         self._pieces.shutdown(cancel_futures=True)
         self._cache.close()
 
     def _fetch(self, extent: Extent) -> None:
-        self._cache.fill(extent.blob, self._stream(extent.blob, 0, extent.size))
+        self._cache.fill(extent.blob, self._unless_closed(self._stream(extent.blob, 0, extent.size)))
+
+    def _unless_closed(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            if self._closed.is_set():
+                raise Coming("the server ends; the next one fetches it again")
+            yield piece
 
     def _stream(self, blob: str, offset: int, length: int) -> Iterator[bytes]:
         """Part of a blob, in pieces that are asked for ahead of time. The first is asked for alone."""
