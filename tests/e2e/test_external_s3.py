@@ -242,10 +242,10 @@ def test_backups_leave_the_bytes_there_or_take_them_along(tmp_path: Path, elsewh
     assert "1 objects cannot be read" in command("restore", tmp_path / "rows.tar", rows)
     for each in (files, moved):
         assert command("restore", tmp_path / "whole.tar", each) == ""
-    for each, expected in ((rows, ["kept"]), (files, ["kept", "gone"])):
-        with each:
-            for key in expected:
-                assert client(each, "s3").get_object(Bucket="mine", Key=key)["Body"].read() == key.encode() * 999
+    with rows:
+        assert client(rows, "s3").get_object(Bucket="mine", Key="kept")["Body"].read() == b"kept" * 999
+    restored = {blob.read_bytes()[:4] for blob in (files.data_dir / "objects" / "blobs").glob("*/*")}
+    assert restored == {b"kept", b"gone"}
     assert blobs(elsewhere, f"{tmp_path.name}-moved") == 2
     with pytest.raises(RuntimeError, match="objects of this installation are files"):
         fronting(files.data_dir, elsewhere).start()

@@ -100,7 +100,8 @@ class Remote:
                 )
                 self._client.complete(name, upload, list(copies))
             except BaseException:
-                self._client.abort(name, upload)
+                with suppress(Away):
+                    self._client.abort(name, upload)
                 raise
             return
         with _Upload(self._client, self._pieces, _name(blob)) as writer:
@@ -215,11 +216,12 @@ class Remote:
 
 
 def tried(location: Location) -> str:
-    """What is wrong with a bucket, found by writing, reading and deleting a small object; empty when nothing is."""
+    """What is wrong with a bucket, found by writing, listing and deleting a small object; empty when nothing is."""
     name = f"probe-{uuid.uuid4().hex}"
     try:
         client = S3Client(location)
         client.mark(name, name)
+        next(client.list(), None)
         client.remove([name])
     except Exception as error:  # the libraries' kinds are many
         return str(error) if isinstance(error, ValueError | Away) else explained(location, error)

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -170,7 +170,7 @@ class S3Client:
 
     def remove(self, names: Sequence[str]) -> None:
         """Delete objects; those that are not there are no error."""
-        with self._fuse(), _ignored(FileNotFoundError):
+        with suppress(Missing), self._fuse():
             if names:
                 self._obstore.delete(self._store, list(names) if len(names) > 1 else names[0])
 
@@ -215,7 +215,7 @@ class S3Client:
 
     def abort(self, name: str, upload: str) -> None:
         """Forget an upload; one that is gone already is no error."""
-        with self._fuse(), _ignored(FileNotFoundError):
+        with suppress(Missing), self._fuse():
             self._botocore.abort_multipart_upload(**self._named(name), UploadId=upload)
 
     def uploads(self) -> Iterator[tuple[str, str, datetime]]:
@@ -304,17 +304,6 @@ class _Fuse:
             raise Away(reason) from None
         finally:
             self._room.release()
-
-
-@contextmanager
-def _ignored(kind: type[Exception]) -> Iterator[None]:
-    try:
-        yield
-    except kind:
-        pass
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchUpload"):
-            raise
 
 
 def why(error: Exception) -> str:
