@@ -12,11 +12,13 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.conftest import eventually
 
 from sagewright.store.database import Database
-from sagewright.store.objects import ObjectStore
+from sagewright.store.objects import ObjectStore, remote
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
+from sagewright.store.outages import Coming
 from sagewright.store.schema import metadata
 from sagewright.testing.objects import ObjectStoreCase, content, put
 from sagewright.testing.server import ServerProcess
@@ -78,9 +80,9 @@ def open_store(directory: Path, location: Location, cache: int = 64 * MIB) -> Ob
     directory.mkdir(exist_ok=True)
     database = Database(f"sqlite:///{directory}/index.db")
     metadata.create_all(database.engine)
-    remote = Remote(location, directory / "cache", cache)
-    remote.claim("me")
-    return ObjectStore(database, directory / "objects", storage=remote)
+    storage = Remote(location, directory / "cache", cache)
+    storage.claim("me")
+    return ObjectStore(database, directory / "objects", storage=storage)
 
 
 @pytest.fixture
@@ -127,6 +129,29 @@ def test_what_was_read_whole_is_read_from_the_cache(one: ObjectStore, elsewhere:
     assert content(one, stored) == b"bytes"
 
 
+def test_files_are_fetched_in_the_background(
+    one: ObjectStore, elsewhere: Elsewhere, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "PATIENCE", 0.0)
+    stored = [put(one, f"k{number}", bytes([number]) * MIB) for number in range(5)]
+    extents = [each.extent for each in stored]
+
+    def look() -> list[Path]:
+        try:
+            return list(one.files(extents))
+        except Coming:
+            return []
+
+    assert look() == []
+    files = eventually(look, what=lambda: "they never came")
+    assert [file.read_bytes() for file in files] == [bytes([number]) * MIB for number in range(5)]
+    gone = put(one, "gone", b"x")
+    elsewhere.s3.delete_object(Bucket=BUCKET, Key=key_of(location, gone.blob))
+    extents = [gone.extent]
+    with pytest.raises(FileNotFoundError):
+        eventually(look, what=lambda: "it is waited for")
+
+
 def test_a_broken_write_leaves_nothing(one: ObjectStore, elsewhere: Elsewhere, location: Location) -> None:
     class Breaks:
         left = 20
@@ -167,11 +192,11 @@ def test_what_a_lost_machine_left_is_found_by_its_age(
 
 
 def test_a_prefix_has_one_owner(one: ObjectStore, location: Location, tmp_path: Path) -> None:
-    remote = Remote(location, tmp_path / "other", MIB)
-    remote.claim("me")
+    other = Remote(location, tmp_path / "other", MIB)
+    other.claim("me")
     with pytest.raises(OSError, match=r"another installation.*SAGEWRIGHT_S3_PREFIX"):
-        remote.claim("you")
-    remote.close()
+        other.claim("you")
+    other.close()
 
 
 def key_of(location: Location, blob: str) -> str:

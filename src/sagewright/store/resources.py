@@ -106,7 +106,8 @@ class Change:
 
 _COLUMNS = [resources.c[name] for name in Resource.__slots__]
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
-_PLACE = cast(resources.c.run["place"], String)  # as JSON: PostgreSQL makes no text of documents that hold a \0
+_NOTES = cast(resources.c.run, String)
+"""As text, since PostgreSQL looks into no document that holds a \\0. In a string of one, quotes have backslashes."""
 _NOW = bindparam("now", type_=Float)
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
 
@@ -138,6 +139,11 @@ _APPLY = (
 )
 
 
+def _note(name: str, value: str | None = None) -> str:
+    """How a note begins, or reads, in the text of its document."""
+    return json.dumps({name: value or ""})[1 : -1 if value else -2]
+
+
 def _resource(row: Sequence[Any]) -> Resource:
     return Resource(*row[: len(_COLUMNS)])
 
@@ -149,7 +155,7 @@ class ResourceStore:
         self._database = database
         self._clock = clock
         self._notes = {"place": place} if place else {}
-        self._here = [or_(_PLACE.is_(None), _PLACE.in_([json.dumps(place)]))] if place else []
+        self._here = [or_(_NOTES.contains(_note("place", place)), ~_NOTES.contains(_note("place")))] if place else []
         self._due, self._take = (_DUE.where(*self._here), _TAKE.where(*self._here)) if place else (_DUE, _TAKE)
         self._lock = threading.Lock()
         self._changes: dict[str, int] = {}
@@ -274,6 +280,10 @@ class ResourceStore:
         with self._database.write() as connection:
             row = connection.execute(self._take, values).first()
         return _resource(row) if row is not None else None
+
+    def here(self, resource: Resource) -> bool:
+        """Whether this place sees to its work."""
+        return not self._notes or resource.run.get("place", self._notes["place"]) == self._notes["place"]
 
     def due(self, limit: int) -> Sequence[tuple[str, float]]:
         """Ids and times of the resources the reconciler has to look at, soonest first, leased ones left out."""
