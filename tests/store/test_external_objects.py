@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -224,6 +225,24 @@ def test_a_bucket_that_works_is_found_to_and_left_as_it_was(elsewhere: Elsewhere
     assert tried(location) == ""
     assert "Contents" not in elsewhere.s3.list_objects_v2(Bucket=BUCKET, Prefix=location.prefix)
     assert "SAGEWRIGHT_S3_BUCKET=not-there" in tried(replace(location, bucket="not-there"))
+
+
+def test_https_is_trusted_by_the_authority_that_is_named(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "tls", arguments=("--tls",)) as server:
+        location = Elsewhere(server.client_options(), tmp_path / "keys").location()
+        assert "SAGEWRIGHT_S3_ENDPOINT_URL=https:" in tried(location)
+        assert "SAGEWRIGHT_S3_CA_FILE=/nowhere" in tried(replace(location, ca_file="/nowhere"))
+        trusting = open_store(tmp_path / "data", replace(location, ca_file=server.authority))
+        trusting.create_bucket("one", "123456789012", "us-east-1")
+        data = os.urandom(9 * MIB)
+        assert content(trusting, put(trusting, "k", data)) == data
+        trusting.close()
+
+
+def test_what_is_missing_is_named(location: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(ValueError, match=r"pip install 'sagewright\[s3\]'"):
+        Remote(location, tmp_path, MIB)
 
 
 def test_uploads_by_many_parts_are_joined_over_there(one: ObjectStore, elsewhere: Elsewhere) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -62,6 +63,7 @@ class Location:
     credentials_file: str = ""
     profile: str = ""
     timeout: float = 20.0
+    ca_file: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Location | None:
@@ -77,6 +79,7 @@ class Location:
             settings.s3_credentials_file,
             settings.s3_profile,
             settings.s3_timeout_seconds,
+            settings.s3_ca_file,
         )
 
     @property
@@ -125,6 +128,7 @@ class S3Client:
             prefix=location.prefix or None,
             config={"endpoint": location.url, "region": location.region, "virtual_hosted_style_request": False},
             client_options={
+                **({"root_certificate": _certificates(location.ca_file)} if location.ca_file else {}),
                 "allow_http": location.url.startswith("http:"),
                 "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
                 "read_timeout": timedelta(seconds=location.timeout),
@@ -144,6 +148,7 @@ class S3Client:
                 "s3",
                 region_name=location.region,
                 endpoint_url=location.url,
+                verify=location.ca_file or None,
                 config=Config(
                     connect_timeout=CONNECT_SECONDS,
                     read_timeout=location.timeout,
@@ -269,6 +274,13 @@ def _session(location: Location) -> Session:
             "AWS_SECRET_ACCESS_KEY for the server"
         )
     return session
+
+
+def _certificates(file: str) -> bytes:
+    try:
+        return Path(file).expanduser().read_bytes()
+    except OSError as error:
+        raise ValueError(f"{SETTINGS}CA_FILE={file}: {error.strerror}") from None
 
 
 class _Fuse:
