@@ -41,9 +41,7 @@ class Settings:
     )
     s3_prefix: str = _setting("sagewright", "what the names of those bytes begin with, this installation's alone")
     s3_endpoint_url: str = _setting("", "URL of that S3; empty: AWS's for s3_region")
-    s3_ca_file: str = _setting(
-        "", "file of the authority (PEM) to trust for its HTTPS; empty: those of the system"
-    )
+    s3_ca_file: str = _setting("", "file of the authority (PEM) to trust for its HTTPS; empty: those of the system")
     s3_region: str = _setting("us-east-1", "the region that requests to it are signed for")
     s3_credentials_file: str = _setting(
         "", "file with its keys, like ~/.aws/credentials; empty: AWS_* variables, that file, the machine's role"

@@ -6,7 +6,6 @@ a blob's fate is open (being written, about to be replaced), its id stands in th
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import stat
@@ -22,11 +21,9 @@ from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from sagewright.store.objects import checksums
 from sagewright.store.objects.doubts import Doubts
 from sagewright.store.objects.model import Blob, Extent, Sums
 from sagewright.store.outages import Away
-from sagewright.store.room import require_room
 from sagewright.wire.http import BodyReader, FileSlice
 
 log = logging.getLogger(__name__)
@@ -246,26 +243,3 @@ def open_regular(path: Path) -> FileIO:
         file.close()
         raise OSError(f"not a regular file: {path}")
     return file
-
-
-def pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) -> Sums:
-    """Read ``source`` to its end, into the file ``descriptor`` when there is one."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    hashers = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
-    size = 0
-    while chunk := source.read(CHUNK):
-        md5.update(chunk)
-        for hasher in hashers.values():
-            hasher.update(chunk)
-        if descriptor is not None:
-            require_room(descriptor)
-            _write(descriptor, chunk)
-        size += len(chunk)
-    values = {algorithm: checksums.encode(hasher.digest()) for algorithm, hasher in hashers.items()}
-    return Sums(size, md5.hexdigest(), values)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):
-        written += os.write(descriptor, data[written:])

@@ -15,8 +15,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sagewright.store.objects.blobs import CHUNK, open_regular, pour
+from sagewright.store.objects.blobs import CHUNK, open_regular
 from sagewright.store.objects.model import Extent, Sums
+from sagewright.store.objects.pouring import pour
 from sagewright.wire.http import BodyReader, FileSlice
 
 

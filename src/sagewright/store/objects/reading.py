@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 
-from sagewright.wire.http import BodyReader, FileSlice
+from sagewright.wire.http import BodyReader, FileSlice, fill
 
 
 class FileRange:
@@ -21,6 +21,10 @@ class FileRange:
         data = self._file.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(data)
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` as far as the range goes."""
+        return fill(self, buffer)
 
 
 class Pieces:
@@ -39,6 +43,10 @@ class Pieces:
             self._rest = next((piece for piece in self._pieces if piece), b"")
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` as far as there are bytes."""
+        return fill(self, buffer)
 
 
 @contextmanager

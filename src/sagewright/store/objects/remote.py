@@ -18,9 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event, Lock
 
-from sagewright.store.objects.blobs import open_regular, pour
+from sagewright.store.objects.blobs import open_regular
 from sagewright.store.objects.cache import Cache
 from sagewright.store.objects.model import Extent, Sums
+from sagewright.store.objects.pouring import pour
 from sagewright.store.objects.s3_client import SETTINGS, Copied, Location, Missing, S3Client, why
 from sagewright.store.outages import Away, Coming
 from sagewright.wire.http import BodyReader, FileSlice
@@ -241,7 +242,7 @@ class _Upload:
     def __enter__(self) -> _Upload:
         return self
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take more bytes; waits when too many are under way."""
         self._buffer += data
         while len(self._buffer) > self._piece:
@@ -293,6 +294,11 @@ class _Tee:
         data = self._source.read(size)
         self._upload.write(data)
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        size = self._source.readinto(buffer)
+        self._upload.write(buffer[:size])
+        return size
 
 
 def explained(location: Location, error: Exception) -> str:
