@@ -161,7 +161,7 @@ def test_a_broken_write_leaves_nothing(one: ObjectStore, elsewhere: Elsewhere, l
             self.left -= 1
             if not self.left:
                 raise ConnectionResetError("the client hung up")
-            return b"x" * MIB
+            return b"x" * size
 
         def readinto(self, buffer: memoryview, /) -> int:
             return fill(self, buffer)
