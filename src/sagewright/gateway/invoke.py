@@ -82,7 +82,7 @@ class Invocations:
         return key, claim.region
 
     async def _authorize(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> None:
-        """Nearly always one look into memory; what must be worked out is worked out in a thread."""
+        """One look into memory, or conditions asked of what is there; what needs the store is asked in a thread."""
         resource = f"arn:aws:sagemaker:{asked.region}:{asked.account}:endpoint/{asked.endpoint}"
         if self._platform.access.settled(key.access_key_id, "sagemaker:InvokeEndpoint", resource):
             return
