@@ -8,7 +8,7 @@ condition or variable had a part in are kept as well, so that a call's usual cos
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -197,7 +197,7 @@ class Authorizer:
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if owner != call.account:
-            return replace(call, principal=replace(call.principal, account=owner))
+            return call._replace(principal=call.principal._replace(account=owner))
         if own and lasting:
             self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call
