@@ -156,7 +156,7 @@ class Bench:
         """The fast path; its validation is of the endpoint's name alone, and counted as part of the whole."""
         self._seen([invocation(key)])  # what only the store knows is asked for once
         fast, spent, whole = self._gateway.fast, list[float](), list[float]()
-        with patch.object(Invocations, "_allowed", _timed(Invocations._allowed, spent)):
+        with patch.object(Invocations, "_is_allowed", _timed(Invocations._is_allowed, spent)):
             for _ in range(ROUNDS):
                 request, answers = invocation(key), list[Response]()
                 begun = time.perf_counter()

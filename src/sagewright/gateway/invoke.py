@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sagewright.core.errors import AwsError, ValidationError
 from sagewright.core.ids import request_id
@@ -55,7 +55,7 @@ class Invocations:
             return self._answer_waiting(request, body, identifier)
         try:
             key, asked = self._read(request, body, _sha256(body))
-            if self._allowed(request, key, asked, identifier) and self._invoker.ask(
+            if self._is_allowed(request, key, asked, identifier) and self._invoker.ask(
                 asked, lambda result: done(_told(result, request, identifier))
             ):
                 return None
@@ -100,25 +100,25 @@ class Invocations:
         )
         return key, _invocation(request, body, key.account, claim.region)
 
-    async def _authorize(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> None:
-        """Ask memory, else what needs the store in a thread. Raises ``AwsError``: AccessDenied."""
-        if not self._allowed(request, key, asked, identifier):
-            call, parameters = self._call(request, key, asked, identifier)
-            await asyncio.to_thread(steps.authorize, call, parameters)
-
-    def _allowed(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> bool:
-        """Whether memory can tell that the caller may: nearly always by one look, else by asking its conditions."""
-        access, resource = self._platform.access, _arn(asked)
-        if access.settled(key.access_key_id, ACTION, resource):
+    def _is_allowed(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> bool:
+        """Whether memory says yes, nearly always by one look. No is no answer."""
+        access = self._platform.access
+        if access.settled(key.access_key_id, ACTION, _arn(asked)):
             return True
-        return access.allows_at_once(*self._call(request, key, asked, identifier), Permission(ACTION, resource))
+        call, parameters = self._call(request, key, asked, identifier)
+        return access.allows_at_once(call, parameters, Permission(ACTION, _arn(asked)))
+
+    async def _authorize(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> None:
+        """What must be worked out is worked out in a thread. Raises ``AwsError``."""
+        if not self._is_allowed(request, key, asked, identifier):
+            await asyncio.to_thread(steps.authorize, *self._call(request, key, asked, identifier))
 
     def _call(
         self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str
-    ) -> tuple[Call, dict[str, str | None]]:
+    ) -> tuple[Call, dict[str, Any]]:
         caller = steps.Caller(steps.principal_of(key), asked.region)
-        call = steps.call(request, _route(), caller, identifier, self._platform)
-        return call, {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
+        parameters = {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
+        return steps.call(request, _route(), caller, identifier, self._platform), parameters
 
     def _too_large(self, request: Request, size: int) -> Response:
         message = f"The request body of {size} bytes or more exceeds the limit of {BODY_LIMIT} bytes."
