@@ -151,7 +151,9 @@ class House:
             hint=lambda _: None,
         )
         self.key = self.credentials.issue(USER, "AIDAUSER", administrator=True)
-        gateway = Gateway(platform, self.models, {"/_sagewright/own": lambda _: Response(200, {}, b"own")})
+        gateway = Gateway(
+            platform, self.models, {"/_sagewright/own": lambda _: Response(200, {}, b"own")}, lambda _: None
+        )
         doorman = Proxy(tls.identity(folder).server_context())
         self.server = Server(gateway, host="127.0.0.1", port=0, fast=gateway.fast, doorman=doorman)
         self.port = self.server.start()

@@ -22,7 +22,7 @@ from sagewright.gateway import exchange as out
 from sagewright.gateway.body import StreamBody
 from sagewright.gateway.exchange import Exchange, Outlet
 from sagewright.gateway.hub import Hub
-from sagewright.wire.http import BytesReader, FileSlice, Request, Response
+from sagewright.wire.http import BytesReader, Door, FileSlice, Request, Response
 
 log = logging.getLogger(__name__)
 LINE_LENGTH = 16
@@ -34,12 +34,13 @@ _EMPTY = BytesReader(b"")
 
 class Connection(asyncio.Protocol):
     """The protocol of one accepted connection. ``secure`` when TLS was terminated below it; ``tunnels_only`` when it
-    was not and should have been: CONNECT is all that may be asked.
+    was not and should have been: CONNECT is all that may be asked. ``door`` is the job's that it came in by.
     """
 
-    def __init__(self, hub: Hub, *, secure: bool = False, tunnels_only: bool = False) -> None:
+    def __init__(self, hub: Hub, *, secure: bool = False, tunnels_only: bool = False, door: Door | None = None) -> None:
         self.hub = hub
         self.secure = secure
+        self.door = door
         self._tunnels_only = tunnels_only
         self.transport: asyncio.Transport | None = None
         self.peer = ""
@@ -72,8 +73,14 @@ class Connection(asyncio.Protocol):
         self.peer = str(peer[0]) if peer else ""
         self.deadline = self.hub.loop.time() + self.hub.limits.head_seconds
         self.hub.connections.add(self)
-        if len(self.hub.connections) > self.hub.limits.connections:
+        if len(self.hub.connections) > self.hub.limits.connections or self._crowded():
             self._refuse(503, "Too many connections")
+
+    def _crowded(self) -> bool:
+        """Whether one job has more connections than leave room for others."""
+        if self.door is None:
+            return False
+        return sum(other.door is self.door for other in self.hub.connections) > self.hub.limits.door_connections
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         self.transport = None
@@ -183,7 +190,7 @@ class Connection(asyncio.Protocol):
             self._refuse(400, "This port speaks HTTPS: use a URL that begins with https://")
             return
         request = heads.request(method, self._target, headers, _EMPTY, self.peer)
-        request.secure = self.secure
+        request.secure, request.door = self.secure or self.door is not None, self.door
         expects = headers.get("expect", "").lower() == "100-continue" and version == "1.1"
         exchange = Exchange(request, keep_alive=self._parser.should_keep_alive(), expects=expects)
         exchange.chunked = version == "1.1"

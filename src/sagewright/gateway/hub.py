@@ -53,6 +53,8 @@ class Limits:
     linger_seconds: float = 3.0
     """How long a refused client may go on sending, so that it reads the refusal instead of a reset."""
     connections: int = 2048
+    door_connections: int = 256
+    """Of one instance of a job."""
     gathered_body: int = 256 * 1024
     """Bodies up to this size arrive in full before a worker thread is taken."""
     drained_body: int = 1024 * 1024
