@@ -126,7 +126,8 @@ def _in_a_child(joins: Sequence[tuple[int, int]]) -> socket.socket:
         try:
             for descriptor, kind in joins:
                 system.setns(descriptor, kind)
-            socket.send_fds(theirs, [b"door"], [_on_the_address().fileno()])
+            listener = _on_the_address()
+            socket.send_fds(theirs, [b"door"], [listener.fileno()])
         except BaseException as error:
             theirs.send(str(error).encode())
         os._exit(0)
