@@ -135,11 +135,11 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(_arguments: argparse.Namespace) -> int:
-    from sagewright.backends.probe import probe, warm_start
+    from sagewright.backends.probe import job_network, probe, warm_start
 
     findings = probe()
     if all(finding.ok for finding in findings if finding.required):
-        findings.append(warm_start())
+        findings += [job_network(), warm_start()]
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name}: {finding.detail}")
         if not finding.ok and finding.remedy:

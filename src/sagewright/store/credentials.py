@@ -154,7 +154,8 @@ class CredentialStore:
 
     def revoke(self, run: str) -> int:
         """Take back the keys that were issued to a run; returns how many there were."""
-        return self._delete(access_keys.c.expires.is_not(None) & (access_keys.c.session["Run"].as_string() == run))
+        theirs = (access_keys.c.expires > self._clock.now()) & (access_keys.c.session["Run"].as_string() == run)
+        return self._delete(theirs) if self._select(theirs) else 0
 
     def wipe(self, keep: Collection[str] = ()) -> None:
         """Remove all keys but those with an id in ``keep``."""

@@ -123,7 +123,7 @@ class Agent:
 
     def _door(self, joins: list[tuple[int, int]]) -> Door | None:
         """The job's way out, open already unless its network is bubblewrap's to make; None when it has none."""
-        if not self._document["door"]:
+        if not self._document.get("door"):  # an order of an earlier version has none
             return None
         from sagewright_runtime.agent.door import Door
 
