@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from sagewright.wire.http import Request, Response
+from sagewright.wire.http import Door, Request, Response
 
 if TYPE_CHECKING:
     from sagewright.gateway.connection import Connection
@@ -30,7 +30,8 @@ class FastPath:
 
     accepts: Callable[[str, str], bool]
     """(method, raw path) → whether this request takes the fast path."""
-    answer: Callable[[Request, bytes], Awaitable[Response]]
+    answer: Callable[[Request, bytes, Callable[[Response], None]], Awaitable[Response] | None]
+    """Answers by calling the third argument, now or later, and returns None; or returns what is to be awaited."""
     too_large: Callable[[Request, int], Response]
     """(request, bytes offered) → the refusal of a larger body."""
     body_limit: int = 25 * 1024 * 1024
@@ -82,6 +83,13 @@ class Hub:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False
     port: int = 0
+
+    def crowded(self, door: Door | None) -> bool:
+        """Whether there are too many connections: of all, or of one job, which must leave room for others."""
+        if len(self.connections) > self.limits.connections:
+            return True
+        of_job = sum(other.door is door for other in self.connections) if door is not None else 0
+        return of_job > self.limits.door_connections
 
     def spawn(self, task: asyncio.Task[None]) -> None:
         """Keep ``task`` alive until it is done."""
