@@ -212,3 +212,14 @@ def test_a_door_is_closed_with_its_agent(job: Job) -> None:
         return False
 
     eventually(refused)
+
+
+def test_a_server_that_has_stopped_leaves_callers_to_the_next(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.server.stop(0)
+    job = Job(house, "late")
+    with socket.create_connection(("127.0.0.1", job.port), timeout=10):
+        assert job.listener.accept()
+    job.lifeline.settimeout(10)
+    assert job.lifeline.recv(1) == b""
+    job.end()

@@ -65,7 +65,11 @@ class Server:
 
     def admit(self, door: Door, listener: socket.socket, lifeline: socket.socket) -> None:
         """Accept from ``listener`` too, whose callers come by ``door``, until ``lifeline`` is hung up. Thread-safe."""
-        self.loop.call_soon_threadsafe(self._admit, door, listener, lifeline)
+        try:
+            self.loop.call_soon_threadsafe(self._admit, door, listener, lifeline)
+        except RuntimeError:  # the loop is closed: we have stopped, and callers wait for the next server
+            listener.close()
+            lifeline.close()
 
     def _admit(self, door: Door, listener: socket.socket, lifeline: socket.socket) -> None:
         hub = self._hub
