@@ -30,6 +30,7 @@ from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
 from sagewright.gateway import tls
 from sagewright.gateway.app import Gateway
+from sagewright.gateway.doors import Doors
 from sagewright.gateway.proxy import Proxy, upstream
 from sagewright.gateway.server import Server
 from sagewright.kernel.authorization import Authorizer
@@ -108,7 +109,8 @@ class Installation:
             hint=self._hint,
             queues=queues,
         )
-        backend = choose(settings, self._hints.path)
+        self._doors = Doors(self._platform, settings)
+        backend = choose(settings, self._hints.path, self._doors)
         working = {noun.kind: noun for noun in all_nouns() if noun.controller is not None}
         self._lifecycles = {kind: noun.lifecycle for kind, noun in working.items() if noun.lifecycle is not None}
         self._routes = Routes(self._platform.resources, backend, self._router, list(working))
@@ -139,7 +141,7 @@ class Installation:
             ],
             self._clock,
         )
-        gateway = Gateway(self._platform, self._router, self._internal())
+        gateway = Gateway(self._platform, self._router, self._internal(), self._doors.answer)
         self._server = Server(
             gateway,
             host=settings.host,
@@ -172,6 +174,7 @@ class Installation:
         self._follower.follow()
         self._follower.take_over()
         port = self._server.start(self._tls)
+        self._doors.serve(self._server)
         self._server.loop.call_soon_threadsafe(self._router.start)
         url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))

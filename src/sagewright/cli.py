@@ -166,13 +166,13 @@ def _elsewhere(settings: Settings) -> Iterator[Elsewhere | None]:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from sagewright.backends.probe import Finding, probe, warm_start
+    from sagewright.backends.probe import Finding, job_network, probe, warm_start
     from sagewright.store.objects.remote import tried
     from sagewright.store.objects.s3_client import Location
 
     findings = probe()
     if all(finding.ok for finding in findings if finding.required):
-        findings.append(warm_start())
+        findings += [job_network(), warm_start()]
     location = Location.of(_settings(arguments))
     if location is not None:
         wrong = tried(location)

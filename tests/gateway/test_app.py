@@ -21,11 +21,12 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from sagewright.core.clock import SystemClock
+from sagewright.core.clock import Clock, SystemClock
 from sagewright.core.config import Settings
 from sagewright.core.errors import AwsError, ValidationError, ValidationException
 from sagewright.gateway import tls
 from sagewright.gateway.app import Gateway
+from sagewright.gateway.doors import Doors
 from sagewright.gateway.proxy import Proxy
 from sagewright.gateway.server import Server
 from sagewright.kernel import operations
@@ -146,11 +147,11 @@ class Models:
 class House:
     """A gateway with real stores."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         self.settings = Settings(data_dir=folder)
         self.operations = Operations(folder)
         self.models = Models()
-        clock = SystemClock()
+        clock = clock or SystemClock()
         database = Database(f"sqlite:///{folder / 'test.db'}")
         migrate.upgrade(database)
         self.credentials = CredentialStore(database, clock)
@@ -170,10 +171,13 @@ class House:
             hint=lambda _: None,
         )
         self.key = self.credentials.issue(USER, "AIDAUSER", administrator=True)
-        gateway = Gateway(platform, self.models, {"/_sagewright/own": lambda _: Response(200, {}, b"own")})
+        self.platform, self.doors = platform, Doors(platform, self.settings)
+        own = {"/_sagewright/own": lambda _: Response(200, {}, b"own")}
+        gateway = Gateway(platform, self.models, own, self.doors.answer)
         doorman = Proxy(tls.identity(folder).server_context())
         self.server = Server(gateway, host="127.0.0.1", port=0, fast=gateway.fast, doorman=doorman)
         self.port = self.server.start()
+        self.doors.serve(self.server)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def client(self, service: str, **options: Any) -> Any:

@@ -92,6 +92,17 @@ def test_adding_a_key_again_replaces_its_secret(store: CredentialStore) -> None:
     assert [key.access_key_id for key in store.of(ADMIN)] == ["AKIAOPERATOR"]
 
 
+def test_keys_of_a_run_are_taken_back(store: CredentialStore, clock: Hands) -> None:
+    mine = [store.issue(ADMIN, "AROAEXAMPLE:SageMaker", 60, session={"Run": "mine"}) for _ in range(2)]
+    others = [store.issue(ADMIN, "AROAEXAMPLE:SageMaker", 60, session={"Run": "yours"}), store.issue(USER, "AIDA")]
+    assert store.revoke("mine") == 2
+    assert store.revoke("mine") == store.revoke("nobody's") == 0
+    assert [store.find(key.id) for key in mine] == [None, None]
+    assert [store.find(key.id) for key in others] == others
+    clock.time += 61
+    assert store.revoke("yours") == 0
+
+
 def test_wipe_keeps_only_what_it_is_told_to(store: CredentialStore) -> None:
     kept, lost = store.issue(ADMIN, "AROAEXAMPLE:admin"), store.issue(USER, "AIDAEXAMPLE")
     store.wipe(keep={kept.access_key_id})

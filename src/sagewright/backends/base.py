@@ -13,10 +13,13 @@ Rules (``sagewright.testing.backends.BackendCase`` checks them for every backend
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
+
+from sagewright.wire.http import Door
 
 Handle: TypeAlias = dict[str, Any]
 
@@ -88,6 +91,8 @@ class Workload:
     one host alone gets is in ``host_files`` and ``host_inputs``. ``log_files`` gives for each host the absolute path of
     the log file the agent appends to.
     ``socket`` True gives the process a directory ``/opt/sagewright/run`` shared with the server (model servers).
+    ``role`` is the ARN of the role whose keys the process finds at the container-credentials address; an ``isolated``
+    workload finds none, and reaches nothing but its own hosts.
     """
 
     argv: tuple[str, ...]
@@ -103,6 +108,8 @@ class Workload:
     metrics: tuple[MetricDefinition, ...] = ()
     log_files: tuple[str, ...] = ()
     socket: bool = False
+    role: str = ""
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,22 @@ class Report:
     @property
     def ended(self) -> bool:
         return self.stage in ("ended", "lost")
+
+
+class Doors(Protocol):
+    """Where jobs' requests go: the server."""
+
+    def files(self) -> Mapping[str, Path]:
+        """What jobs need to read: ``trust``, the authorities (PEM) of the hosts they reach; ``defaults`` of the SDK."""
+        ...
+
+    def admit(self, door: Door, listener: socket.socket, lifeline: socket.socket) -> None:
+        """Accept from ``listener`` those who come by ``door``, until ``lifeline`` is hung up. Owns both sockets."""
+        ...
+
+    def dismiss(self, run_id: str) -> None:
+        """The run is over: its keys are good for nothing from now on."""
+        ...
 
 
 class Backend(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sagewright.backends.base import Backend
+from sagewright.backends.base import Backend, Doors
 from sagewright.backends.local import LocalBackend
 from sagewright.backends.plain import PlainBackend
 from sagewright.backends.probe import probe
@@ -17,13 +17,14 @@ class BackendUnavailable(Exception):
     """The backend that the settings name cannot run here."""
 
 
-def choose(settings: Settings, hint_socket: Path | None = None) -> Backend:
-    """The backend that ``settings.backend`` names, keeping its runs in ``data_dir/runs``.
+def choose(settings: Settings, hint_socket: Path | None = None, doors: Doors | None = None) -> Backend:
+    """The backend that ``settings.backend`` names, keeping its runs in ``data_dir/runs``; jobs call ``doors``.
 
     Raises ``BackendUnavailable`` with the remedy when this machine cannot run it.
     """
     found = _named(settings, hint_socket)
     found.log_limit = settings.log_limit_mb << 20
+    found.network, found.doors = settings.job_network, doors
     return found
 
 

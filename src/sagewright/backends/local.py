@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import sagewright_runtime
-from sagewright.backends.base import Handle, InstanceReport, Report, Workload
+from sagewright.backends import doors
+from sagewright.backends.base import Doors, Handle, InstanceReport, Report, Workload
 from sagewright.backends.cgroups import control_groups
 from sagewright_runtime.agent import documents, limits, system
 from sagewright_runtime.agent.files import Tree
@@ -38,12 +39,13 @@ _DEATH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One host of a run and its directory."""
+    """One host of a run and its directory. ``secret`` is known to all hosts of the run."""
 
     run_id: str
     host: str
     directory: Path
     workload: Workload
+    secret: str = ""
 
     def environment(self, path: str, **more: str) -> dict[str, str]:
         """The process's variables: ours, the workload's over them, and a PATH that keeps ``path`` first."""
@@ -70,15 +72,21 @@ class LocalBackend:
     name = ""
     log_limit = 1 << 30
     """Bytes that the log of one instance may take."""
+    network = "none"
+    """What jobs reach that are not isolated: ``none``, ``server`` or ``host``, as the setting ``job_network`` says."""
+    doors: Doors | None = None
+    """Where the requests of jobs go; None for nowhere."""
 
     def __init__(self, root: Path, hint_socket: Path | None = None) -> None:
         self._root = root
         self._hint_socket = hint_socket
+        self._admitted: set[tuple[str, str]] = set()
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _command(self, instance: Instance, place: Path) -> dict[str, Any]:
         """The members of agent.json that only this kind of backend knows: ``command``, ``seen`` (where the
-        process finds ``/opt/ml``), ``given`` (directories its user owns), ``pod`` (whether hosts share a network).
+        process finds ``/opt/ml``), ``given`` (directories its user owns), ``pod`` (whether hosts share a network),
+        ``door`` (its way to the server, or None).
 
         ``instance.directory`` is where the instance will be, ``place`` where its directory is now, to put files in.
         """
@@ -102,12 +110,13 @@ class LocalBackend:
 
     def _prepare(self, run_id: str, workload: Workload) -> None:
         run, new = self._root / run_id, self._root / f".{run_id}.{secrets.token_hex(4)}"
+        secret = secrets.token_urlsafe(32)
         try:
             for number, host in enumerate(workload.hosts):
                 place = new / host
                 (place / "ml").mkdir(parents=True)
                 (place / "run").mkdir()
-                instance = Instance(run_id, host, run / host, workload)
+                instance = Instance(run_id, host, run / host, workload, secret)
                 log = workload.log_files[number] if workload.log_files else ""
                 document = self._document(instance, log) | self._command(instance, place)
                 documents.write(str(place / "agent.json"), document)
@@ -157,11 +166,28 @@ class LocalBackend:
                 raise OSError(f"the agent of {place.name} did not start; run {_AGENT} {place} to see why")
 
     def poll(self, handle: Handle) -> Report:
-        """Read what the agents wrote; a few small files for each."""
-        run = self._root / handle["run_id"]
+        """Read what the agents wrote, a few small files for each; let in who is running and was not yet."""
+        run_id = handle["run_id"]
+        run = self._root / run_id
         instances = tuple(_instance_report(run / host, host) for host in handle["hosts"])
+        for instance in instances:
+            if instance.stage == "running" and (run_id, instance.host) not in self._admitted:
+                self._admit(run_id, instance.host)
         stages = [instance.stage for instance in instances]
         return Report("lost" if "lost" in stages else min(stages, key=_STAGES.index), instances)
+
+    def _has_door(self, workload: Workload) -> bool:
+        return bool(self.doors and workload.role and not workload.isolated and self.network != "none")
+
+    def _admit(self, run_id: str, host: str) -> None:
+        """Have the server answer the instance; one that cannot be reached now is asked again at the next poll."""
+        asked = (documents.read(str(self._root / run_id / host / "agent.json")) or {}).get("door")
+        if asked and self.doors is not None:
+            fetched = doors.fetch(self._root / run_id / host)
+            if fetched is None:
+                return
+            self.doors.admit(doors.described(run_id, asked), *fetched)
+        self._admitted.add((run_id, host))
 
     def stop(self, handle: Handle, grace_seconds: float) -> None:
         """Leave the wish where the agent finds it and wake the agent."""
@@ -178,6 +204,9 @@ class LocalBackend:
             document = documents.read(str(directory / "agent.json"))
             if document is not None:
                 limits.remove_groups(document["groups"])
+        self._admitted -= {(handle["run_id"], host) for host in handle["hosts"]}
+        if self.doors is not None:
+            self.doors.dismiss(handle["run_id"])
         run = self._root / handle["run_id"]
         for leftover in (run, *self._root.glob(f".{handle['run_id']}.*")):
             _delete(leftover)

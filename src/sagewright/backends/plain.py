@@ -2,7 +2,8 @@
 
 What does not work here, and works in the sandbox:
 - Nothing is hidden: the process runs as the server's user and can read and write whatever that user can, the server's
-  data and other jobs' files included. It shares the machine's network.
+  data and other jobs' files included. It shares the machine's network, also when it is to be isolated: then it only
+  gets no credentials.
 - There is no ``/opt/ml``. The job's tree is a directory of its own, named in ``SAGEMAKER_BASE_DIR``; ``/opt/ml`` in
   arguments and environment variables is rewritten to it, a path written in the user's code is not. ``HOME`` is its own.
 - ``algo-1`` and the like resolve to nothing, so instances of one run do not find each other; two model servers cannot
@@ -16,6 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sagewright.backends import doors
 from sagewright.backends.local import BASE, RUNTIME, Instance, LocalBackend
 
 
@@ -41,6 +43,7 @@ class PlainBackend(LocalBackend):
             "seen": base,
             "pod": False,
             "given": [],
+            "door": self._door(instance),
             "command": {
                 "argv": [_moved(argument, base) for argument in workload.argv],
                 "env": {name: _moved(value, base) for name, value in env.items()},
@@ -48,6 +51,12 @@ class PlainBackend(LocalBackend):
                 "sandbox": None,
             },
         }
+
+    def _door(self, instance: Instance) -> dict[str, Any] | None:
+        if self.doors is None or not self._has_door(instance.workload):
+            return None
+        files = {name: str(path) for name, path in self.doors.files().items()}
+        return doors.order(instance.workload, instance.secret, shared=True, files=files)
 
 
 def _moved(text: str, base: str) -> str:

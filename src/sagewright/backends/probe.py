@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.backends import seccomp
-from sagewright.backends.base import Workload
+from sagewright.backends.base import InstanceReport, Workload
 from sagewright.backends.cgroups import CONTROLLERS, control_groups
-from sagewright.backends.local import RUNTIME
-from sagewright.backends.sandbox import PLACE, find_bwrap
+from sagewright.backends.local import RUNTIME, LocalBackend
+from sagewright.backends.sandbox import PLACE, SandboxBackend, find_bwrap
+from sagewright.wire.http import Door
 
 _SECONDS = 10
 _LOOK_SECONDS = 0.01
@@ -62,24 +67,67 @@ def warm_start() -> Finding:
     """Whether a process can move into a sandbox, by letting one do it; takes a few tenths of a second."""
     from sagewright.backends.warm import WarmBackend  # noqa: PLC0415 (every start of a server asks the rest of this)
 
-    name, script = "warm starts", "/opt/ml/code/try.py"
+    name = "warm starts"
     if not Path(sys.prefix, "bin/python").exists():
         return Finding(name, False, f"not tried: there is no bin/python in {sys.prefix}")
     with tempfile.TemporaryDirectory(prefix="sagewright-") as place:
         backend = WarmBackend(Path(place), modules=lambda _: ("wave",))
         if not backend.warm_up(sys.prefix):
             return Finding(name, False, "the zygote did not start; jobs start cold")
-        code = "import sys; sys.exit(0 if 'wave' in sys.modules else 'it started cold')"
-        workload = Workload(("python", script), sys.prefix, files={script: code})
-        handle, deadline = backend.start("try", workload), time.monotonic() + _SECONDS
-        while not (report := backend.poll(handle)).ended and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
-        backend.remove(handle)
+        tried = _run(backend, "import sys; sys.exit(0 if 'wave' in sys.modules else 'it started cold')")
         backend.close()
-    instance = report.instances[0]
-    if instance.exit_code == 0:
+    if tried.exit_code == 0:
         return Finding(name, True, "SAGEWRIGHT_BACKEND=warm starts jobs where the framework is imported already")
-    return Finding(name, False, f"{instance.reason or 'no answer'}; SAGEWRIGHT_BACKEND=warm would start jobs cold")
+    return Finding(name, False, f"{tried.reason or 'no answer'}; SAGEWRIGHT_BACKEND=warm would start jobs cold")
+
+
+def job_network() -> Finding:
+    """Whether a job in a sandbox can call a server, by letting one do it; takes a few tenths of a second."""
+    name = "jobs call the server"
+    if not Path(sys.prefix, "bin/python").exists():
+        return Finding(name, False, f"not tried: there is no bin/python in {sys.prefix}")
+    with tempfile.TemporaryDirectory(prefix="sagewright-") as place:
+        backend = SandboxBackend(Path(place))
+        backend.network, backend.doors = "server", _Answering()
+        code = "import os, urllib.request as r; r.urlopen(os.environ['AWS_ENDPOINT_URL'], timeout=5)"
+        tried = _run(backend, code, role="arn:aws:iam::000000000000:role/doctor")
+    if tried.exit_code == 0:
+        return Finding(name, True, "as their role, and reach nothing else (SAGEWRIGHT_JOB_NETWORK=server, the default)")
+    remedy = "SAGEWRIGHT_JOB_NETWORK=none sagewright up   (jobs then run without credentials)"
+    return Finding(name, False, tried.reason or "no answer", remedy)
+
+
+class _Answering:
+    """As ``Doors``: answers one request a job."""
+
+    def files(self) -> Mapping[str, Path]:
+        return dict.fromkeys(("trust", "defaults"), Path(os.devnull))
+
+    def admit(self, door: Door, listener: socket.socket, lifeline: socket.socket) -> None:
+        del door
+        threading.Thread(target=self._answer, args=(listener, lifeline), daemon=True).start()
+
+    def dismiss(self, run_id: str) -> None:
+        del run_id
+
+    @staticmethod
+    def _answer(listener: socket.socket, lifeline: socket.socket) -> None:
+        with listener, lifeline:
+            listener.settimeout(_SECONDS)
+            with suppress(OSError), listener.accept()[0] as caller:
+                caller.recv(4096)
+                caller.sendall(b"HTTP/1.0 204 No Content\r\n\r\n")
+
+
+def _run(backend: LocalBackend, code: str, role: str = "") -> InstanceReport:
+    """How ``code`` ends as a job."""
+    script = "/opt/ml/code/try.py"
+    workload = Workload(("python", script), sys.prefix, files={script: code}, role=role)
+    handle, deadline = backend.start("try", workload), time.monotonic() + _SECONDS
+    while not (report := backend.poll(handle)).ended and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    backend.remove(handle)
+    return report.instances[0]
 
 
 def _finding(name: str, trouble: str, detail: str, remedy: str, *, required: bool = True) -> Finding:

@@ -1,7 +1,8 @@
 """The default backend: each instance in a sandbox made by bubblewrap, with ``/opt/ml`` at its real path.
 
 The job sees the machine's ``/usr``, its Python environment and our runtime, all read-only, and its own ``/opt/ml``,
-home and ``/tmp``. It has its own processes, network and host name, believes it is root and has no capability. Its
+home and ``/tmp``. It has its own processes, network and host name, believes it is root and has no capability. In its
+network is a door to the server and nothing else; with ``network`` ``host`` it has the machine's network instead. Its
 memory, cores and processes are limited by what the machine allows. When the server is root, each run gets a user id of
 its own; that user could not reach what lies below root's home, so the agent first shows it in a mount namespace.
 """
@@ -12,10 +13,12 @@ import importlib
 import os
 import shutil
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sagewright.backends import seccomp
+from sagewright.backends import doors, seccomp
+from sagewright.backends.base import Workload
 from sagewright.backends.local import BASE, RUNTIME, Instance, LocalBackend
 from sagewright_runtime.agent import pod
 
@@ -27,6 +30,7 @@ PLACE = "/mnt"
 FIRST_UID, UIDS = 1_900_000_000, 100_000_000
 """User ids that no distribution, container engine or systemd hands out (systemd's UIDS-GIDS table)."""
 
+_FILES = {"trust": "/opt/sagewright/trust.pem", "defaults": "/opt/sagewright/sagemaker-defaults.yaml"}
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
@@ -78,9 +82,14 @@ class SandboxBackend(LocalBackend):
             raise OSError(f"there is no Python environment at {instance.workload.environment}")
         for name in ("tmp", "home", "etc"):
             (place / name).mkdir()
-        _write_etc(place / "etc", instance)
+        shared = self._shares_network(instance.workload)
+        _write_etc(place / "etc", instance, shared=shared)
         sources = _Sources(staged=os.geteuid() == 0)
         arguments = self._arguments(instance, sources)
+        has_door = self._has_door(instance.workload)
+        if has_door and self.doors is not None:
+            for name, file in self.doors.files().items():
+                arguments += ["--ro-bind", sources.of(file), _FILES[name]]
         filter_file = ""
         if seccomp.supported():
             filter_file = str(instance.directory / "seccomp.bpf")
@@ -93,6 +102,7 @@ class SandboxBackend(LocalBackend):
             "seen": BASE,
             "pod": len(instance.workload.hosts) > 1,
             "given": ["run", "home", "tmp"],
+            "door": doors.order(instance.workload, instance.secret, shared=shared, files=_FILES) if has_door else None,
             "command": {
                 "argv": list(instance.workload.argv),
                 "env": instance.environment(path, SAGEWRIGHT_RUN_DIR=SOCKETS),
@@ -102,17 +112,22 @@ class SandboxBackend(LocalBackend):
                     "args": arguments,
                     "seccomp": filter_file,
                     "uid": uid,
+                    "shares_network": shared,
                     "stage": sources.paths,
                     "place": PLACE,
                 },
             },
         }
 
+    def _shares_network(self, workload: Workload) -> bool:
+        """Whether there is no network but the machine's. Several hosts need addresses of their own in any case."""
+        return self.network == "host" and not workload.isolated and len(workload.hosts) == 1
+
     def _arguments(self, instance: Instance, sources: _Sources) -> list[str]:
         workload, directory = instance.workload, instance.directory
         arguments = [*_NAMESPACES, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
         arguments += ["--uid", "0", "--gid", "0", "--hostname", instance.host]
-        if len(workload.hosts) == 1:
+        if len(workload.hosts) == 1 and not self._shares_network(workload):
             arguments.append("--unshare-net")
         arguments += ["--ro-bind", "/usr", "/usr", *_top_level()]
         arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108
@@ -171,7 +186,7 @@ def _top_level() -> list[str]:
     return arguments
 
 
-def _write_etc(place: Path, instance: Instance) -> None:
+def _write_etc(place: Path, instance: Instance, *, shared: bool) -> None:
     hosts = instance.workload.hosts
     addresses = ["127.0.0.1"] if len(hosts) == 1 else [pod.address(number) for number in range(1, len(hosts) + 1)]
     lines = ["127.0.0.1 localhost", "::1 localhost", *map(" ".join, zip(addresses, hosts, strict=True))]
@@ -183,5 +198,9 @@ def _write_etc(place: Path, instance: Instance) -> None:
         "resolv.conf": "# no network beyond this run",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns",
     }
+    if shared:
+        for name in ("hosts", "resolv.conf", "nsswitch.conf"):
+            with suppress(OSError):  # what a machine lacks, its jobs do without
+                texts[name] = f"{texts['hosts']}\n" * (name == "hosts") + Path("/etc", name).read_text().rstrip("\n")
     for name, text in texts.items():
         (place / name).write_text(text + "\n")

@@ -59,6 +59,11 @@ class Settings:
         "how work is run: in bubblewrap, the same but started fast, or (only when asked for) without isolation",
         choices=("sandbox", "warm", "plain"),
     )
+    job_network: str = _setting(
+        "server",
+        "what jobs reach: nothing, this server as their role, or (only when asked for) all that this machine reaches",
+        choices=("none", "server", "host"),
+    )
     max_instances: int = _setting(0, "instances of jobs at one time, 0 for twice the cores")
     durability: str = _setting(
         "process",

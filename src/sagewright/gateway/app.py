@@ -24,19 +24,25 @@ from sagewright.wire.routing import Route
 log = logging.getLogger(__name__)
 HEALTH = "/_sagewright/health"
 Internal = Mapping[str, Callable[[Request], Response]]
+FromJobs = Callable[[Request], Response | None]
 
 
 class Gateway:
-    """HTTP in, operation, HTTP out. ``internal`` maps paths to our own unsigned routes, such as the reset."""
+    """HTTP in, operation, HTTP out. ``internal`` maps paths to our own unsigned routes, such as the reset; requests
+    of jobs have ``from_jobs`` instead, whose answer may be None.
+    """
 
-    def __init__(self, platform: Platform, invoker: Invoker, internal: Internal) -> None:
+    def __init__(self, platform: Platform, invoker: Invoker, internal: Internal, from_jobs: FromJobs) -> None:
         self._platform = platform
+        self._from_jobs = from_jobs
         self._internal: Internal = {HEALTH: _health, **internal}
         self.fast: FastPath = Invocations(platform, invoker).fast_path()
 
     def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong is answered in AWS's form. Raises ``ClientGone`` only."""
-        own = self._internal.get(request.path)
+        if request.door is not None and (answer := self._from_jobs(request)) is not None:
+            return answer
+        own = self._internal.get(request.path) if request.door is None else None
         if own is not None:
             return own(request) if request.method == "GET" or "origin" not in request.headers else _not_from_pages()
         response = self._answer(request)

@@ -23,7 +23,7 @@ from sagewright.gateway.body import StreamBody
 from sagewright.gateway.exchange import Exchange, Outlet
 from sagewright.gateway.hub import Hub
 from sagewright.gateway.lent import LENT_FROM, LentSocket, duplicate
-from sagewright.wire.http import BytesReader, FileSlice, Request, Response
+from sagewright.wire.http import BytesReader, Door, FileSlice, Request, Response
 
 log = logging.getLogger(__name__)
 LINE_LENGTH = 16
@@ -35,12 +35,11 @@ _EMPTY = BytesReader(b"")
 
 class Connection(asyncio.Protocol):
     """The protocol of one accepted connection. ``secure`` when TLS was terminated below it; ``tunnels_only`` when it
-    was not and should have been: CONNECT is all that may be asked.
+    was not and should have been: CONNECT is all that may be asked. ``door`` is the job's that it came in by.
     """
 
-    def __init__(self, hub: Hub, *, secure: bool = False, tunnels_only: bool = False) -> None:
-        self.hub = hub
-        self.secure = secure
+    def __init__(self, hub: Hub, *, secure: bool = False, tunnels_only: bool = False, door: Door | None = None) -> None:
+        self.hub, self.secure, self.door = hub, secure, door
         self._tunnels_only = tunnels_only
         self.transport: asyncio.Transport | None = None
         self.peer = ""
@@ -75,7 +74,7 @@ class Connection(asyncio.Protocol):
         self.peer = str(peer[0]) if peer else ""
         self.deadline = self.hub.loop.time() + self.hub.limits.head_seconds
         self.hub.connections.add(self)
-        if len(self.hub.connections) > self.hub.limits.connections:
+        if self.hub.crowded(self.door):
             self._refuse(503, "Too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
@@ -186,7 +185,7 @@ class Connection(asyncio.Protocol):
             self._refuse(400, "This port speaks HTTPS: use a URL that begins with https://")
             return
         request = heads.request(method, self._target, headers, _EMPTY, self.peer)
-        request.secure = self.secure
+        request.secure, request.door = self.secure or self.door is not None, self.door
         expects = headers.get("expect", "").lower() == "100-continue" and version == "1.1"
         exchange = Exchange(request, keep_alive=self._parser.should_keep_alive(), expects=expects)
         exchange.chunked = version == "1.1"

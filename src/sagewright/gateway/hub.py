@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from sagewright.wire.http import Request, Response
+from sagewright.wire.http import Door, Request, Response
 
 if TYPE_CHECKING:
     from sagewright.gateway.connection import Connection
@@ -54,6 +54,8 @@ class Limits:
     linger_seconds: float = 3.0
     """How long a refused client may go on sending, so that it reads the refusal instead of a reset."""
     connections: int = 2048
+    door_connections: int = 256
+    """Of one instance of a job."""
     gathered_body: int = 256 * 1024
     """Bodies up to this size arrive in full before a worker thread is taken."""
     drained_body: int = 1024 * 1024
@@ -81,6 +83,13 @@ class Hub:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     draining: bool = False
     port: int = 0
+
+    def crowded(self, door: Door | None) -> bool:
+        """Whether there are too many connections: of all, or of one job, which must leave room for others."""
+        if len(self.connections) > self.limits.connections:
+            return True
+        of_job = sum(other.door is door for other in self.connections) if door is not None else 0
+        return of_job > self.limits.door_connections
 
     def spawn(self, task: asyncio.Task[None]) -> None:
         """Keep ``task`` alive until it is done."""

@@ -25,6 +25,7 @@ from sagewright.gateway.hub import Hub
 log = logging.getLogger(__name__)
 CONNECT_SECONDS = 30.0
 HEAD_LIMIT = 16 * 1024
+NO_FURTHER = "Jobs reach Sagewright and nothing else: see SAGEWRIGHT_JOB_NETWORK"
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -72,19 +73,22 @@ class Proxy:
         hub, transport = connection.hub, connection.transport
         assert transport is not None
         address = _address(target)
-        if not _loopback(connection.peer):
+        door = connection.door
+        if door is None and not _loopback(connection.peer):
             _deny(transport, "403 Forbidden", "CONNECT is for clients on this machine")
         elif address is None:
             _deny(transport, "400 Bad Request", "CONNECT needs host:port")
         elif address[0].lower().rstrip(".") in tls.sts_hosts() and address[1] == 443:
             hub.spawn(hub.loop.create_task(self._terminate(hub, connection, transport)))
+        elif door is not None and not door.tunnels:
+            _deny(transport, f"403 {NO_FURTHER}", f"{NO_FURTHER} (docs/network.md)")
         else:
             transport.pause_reading()
             hub.spawn(hub.loop.create_task(self._tunnel(hub, connection, transport, address)))
 
     async def _terminate(self, hub: Hub, outer: Connection, transport: asyncio.Transport) -> None:
         """Answer as the host itself: TLS below, the same application above."""
-        inner = Connection(hub, secure=True)
+        inner = Connection(hub, secure=True, door=outer.door)
         transport.write(ESTABLISHED)
         try:
             secured = await hub.loop.start_tls(

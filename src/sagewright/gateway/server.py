@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import cast
 
 import uvloop
@@ -14,6 +16,7 @@ import uvloop
 from sagewright.gateway.connection import Connection
 from sagewright.gateway.hub import App, Doorman, FastPath, Hub, Limits
 from sagewright.gateway.listener import SecureListener
+from sagewright.wire.http import Door
 
 log = logging.getLogger(__name__)
 BACKLOG = 1024
@@ -49,6 +52,7 @@ class Server:
         self._stopping: asyncio.Event | None = None
         self._drain_seconds = 0.0
         self._tls: ssl.SSLContext | None = None
+        self._doors: set[asyncio.Server] = set()
 
     def start(self, tls: ssl.SSLContext | None = None) -> int:
         """Listen, with ``tls`` for HTTPS; returns the bound port. Raises ``OSError`` when the address is taken."""
@@ -58,6 +62,37 @@ class Server:
         if self._failure is not None:
             raise self._failure
         return self._port
+
+    def admit(self, door: Door, listener: socket.socket, lifeline: socket.socket) -> None:
+        """Accept from ``listener`` too, whose callers come by ``door``, until ``lifeline`` is hung up. Thread-safe."""
+        try:
+            self.loop.call_soon_threadsafe(self._admit, door, listener, lifeline)
+        except RuntimeError:  # the loop is closed: we have stopped, and callers wait for the next server
+            listener.close()
+            lifeline.close()
+
+    def _admit(self, door: Door, listener: socket.socket, lifeline: socket.socket) -> None:
+        hub = self._hub
+        assert hub is not None
+        if hub.draining:
+            listener.close()
+            lifeline.close()
+            return
+        hub.spawn(hub.loop.create_task(self._attend(hub, door, listener, lifeline)))
+
+    async def _attend(self, hub: Hub, door: Door, listener: socket.socket, lifeline: socket.socket) -> None:
+        with listener, lifeline:
+            listener.setblocking(False)
+            lifeline.setblocking(False)
+            callers = await hub.loop.create_server(lambda: Connection(hub, door=door), sock=listener, backlog=BACKLOG)
+            self._doors.add(callers)
+            try:
+                with suppress(OSError):
+                    while await hub.loop.sock_recv(lifeline, 16):
+                        pass
+            finally:
+                self._doors.discard(callers)
+                callers.close()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -91,8 +126,9 @@ class Server:
         self._bound.set()
         watch = loop.create_task(self._watch(hub))
         await self._stopping.wait()
-        listener.close()
         hub.draining = True
+        for accepting in (listener, *self._doors):
+            accepting.close()
         for connection in list(hub.connections):
             connection.drain()
         await _until_empty(hub, self._drain_seconds)

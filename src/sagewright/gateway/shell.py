@@ -20,7 +20,7 @@ from sagewright.gateway import tls
 
 CREDENTIALS = "credentials.json"
 DEFAULTS = "sagemaker-defaults.yaml"
-_TELEMETRY_OFF = """\
+TELEMETRY_OFF = """\
 # Read by the SageMaker Python SDK (SAGEMAKER_ADMIN_CONFIG_OVERRIDE): it would send usage data to a bucket of AWS.
 SchemaVersion: "1.0"
 SageMaker:
@@ -62,7 +62,7 @@ def exports(settings: Settings, url: str, env: Mapping[str, str] | None = None) 
         found["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "false"
     if not env.get("SAGEMAKER_ADMIN_CONFIG_OVERRIDE") and not _site_defaults(env).exists():
         defaults = settings.data_dir / DEFAULTS
-        tls.write(defaults, _TELEMETRY_OFF.encode())
+        tls.write(defaults, TELEMETRY_OFF.encode())
         found["SAGEMAKER_ADMIN_CONFIG_OVERRIDE"] = str(defaults)
     return found
 

@@ -53,7 +53,8 @@ class Credential:
     administrator: bool = False
     """The account's own key, which no policy of the account limits; like that of a root user."""
     session: Json = field(default_factory=dict)
-    """What limits and describes a session: ``Policies`` (texts), ``PolicyArns``, ``Tags``, ``Source``."""
+    """What limits and describes a session: ``Policies`` (texts), ``PolicyArns``, ``Tags``, ``Source``; the ``Run`` that
+    it ends with."""
 
     @property
     def access_key_id(self) -> str:
@@ -150,6 +151,11 @@ class CredentialStore:
     def remove(self, access_key_id: str) -> bool:
         """Take a key back; False when it is not there."""
         return self._delete(access_keys.c.id == access_key_id) == 1
+
+    def revoke(self, run: str) -> int:
+        """Take back the keys that were issued to a run; returns how many there were."""
+        theirs = (access_keys.c.expires > self._clock.now()) & (access_keys.c.session["Run"].as_string() == run)
+        return self._delete(theirs) if self._select(theirs) else 0
 
     def wipe(self, keep: Collection[str] = ()) -> None:
         """Remove all keys but those with an id in ``keep``."""

@@ -20,11 +20,12 @@ from pathlib import Path
 import pytest
 
 from sagewright.backends.base import Backend, Input, InputFile, Limits, MetricDefinition, Output
+from sagewright.testing.doors import DoorCase
 from sagewright.testing.isolation import IsolationCase
 from sagewright.testing.runs import MEBIBYTE, SECONDS, Bench, connects, eventually, only, processes_with
 
 
-class BackendCase(IsolationCase):
+class BackendCase(IsolationCase, DoorCase):
     """The promises. ``isolated`` and ``hosts_talk`` False leave out what a backend does not promise."""
 
     hosts_talk = True

@@ -50,6 +50,19 @@ class ChunkProof(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A way in for the processes of one run alone: a socket that listens in their own network.
+
+    They get keys of ``role`` (an ARN) from ``path``. ``tunnels`` says whether CONNECT takes them further than to us.
+    """
+
+    run_id: str
+    role: str
+    path: str
+    tunnels: bool
+
+
 @dataclass(slots=True)
 class Request:
     """One HTTP request. Header names are lower-case; a header sent twice is joined by ``", "``.
@@ -69,7 +82,9 @@ class Request:
     chunks: ChunkProof | None = None
     """What the chunks of the body are to be held to, where each is signed."""
     secure: bool = False
-    """Whether the request came through TLS."""
+    """Whether nobody could read the request on its way: it came through TLS, or never left this machine's memory."""
+    door: Door | None = None
+    """The door it came in by; None for the port that is everybody's."""
 
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter, or None."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from sagewright_runtime.agent.door import Door
     from sagewright_runtime.agent.files import Tree
     from sagewright_runtime.agent.limits import Limiter
     from sagewright_runtime.agent.process import Process
@@ -120,10 +121,24 @@ class Agent:
             self._holder = pod.hold(run, len(hosts))
         return pod.enter(run, hosts[0], self._stopped)
 
-    def _process(self, tree: Tree, limiter: Limiter, joins: list[tuple[int, int]]) -> Process:
+    def _door(self, joins: list[tuple[int, int]]) -> Door | None:
+        """The job's way out, open already unless its network is bubblewrap's to make; None when it has none."""
+        if not self._document.get("door"):  # an order of an earlier version has none
+            return None
+        from sagewright_runtime.agent.door import Door
+
+        door = Door(self._document["door"], self._directory)
+        if joins or door.shared:
+            door.open(joins)
+        return door
+
+    def _process(self, tree: Tree, limiter: Limiter, joins: list[tuple[int, int]], door: Door | None) -> Process:
         from sagewright_runtime.agent.process import Process
 
         command = self._document["command"]
+        if door is not None:
+            command = {**command, "env": {**door.variables(), **command["env"]}}
+            door = None if joins or door.shared else door
         if self._line >= 0:
             from sagewright_runtime.agent import warm
 
@@ -131,8 +146,8 @@ class Agent:
                 print(f"starting cold: the code names {found}", flush=True)
                 os.close(self._line)
             else:
-                return warm.WarmProcess(command, limiter, joins, self._line)
-        return Process(command, limiter, joins)
+                return warm.WarmProcess(command, limiter, joins, self._line, door)
+        return Process(command, limiter, joins, door)
 
     def _run(self, tree: Tree, joins: list[tuple[int, int]]) -> None:
         from sagewright_runtime.agent.limits import Limiter
@@ -142,7 +157,8 @@ class Agent:
         own_user = sandbox is not None and sandbox["uid"] is not None
         limiter = Limiter(document["limits"], document["groups"], own_user=own_user)
         limiter.prepare()
-        process = self._process(tree, limiter, joins)
+        door = self._door(joins)
+        process = self._process(tree, limiter, joins, door)
         try:
             ended = process.start()
             from sagewright_runtime.agent.output import LogFile, Output
@@ -156,7 +172,7 @@ class Agent:
 
                 metrics = Metrics(document["metrics"], self._path("metrics.jsonl"))
             output = Output(process.output, log, metrics)
-            watch = Watch(process, output, limiter, document["limits"]["max_runtime_seconds"])
+            watch = Watch(process, output, limiter, document["limits"]["max_runtime_seconds"], door)
             watch.until(ended, self._wake, self._grace, document["limits"]["grace_seconds"])
             code = process.reap()
             watch.drain()

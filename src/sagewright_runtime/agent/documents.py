@@ -8,6 +8,7 @@ In an instance's directory:
     exit.json      how it ended; the last thing an agent writes
     metrics.jsonl  one {"name", "value", "at"} a line
     agent.log      what the agent itself had to say, for us
+    door.sock      where servers fetch the socket that the job calls them by
     ml/            /opt/ml    run/  /opt/sagewright/run    outbox/  packed outputs
 """
 

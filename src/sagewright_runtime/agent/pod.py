@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import struct
 import time
 
-from sagewright_runtime.agent import documents, system
+from sagewright_runtime.agent import documents, netlink, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATIENCE_SECONDS = 60.0
-_NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 1, 4, 0x200, 0x400
-_RTM_NEWLINK, _RTM_NEWADDR, _NLMSG_ERROR = 16, 20, 2
-_IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 3, 18, 1, 2, 1
-_IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_IFF_UP = 1
 
 
 def address(number: int) -> str:
@@ -110,32 +103,8 @@ def _leave_network() -> None:
 
 def _build(count: int) -> None:
     """A veth pair with both ends here (no dummy driver needed): one end is eth0 and carries every host's address."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
-        peer = _attribute(_VETH_INFO_PEER, _link() + _attribute(_IFLA_IFNAME, b"eth0peer\0"))
-        kind = _attribute(_IFLA_INFO_KIND, b"veth") + _attribute(_IFLA_INFO_DATA, peer)
-        new = _link() + _attribute(_IFLA_IFNAME, b"eth0\0") + _attribute(_IFLA_LINKINFO, kind)
-        _request(netlink, _RTM_NEWLINK, _NLM_F_CREATE | _NLM_F_EXCL, new)
-        for name in ("lo", "eth0peer", "eth0"):
-            _request(netlink, _RTM_NEWLINK, 0, _link(socket.if_nametoindex(name), _IFF_UP))
-        index = socket.if_nametoindex("eth0")
-        for number in range(1, count + 1):
-            packed = socket.inet_aton(address(number))
-            body = struct.pack("=BBBBI", socket.AF_INET, 16, 0, 0, index)
-            body += _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
-            _request(netlink, _RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_EXCL, body)
-
-
-def _link(index: int = 0, flags: int = 0) -> bytes:
-    return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, flags)
-
-
-def _attribute(kind: int, data: bytes) -> bytes:
-    return struct.pack("=HH", len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
-
-
-def _request(netlink: socket.socket, kind: int, flags: int, body: bytes) -> None:
-    flags |= _NLM_F_REQUEST | _NLM_F_ACK
-    netlink.send(struct.pack("=IHHII", len(body) + 16, kind, flags, 1, 0) + body)
-    _, answer, _, _, _, error = struct.unpack("=IHHIIi", netlink.recv(1 << 16)[:20])
-    if answer == _NLMSG_ERROR and error:
-        raise OSError(-error, os.strerror(-error))
+    netlink.add_pair("eth0", "eth0peer")
+    for name in ("lo", "eth0peer", "eth0"):
+        netlink.switch_on(name)
+    for number in range(1, count + 1):
+        netlink.add_address("eth0", address(number), 16)

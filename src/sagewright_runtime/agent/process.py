@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import signal
 import time
 from contextlib import suppress
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, NoReturn
 
+    from sagewright_runtime.agent.door import Door
+
 _PIPE_BYTES = 1 << 20
 _CLEANUP_SECONDS = 10.0
+_SPAN_MILLISECONDS = 100
 
 
 class Process:
@@ -26,13 +30,20 @@ class Process:
 
     bwrap (its path), args (its options), seccomp (a file with a filter, or empty), uid (to become first, or None),
     stage (paths shown as ``place``/0, 1 … to that uid), place. ``joins`` are namespaces to enter first:
-    descriptor, kind.
+    descriptor, kind. ``door`` is opened in the network that bubblewrap makes, before the program runs.
     """
 
-    def __init__(self, command: Mapping[str, Any], limiter: Limiter, joins: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self,
+        command: Mapping[str, Any],
+        limiter: Limiter,
+        joins: Sequence[tuple[int, int]] = (),
+        door: Door | None = None,
+    ) -> None:
         self._command = command
         self._limiter = limiter
         self._joins = joins
+        self._door = door
         self._sandbox: Mapping[str, Any] | None = command["sandbox"]
         self._status = -1
         self._told = b""
@@ -48,10 +59,11 @@ class Process:
         self._status, status = os.pipe2(os.O_CLOEXEC)
         trouble, write_trouble = os.pipe2(os.O_CLOEXEC)
         streams = self._streams(output)
+        gate, open_gate = os.pipe2(os.O_CLOEXEC)
         self.pid = os.fork()
         if self.pid == 0:
-            self._child(streams, status, write_trouble)
-        for descriptor in {*streams, status, write_trouble}:
+            self._child(streams, status, write_trouble, gate)
+        for descriptor in {*streams, status, write_trouble, gate}:
             os.close(descriptor)
         os.set_blocking(self._status, False)
         with os.fdopen(trouble, "rb") as file:
@@ -59,14 +71,30 @@ class Process:
         if message:
             os.waitpid(self.pid, 0)
             self.pid = 0
+            os.close(open_gate)
             raise OSError(message)
+        try:
+            if self._door is not None and (init := self._await_init()):
+                self._door.open_beside(init)
+        finally:
+            os.close(open_gate)
         return os.pidfd_open(self.pid)
+
+    def _await_init(self) -> int:
+        """The sandbox's first process, which waits for the gate to be closed; 0 when bubblewrap failed."""
+        poller = select.poll()
+        poller.register(self._status, select.POLLIN)
+        while not (init := self._told_number("child-pid")):
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return 0
+            poller.poll(_SPAN_MILLISECONDS)
+        return init
 
     def _streams(self, output: int) -> tuple[int, int, int]:
         """Descriptors of standard input, output and error; ``output`` is read by the agent. They are closed here."""
         return os.open(os.devnull, os.O_RDONLY), output, output
 
-    def _child(self, streams: tuple[int, int, int], status: int, trouble: int) -> NoReturn:
+    def _child(self, streams: tuple[int, int, int], status: int, trouble: int, gate: int) -> NoReturn:
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -81,7 +109,7 @@ class Process:
                 os.execvpe(self._command["argv"][0], self._command["argv"], self._command["env"])
             for descriptor, kind in self._joins:
                 system.setns(descriptor, kind)
-            self._enter_sandbox(self._sandbox, status)
+            self._enter_sandbox(self._sandbox, status, gate)
         except FileNotFoundError as error:
             name = error.filename if self._sandbox else self._command["argv"][0]  # else the last place in PATH tried
             os.write(trouble, f"cannot start {name}: {error.strerror}".encode())
@@ -89,7 +117,7 @@ class Process:
             os.write(trouble, f"cannot start the process: {error}".encode())
         os._exit(127)
 
-    def _enter_sandbox(self, sandbox: Mapping[str, Any], status: int) -> NoReturn:
+    def _enter_sandbox(self, sandbox: Mapping[str, Any], status: int, gate: int) -> NoReturn:
         arguments = [*sandbox["args"], "--json-status-fd", str(status), "--chdir", self._command["cwd"], "--clearenv"]
         for name, value in self._command["env"].items():
             arguments += ["--setenv", name, value]
@@ -97,6 +125,9 @@ class Process:
             filter_file = os.open(sandbox["seccomp"], os.O_RDONLY)
             os.set_inheritable(filter_file, True)
             arguments += ["--seccomp", str(filter_file)]
+        if self._door is not None:
+            os.set_inheritable(gate, True)
+            arguments += ["--block-fd", str(gate)]
         options = memory_file(b"\0".join(argument.encode() for argument in arguments))
         os.set_inheritable(status, True)
         if sandbox["stage"]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from sagewright_runtime.agent.door import Door
     from sagewright_runtime.agent.files import Tree
     from sagewright_runtime.agent.limits import Limiter
 
@@ -57,9 +58,14 @@ class WarmProcess(Process):
     """As ``Process``, by way of ``line``, a descriptor of the waiting process. What cannot start warm starts cold."""
 
     def __init__(
-        self, command: Mapping[str, Any], limiter: Limiter, joins: Sequence[tuple[int, int]], line: int
+        self,
+        command: Mapping[str, Any],
+        limiter: Limiter,
+        joins: Sequence[tuple[int, int]],
+        line: int,
+        door: Door | None = None,
     ) -> None:
-        super().__init__(command, limiter, joins)
+        super().__init__(command, limiter, joins, door)
         self._line = socket.socket(fileno=line)
         self._held: dict[str, Any] = {**command, "argv": _HOLDER}
         self._asked = command
@@ -98,6 +104,7 @@ class WarmProcess(Process):
             "sandbox": self._told_number("child-pid"),
             "limiter": self._limiter.order(),
             "joins": [kind for _, kind in self._joins],
+            "elsewhere": ["net"] if self._joins or self._sandbox["shares_network"] else [],
         }
         document = memory_file(json.dumps(order).encode())
         self._line.settimeout(_PATIENCE_SECONDS)

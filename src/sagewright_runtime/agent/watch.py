@@ -15,16 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sagewright_runtime.agent.door import Door
+
 _ASK_AGAIN_SECONDS = 0.02
 _DRAIN_SECONDS = 2.0
 _COALESCE_SECONDS = 0.005
 
 
 class Watch:
-    """Follows ``process`` to its end."""
+    """Follows ``process`` to its end; copies of its ``door`` are for servers that ask."""
 
-    def __init__(self, process: Process, output: Output, limiter: Limiter, max_runtime_seconds: float) -> None:
+    def __init__(
+        self,
+        process: Process,
+        output: Output,
+        limiter: Limiter,
+        max_runtime_seconds: float,
+        door: Door | None = None,
+    ) -> None:
         self._process = process
+        self._door = door
+        self._asked_for = -1 if door is None else door.descriptor
         self._output = output
         self._limiter = limiter
         self._started = time.monotonic()
@@ -41,8 +52,9 @@ class Watch:
         that runs longer than it may.
         """
         poller = select.poll()
-        for descriptor in (ended, wake, self._output.descriptor):
-            poller.register(descriptor, select.POLLIN)
+        for descriptor in (ended, wake, self._output.descriptor, self._asked_for):
+            if descriptor >= 0:
+                poller.register(descriptor, select.POLLIN)
         read_at = 0.0
         while True:
             ready = {descriptor for descriptor, _ in poller.poll(self._timeout())}
@@ -54,6 +66,8 @@ class Watch:
                 if not self._output.drain(time.time()):
                     poller.unregister(self._output.descriptor)
                 read_at = time.monotonic()
+            if self._door is not None and self._asked_for in ready:
+                self._door.serve()
             if ended in ready:
                 os.close(ended)
                 return

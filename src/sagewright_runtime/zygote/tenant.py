@@ -88,7 +88,7 @@ def _enter(order: dict[str, Any], joined: list[int]) -> None:
         system.setns(descriptor, kind)
     if order["uid"] is not None:
         system.become(order["uid"])
-    system.join(order["sandbox"], frozenset({"net"} if joined else ()))
+    system.join(order["sandbox"], frozenset(order["elsewhere"]))
 
 
 def _attend(line: socket.socket, pid: int, give_go: int) -> NoReturn:

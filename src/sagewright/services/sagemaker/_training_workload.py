@@ -65,6 +65,8 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             limits=limits(kind, spec["StoppingCondition"], tools),
             metrics=_metrics(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
+            role=spec.get("RoleArn", ""),
+            isolated=spec.get("EnableNetworkIsolation", False),
         )
 
     return Plan(

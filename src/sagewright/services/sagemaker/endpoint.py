@@ -86,17 +86,25 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
         model = tools.resources.get(resource.account, resource.region, "Model", settings["ModelName"])
         if model is None:
             raise Refused(f"The model {settings['ModelName']!r} was deleted before the endpoint started.")
-        variants.append({"settings": settings, "container": containers(model.spec)[0]})
+        variants.append(
+            {
+                "settings": settings,
+                "container": containers(model.spec)[0],
+                "role": model.spec.get("ExecutionRoleArn", ""),
+                "isolated": model.spec.get("EnableNetworkIsolation", False),
+            }
+        )
     return {"config": name, "variants": variants}
 
 
 def plans(resource: Resource, snapshot: Json, tools: Tools) -> list[VariantPlan]:
     """A plan for each variant of a snapshot."""
-    return [_plan(resource, each["settings"], each["container"], tools) for each in snapshot["variants"]]
+    return [_plan(resource, variant, tools) for variant in snapshot["variants"]]
 
 
-def _plan(resource: Resource, settings: Json, container: Json, tools: Tools) -> VariantPlan:
-    server = model_server(container, resource.region, tools)
+def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
+    settings = variant["settings"]
+    server = model_server(variant["container"], resource.region, tools)
     names = {"SAGEMAKER_ENDPOINT_NAME": resource.name, "SAGEMAKER_VARIANT_NAME": settings["VariantName"]}
     limits = _limits(settings)
 
@@ -109,6 +117,8 @@ def _plan(resource: Resource, settings: Json, container: Json, tools: Tools) -> 
             limits=limits,
             log_files=(log_file,),
             socket=True,
+            role=variant.get("role", ""),  # fleets of earlier versions have none
+            isolated=variant.get("isolated", False),
         )
 
     return VariantPlan(

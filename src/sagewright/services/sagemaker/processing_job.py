@@ -144,6 +144,8 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             outputs=outputs,
             limits=_job.limits(cluster["InstanceType"], spec.get("StoppingCondition", {}), tools),
             log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
+            role=spec["RoleArn"],
+            isolated=spec.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
         )
 
     return Plan(

@@ -123,6 +123,8 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             outputs=(Output("output", f"{ROOT}/output", pack=False),),
             limits=_job.limits(kind, {"MaxRuntimeInSeconds": 0}, tools),
             log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
+            role=model.spec.get("ExecutionRoleArn", ""),
+            isolated=model.spec.get("EnableNetworkIsolation", False),
         )
 
     return Plan(
