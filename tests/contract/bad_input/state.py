@@ -1,0 +1,65 @@
+"""What a request could have changed: every table of the database, every file of the logs, the names of all blobs."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from sagewright.store.schema import metadata
+
+_WORKING = "('TrainingJob', 'ProcessingJob', 'TransformJob', 'Endpoint')"
+_OURS = "'/aws/sagemaker/%'"
+_ENGINE = {
+    # The engine moves these at its own pace; requests write the other columns, and wishes.
+    "resources": f"SELECT id, arn, spec, wish, created, CASE WHEN kind IN {_WORKING} THEN '' ELSE "
+    "json_array(name, status, run, phase, modified, version) END FROM resources ORDER BY id",
+    "events": f"SELECT * FROM events WHERE resource NOT IN (SELECT id FROM resources WHERE kind IN {_WORKING}) "
+    "AND arn NOT LIKE '%:%-job/%' AND arn NOT LIKE '%:endpoint/%' ORDER BY seq",
+    "log_groups": f"SELECT * FROM log_groups WHERE name NOT LIKE {_OURS} ORDER BY id",
+    "log_streams": "SELECT * FROM log_streams WHERE group_id IN "
+    f"(SELECT id FROM log_groups WHERE name NOT LIKE {_OURS}) ORDER BY id",
+}
+
+
+class State:
+    """Looks at a server's data directory from outside. ``changed`` tells whether anything is not as it was."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._database = sqlite3.connect(f"file:{data}/sagewright.db?mode=ro", uri=True, isolation_level=None)
+        self._version = -1
+        self._rows = b""
+        self._log_sizes: dict[str, int] = {}
+        self._blobs: set[str] = set()
+        self.changed(files=True)
+
+    def changed(self, *, files: bool) -> bool:
+        """Whether a row differs since the last call and, if asked for, a log, or a blob is there that was not."""
+        rows = self._rows
+        (version,) = self._database.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._version, self._rows = version, self._digest()
+        if not files:
+            return rows != self._rows
+        sizes, blobs = self._log_sizes, self._blobs
+        self._log_sizes = {str(path): path.stat().st_size for path in self._logs()}
+        self._blobs = {path.name for path in (self._data / "objects" / "blobs").glob("*/*")}
+        return rows != self._rows or sizes != self._log_sizes or bool(self._blobs - blobs)
+
+    def _digest(self) -> bytes:
+        digest = hashlib.blake2b()
+        self._database.execute("BEGIN")
+        for table in metadata.sorted_tables:
+            order = ", ".join(column.name for column in table.primary_key)
+            for row in self._database.execute(_ENGINE.get(table.name, f"SELECT * FROM {table.name} ORDER BY {order}")):
+                digest.update(repr(row).encode("utf-8", "surrogateescape"))
+        self._database.execute("COMMIT")
+        return digest.digest()
+
+    def _logs(self) -> Iterator[Path]:
+        """All logs but those of work that goes on."""
+        engine = f"SELECT s.id FROM log_streams s JOIN log_groups g ON g.id = s.group_id WHERE g.name LIKE {_OURS}"
+        working = {identifier for (identifier,) in self._database.execute(engine)}
+        return (path for path in (self._data / "logs").glob("*/*.log") if path.stem not in working)

@@ -1,0 +1,160 @@
+"""The trial of one operation: send what is wrong, judge each answer, look whether anything changed."""
+
+from __future__ import annotations
+
+import copy
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree
+
+from sagewright.kernel.operations import all_operations
+from sagewright.testing.server import ServerProcess
+from sagewright.wire.models import SERVED, service_model
+from tests.contract.bad_input.mutations import Mutation, Target, mutations, readable
+from tests.contract.bad_input.samples import sample
+from tests.contract.bad_input.stages import MORE, OWN, STAGES
+from tests.contract.bad_input.state import State
+from tests.contract.bad_input.wire import Answer, Caller, encode
+
+COUNT = 300
+SHOWN = 6
+ENTROPY = "" if "CI" in os.environ else str(time.time())
+"""Continuous integration sends the same requests each time."""
+_READS = ("Get", "List", "Describe", "Head", "Search", "Filter", "Simulate", "Test")
+_LASTING = ("CreateUser", "CreateRole", "CreatePolicy", "CreateBucket", "CreateLogGroup")
+
+
+def served(*services: str) -> list[tuple[str, str, str]]:
+    """(service, operation, protocol) of all that works in these services; each protocol a service speaks counts."""
+    return [
+        (each.service, each.name, protocol)
+        for each in all_operations()
+        if each.service in services
+        for protocol in SERVED[each.service].protocols
+    ]
+
+
+@dataclass
+class Arena:
+    """A server of its own, what stands on it, and what was seen."""
+
+    server: ServerProcess
+    client: Callable[..., Any]
+    service: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.caller = Caller(self.server)
+        self.restore()
+        self.state = State(self.server.data_dir)
+
+    def restore(self) -> None:
+        """Put back what an accepted request took away."""
+        self.values.update(STAGES[self.service](self.client))
+
+    def target(self, operation: str, protocol: str) -> Target:
+        shape = service_model(self.service).operation_model(operation).input_shape
+
+        def base() -> dict[str, Any]:
+            own = OWN.get(operation, dict)()
+            wanted = [*(shape.required_members if shape else ()), *MORE.get(operation, ())]
+            found = {name: sample(shape.members[name], name, self.values) for name in wanted}  # type: ignore[union-attr]
+            return copy.deepcopy({**found, **own})
+
+        return Target(self.service, operation, protocol, base, self.values)
+
+
+class Trial:
+    """One operation against one server."""
+
+    def __init__(self, arena: Arena, operation: str, protocol: str) -> None:
+        self.arena = arena
+        self.target = arena.target(operation, protocol)
+        self.method = service_model(arena.service).operation_model(operation).http["method"]
+        self.seen: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._restore = not operation.startswith(_READS)
+        self._files = arena.service in ("s3", "logs") and self._restore
+
+    def run(self, count: int = COUNT) -> None:
+        """Raises ``AssertionError`` with what went wrong, each with its request and answer."""
+        rng = random.Random(f"{self.target.id}{ENTROPY}")
+        first = self.arena.caller.send(self.target.shot(), self.target.service)
+        assert first.status < 300, f"{self.target.id}: the valid request\n{self.target.shot()}\n--> {first}"
+        self._settle()
+        for mutation in mutations(self.target, rng, count):
+            self.judge(mutation, self.arena.caller.send(mutation.shot, self.target.service))
+            if len(self.failures) >= SHOWN:
+                break
+        assert not self.failures, f"seed {ENTROPY or 'CI'}\n\n" + "\n\n".join(self.failures)
+
+    def _settle(self) -> None:
+        if self._restore:
+            self.arena.restore()
+        self.arena.state.changed(files=self._files)
+
+    def judge(self, mutation: Mutation, answer: Answer) -> None:
+        """Note what is wrong with an answer."""
+        problem = self._problem(mutation, answer)
+        accepted = 200 <= answer.status < 300
+        self.seen["accepted" if accepted else "refused"] += 1
+        changed = self.arena.state.changed(files=self._files)
+        if changed and not accepted:
+            problem = problem or "it was refused and something changed"
+        if changed and accepted and mutation.shot.method in ("GET", "HEAD") and self.method in ("GET", "HEAD"):
+            problem = problem or "it only reads and something changed"
+        if problem:
+            self.failures.append(f"{problem}\n{readable(mutation, self.target, str(answer)[:1500])}")
+        if accepted and changed:
+            self._settle()
+
+    def _problem(self, mutation: Mutation, answer: Answer) -> str:
+        status = answer.status
+        if mutation.transport:
+            return "" if status < 500 else "a 5xx"
+        if status == 0:
+            return "no answer"
+        if 200 <= status < 300:
+            return "accepted, against the model" if mutation.must_fail else ""
+        if status == 304:
+            return ""
+        code, message = error_of(answer)
+        if status >= 500:
+            return "" if status == 501 and code == "NotImplemented" else "a 5xx"
+        if not 400 <= status < 500:
+            return "neither an answer nor a refusal"
+        if mutation.shot.method == "HEAD" or self.method == "HEAD":
+            return ""
+        if not code or not message:
+            return "a refusal without code or message"
+        if mutation.member and mutation.member not in message and code == SERVED[self.target.service].invalid:
+            return f"the message does not name {mutation.member}"
+        return ""
+
+
+def error_of(answer: Answer) -> tuple[str, str]:
+    """Code and message, in whichever of AWS's forms; two empty strings when there is no such form."""
+    from tests.contract.bad_input.mutations import members_of
+
+    if answer.headers.get("content-type", "").startswith("application/") and answer.body.startswith(b"{"):
+        found = members_of(answer.body)
+        code = found.get("__type") or answer.headers.get("x-amzn-errortype", "")
+        return str(code).rpartition("#")[2], str(found.get("message") or found.get("Message") or "")
+    with suppress(ElementTree.ParseError):
+        root = ElementTree.fromstring(answer.body)
+        texts = {each.tag.rpartition("}")[2]: each.text or "" for each in root.iter()}
+        return texts.get("Code", ""), texts.get("Message", "")
+    return "", ""
+
+
+def arena(server: ServerProcess, client: Callable[..., Any]) -> Iterator[Arena]:
+    raise NotImplementedError
+
+
+__all__ = ["Arena", "Trial", "encode", "error_of", "served"]
