@@ -19,6 +19,7 @@ from sagewright.wire import scalars
 MAX_DEPTH = 64
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -118,6 +119,11 @@ def _read_map(shape: MapShape, entries: list[Element]) -> dict[str, Any]:
 def escape(text: str) -> str:
     """``text`` for an element or attribute. Characters that XML cannot hold go out as S3 sends them: ``&#x1;``."""
     return _SPECIAL.sub(lambda match: _NAMED.get(match[0]) or f"&#x{ord(match[0]):x};", text)
+
+
+def speakable(text: str) -> str:
+    """``text`` for an error, without what XML cannot hold: no parser would let its client read what went wrong."""
+    return _UNSPEAKABLE.sub("\ufffd", text)
 
 
 class XmlWriter:

@@ -227,8 +227,10 @@ def _put(value: Any) -> Callable[[Any, Any], None]:
 def _at(target: Target, site: _Site, rng: random.Random) -> Iterator[Thunk]:
     """What can be wrong at one place."""
     json_body = target.protocol == "json"
-    label = site.shape.serialization.get("location") == "uri"
-    strict = target.service != "s3" and not label
+    # Without what stands outside the body, S3 is asked for something else.
+    place = site.shape.serialization.get("location")
+    loose = place == "uri" or (target.service == "s3" and place is not None)
+    strict = target.service != "s3" and not loose
 
     def replaced(what: str, value: Any, *, fails: bool = False, raw: bytes = b"", named: bool = False) -> Thunk:
         def make() -> Mutation | None:
@@ -241,7 +243,8 @@ def _at(target: Target, site: _Site, rng: random.Random) -> Iterator[Thunk]:
 
     def dropped() -> Mutation:
         tree = _with(target, site.path, _drop)
-        fails = site.required and not label
+        # In a form an empty structure is no structure.
+        fails = site.required and not loose and (json_body or len(site.path) == 1)
         return Mutation("dropped", site.name, target.shot(tree), fails, _named(site) if strict and fails else "")
 
     if isinstance(site.path[-1], str) and (site.present or site.required):
@@ -305,7 +308,7 @@ def _constraints(site: _Site, replaced: Callable[..., Thunk], strict: bool) -> I
             yield replaced("too long", good * (most + 1), fails=True, named=strict)
             yield replaced("far too long", good * min(most * 10 + 10, 200_000), fails=True, named=strict)
         if least:
-            yield replaced("too short", good * (least - 1), fails=True, named=strict)
+            yield replaced("too short", good * (least - 1), fails=strict or least > 1, named=strict)
         if "pattern" in model:
             for text in ("a b!", "\x01", "{}", "é€", "a\n", "-a-", "!"):
                 if (least or 0) <= len(text) <= (most or 99) and not compile_pattern(model["pattern"]).match(text):

@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
+from tests.conftest import eventually
 from tests.services.sagemaker.conftest import PYTHON, ROLE, archive
 from tests.services.sagemaker.test_endpoint import INFERENCE, SKLEARN
 
 Client = Callable[..., Any]
 Values = dict[str, Any]
+Stage = tuple[Values, Mapping[str, Callable[[], Any]]]
+"""The values that requests need, and for operations that use something up what makes it anew."""
 ACCOUNT = "123456789012"
 BUCKET = "bad-input"
 TAGS = [{"Key": "k", "Value": "v"}]
@@ -51,23 +56,36 @@ def _each(*calls: Callable[[], Any]) -> None:
             call()
 
 
-def s3(client: Client) -> Values:
+def s3(client: Client) -> Stage:
     it = client("s3")
-    for name in (BUCKET, "bad-input-empty"):
-        _each(lambda name=name: it.create_bucket(Bucket=name))
-    _each(
-        lambda: it.put_object(Bucket=BUCKET, Key="there", Body=b"0123456789", Tagging="k=v"),
-        lambda: it.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [RULE]}),
-        lambda: it.put_bucket_policy(Bucket=BUCKET, Policy=BUCKET_POLICY),
-        lambda: it.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": TAGS}),
-    )
-    uploads = it.list_multipart_uploads(Bucket=BUCKET, Prefix="there").get("Uploads", [])
-    upload = uploads[0]["UploadId"] if uploads else it.create_multipart_upload(Bucket=BUCKET, Key="there")["UploadId"]
-    etag = it.upload_part(Bucket=BUCKET, Key="there", UploadId=upload, PartNumber=1, Body=b"part")["ETag"]
-    return {
+
+    def buckets() -> None:
+        _each(lambda: it.create_bucket(Bucket=BUCKET), lambda: it.create_bucket(Bucket="bad-input-empty"))
+
+    def there() -> None:
+        it.put_object(Bucket=BUCKET, Key="there", Body=b"0123456789", Tagging="k=v")
+
+    def upload() -> Values:
+        uploads = it.list_multipart_uploads(Bucket=BUCKET, Prefix="there", MaxUploads=1).get("Uploads", [])
+        made = uploads[0] if uploads else it.create_multipart_upload(Bucket=BUCKET, Key="there")
+        part = it.upload_part(Bucket=BUCKET, Key="there", UploadId=made["UploadId"], PartNumber=1, Body=b"part")
+        return {
+            "UploadId": made["UploadId"],
+            "MultipartUpload": {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]},
+        }
+
+    def policy() -> None:
+        it.put_bucket_policy(Bucket=BUCKET, Policy=BUCKET_POLICY)
+
+    def settings() -> None:
+        it.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [RULE]})
+        it.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": TAGS})
+
+    for step in (buckets, there, policy, settings):
+        step()
+    values = {
         "Bucket": BUCKET,
         "Key": "there",
-        "UploadId": upload,
         "PartNumber": 1,
         "CopySource": f"{BUCKET}/there",
         "ObjectAttributes": ["ETag", "ObjectSize"],
@@ -75,41 +93,69 @@ def s3(client: Client) -> Values:
         "Tagging": {"TagSet": TAGS},
         "CORSConfiguration": {"CORSRules": [RULE]},
         "Policy": BUCKET_POLICY,
-        "MultipartUpload": {"Parts": [{"ETag": etag, "PartNumber": 1}]},
+        **upload(),
     }
+    again = {
+        **dict.fromkeys(("DeleteObject", "DeleteObjects", "DeleteObjectTagging"), there),
+        **dict.fromkeys(("AbortMultipartUpload", "CompleteMultipartUpload"), upload),
+        **dict.fromkeys(("DeleteBucketCors", "DeleteBucketTagging", "PutBucketCors", "PutBucketTagging"), settings),
+        "DeleteBucket": buckets,
+        "DeleteBucketPolicy": policy,
+        "PutBucketPolicy": policy,
+    }
+    return values, again
 
 
-def iam(client: Client) -> Values:
+def iam(client: Client) -> Stage:
     it = client("iam")
     user, role, policy = "ann", "role", f"arn:aws:iam::{ACCOUNT}:policy/managed"
+    make: dict[str, Callable[[], Any]] = {
+        "DeleteUser": lambda: it.create_user(UserName="bare"),
+        "DeleteRole": lambda: it.create_role(RoleName="bare", AssumeRolePolicyDocument=TRUST),
+        "DeletePolicy": lambda: it.create_policy(PolicyName="bare", PolicyDocument=POLICY),
+        "DeleteUserPolicy": lambda: it.put_user_policy(UserName=user, PolicyName="inline", PolicyDocument=POLICY),
+        "DeleteRolePolicy": lambda: it.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=POLICY),
+        "DetachUserPolicy": lambda: it.attach_user_policy(UserName=user, PolicyArn=policy),
+        "DetachRolePolicy": lambda: it.attach_role_policy(RoleName=role, PolicyArn=policy),
+        "DeleteUserPermissionsBoundary": lambda: it.put_user_permissions_boundary(
+            UserName=user, PermissionsBoundary=policy
+        ),
+        "DeleteRolePermissionsBoundary": lambda: it.put_role_permissions_boundary(
+            RoleName=role, PermissionsBoundary=policy
+        ),
+        "UntagUser": lambda: it.tag_user(UserName=user, Tags=TAGS),
+        "UntagRole": lambda: it.tag_role(RoleName=role, Tags=TAGS),
+    }
     _each(
         lambda: it.create_user(UserName=user, Tags=TAGS),
+        lambda: it.create_user(UserName="keyed"),
         lambda: it.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST, Tags=TAGS),
-        lambda: it.create_user(UserName="bare"),
-        lambda: it.create_role(RoleName="bare", AssumeRolePolicyDocument=TRUST),
         lambda: it.create_policy(PolicyName="managed", PolicyDocument=POLICY),
-        lambda: it.create_policy(PolicyName="bare", PolicyDocument=POLICY),
-        lambda: it.create_policy_version(PolicyArn=policy, PolicyDocument=POLICY),
-        lambda: it.put_user_policy(UserName=user, PolicyName="inline", PolicyDocument=POLICY),
-        lambda: it.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=POLICY),
-        lambda: it.attach_user_policy(UserName=user, PolicyArn=policy),
-        lambda: it.attach_role_policy(RoleName=role, PolicyArn=policy),
-        lambda: it.put_user_permissions_boundary(UserName=user, PermissionsBoundary=policy),
-        lambda: it.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=policy),
-        lambda: it.tag_user(UserName=user, Tags=TAGS),
-        lambda: it.tag_role(RoleName=role, Tags=TAGS),
+        lambda: it.create_policy(PolicyName="versioned", PolicyDocument=POLICY),
+        *make.values(),
     )
-    versions = [each["VersionId"] for each in it.list_policy_versions(PolicyArn=policy)["Versions"]]
-    for version in versions[5:]:
-        _each(lambda version=version: it.delete_policy_version(PolicyArn=policy, VersionId=version))
-    if len(versions) < 2:
-        versions.append(it.create_policy_version(PolicyArn=policy, PolicyDocument=POLICY)["PolicyVersion"]["VersionId"])
-    keys = it.list_access_keys(UserName=user)["AccessKeyMetadata"]
-    key = keys[0]["AccessKeyId"] if keys else it.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
-    standard = next(
-        each["VersionId"] for each in it.list_policy_versions(PolicyArn=policy)["Versions"] if not each["IsDefaultVersion"]
-    )
-    return {
+
+    def version() -> Values:
+        """A second version to delete or make the default, and room for another."""
+        found = it.list_policy_versions(PolicyArn=policy)["Versions"]
+        spare = [each["VersionId"] for each in found if not each["IsDefaultVersion"]]
+        if not spare:
+            spare = [it.create_policy_version(PolicyArn=policy, PolicyDocument=POLICY)["PolicyVersion"]["VersionId"]]
+        return {"VersionId": spare[0]}
+
+    def key() -> Values:
+        for each in it.list_access_keys(UserName="keyed")["AccessKeyMetadata"]:
+            it.delete_access_key(UserName="keyed", AccessKeyId=each["AccessKeyId"])
+        found = it.list_access_keys(UserName=user)["AccessKeyMetadata"] or [it.create_access_key(UserName=user)["AccessKey"]]
+        return {"AccessKeyId": found[0]["AccessKeyId"]}
+
+    def room() -> None:
+        arn = f"arn:aws:iam::{ACCOUNT}:policy/versioned"
+        for each in it.list_policy_versions(PolicyArn=arn)["Versions"]:
+            if not each["IsDefaultVersion"]:
+                it.delete_policy_version(PolicyArn=arn, VersionId=each["VersionId"])
+
+    values = {
         "UserName": user,
         "RoleName": role,
         "PolicyName": "inline",
@@ -117,8 +163,6 @@ def iam(client: Client) -> Values:
         "PolicyDocument": POLICY,
         "AssumeRolePolicyDocument": TRUST,
         "PermissionsBoundary": policy,
-        "VersionId": standard,
-        "AccessKeyId": key,
         "Status": "Active",
         "Tags": TAGS,
         "TagKeys": ["k"],
@@ -126,59 +170,79 @@ def iam(client: Client) -> Values:
         "PolicyInputList": [POLICY],
         "ActionNames": ["s3:GetObject"],
         "PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:user/{user}",
+        **version(),
+        **key(),
     }
+    again: dict[str, Callable[[], Any]] = {
+        **make,
+        **dict.fromkeys(("DeletePolicyVersion", "SetDefaultPolicyVersion"), version),
+        **dict.fromkeys(("CreateAccessKey", "DeleteAccessKey"), key),
+        "CreatePolicyVersion": room,
+    }
+    return values, again
 
 
-def sts(client: Client) -> Values:
-    return {
-        "RoleArn": ROLE,
+def sts(client: Client) -> Stage:
+    iam = client("iam")
+    _each(lambda: iam.create_user(UserName="ann"), lambda: iam.create_role(RoleName="open", AssumeRolePolicyDocument=TRUST))
+    values = {
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/open",
         "RoleSessionName": "session",
         "Name": "federated",
-        "AccessKeyId": "ASIAEXAMPLEEXAMPLE12",
+        "AccessKeyId": iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"],
         "Policy": POLICY,
         "DurationSeconds": 900,
-    } | ({} if client is None else {})
+    }
+    return values, {}
 
 
-def logs(client: Client) -> Values:
+def logs(client: Client) -> Stage:
     it = client("logs")
+    arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:group"
+    make: dict[str, Callable[[], Any]] = {
+        "DeleteLogGroup": lambda: it.create_log_group(logGroupName="doomed"),
+        "DeleteLogStream": lambda: it.create_log_stream(logGroupName="group", logStreamName="doomed"),
+        "DeleteRetentionPolicy": lambda: it.put_retention_policy(logGroupName="group", retentionInDays=7),
+        "UntagResource": lambda: it.tag_resource(resourceArn=arn, tags={"k": "v"}),
+        "TagResource": lambda: it.untag_resource(resourceArn=arn, tagKeys=list(it.list_tags_for_resource(resourceArn=arn)["tags"])),
+    }
     _each(
         lambda: it.create_log_group(logGroupName="group"),
         lambda: it.create_log_stream(logGroupName="group", logStreamName="stream"),
-        lambda: it.put_retention_policy(logGroupName="group", retentionInDays=7),
-        lambda: it.tag_resource(resourceArn=f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:group", tags={"k": "v"}),
+        *make.values(),
     )
-    return {
+    values = {
         "logGroupName": "group",
         "logStreamName": "stream",
         "retentionInDays": 7,
-        "logEvents": [{"timestamp": 1_790_000_000_000, "message": "text"}],
+        "logEvents": [{"timestamp": int(time.time() * 1000), "message": "text"}],
         "filterPattern": "text",
         "logEventMessages": ["some text"],
-        "resourceArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:group",
+        "resourceArn": arn,
         "tags": {"k": "v"},
         "tagKeys": ["k"],
     }
+    return values, make
 
 
-def cloudwatch(client: Client) -> Values:
-    point = {"MetricName": "m", "Value": 1.0, "Timestamp": 1_790_000_000}
+def cloudwatch(client: Client) -> Stage:
     _each(lambda: client("cloudwatch").put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 1.0}]))
     metric = {"Namespace": "n", "MetricName": "m"}
-    return {
+    values = {
         **metric,
         "StartTime": 1_700_000_000,
         "EndTime": 1_700_003_600,
         "Period": 60,
         "Statistics": ["Average"],
-        "MetricData": [point],
+        "MetricData": [{"MetricName": "m", "Value": 1.0, "Timestamp": int(time.time())}],
         "MetricDataQueries": [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Average"}}],
         "Stat": "Average",
         "Id": "a",
     }
+    return values, {}
 
 
-def sagemaker(client: Client) -> Values:
+def sagemaker(client: Client) -> Stage:
     """A job keeps the one place for instances, so that all later jobs wait; an endpoint that cannot start."""
     it, objects = client("sagemaker"), client("s3")
     _each(lambda: objects.create_bucket(Bucket=BUCKET))
@@ -186,6 +250,7 @@ def sagemaker(client: Client) -> Values:
     model = f"s3://{BUCKET}/model.tar.gz"
     container = {"Image": SKLEARN, "ModelDataUrl": model, "Environment": {"SAGEMAKER_PROGRAM": "inference.py"}}
     variant = {"VariantName": "v", "ModelName": "example", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    servable = {**container, "ModelDataUrl": f"s3://{BUCKET}/there"}
     objects.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=archive({"code/inference.py": INFERENCE}))
     _each(
         lambda: it.create_model(ModelName="example", PrimaryContainer=container, ExecutionRoleArn=ROLE),
@@ -201,7 +266,7 @@ def sagemaker(client: Client) -> Values:
         "ModelName": "example",
         "EndpointConfigName": "example",
         "EndpointName": "example",
-        "PrimaryContainer": {**container, "ModelDataUrl": f"s3://{BUCKET}/there"} if False else container,
+        "PrimaryContainer": servable,
         "ExecutionRoleArn": ROLE,
         "ProductionVariants": [variant],
         "RoleArn": ROLE,
@@ -246,13 +311,45 @@ def sagemaker(client: Client) -> Values:
         "TagKeys": ["k"],
         "SearchExpression": {"Filters": [{"Name": "TrainingJobName", "Operator": "Contains", "Value": "x"}]},
     }
-    jobs = ("Training", "Processing", "Transform")
-    for kind in jobs:
+    again: dict[str, Callable[[], Any]] = {
+        "DeleteModel": lambda: it.create_model(ModelName="doomed", PrimaryContainer=servable, ExecutionRoleArn=ROLE),
+        "DeleteEndpointConfig": lambda: it.create_endpoint_config(
+            EndpointConfigName="doomed", ProductionVariants=[variant]
+        ),
+        "DeleteEndpoint": lambda: it.create_endpoint(EndpointName="doomed", EndpointConfigName="example"),
+        "DeleteTags": lambda: it.add_tags(ResourceArn=values["ResourceArn"], Tags=TAGS),
+        "AddTags": lambda: it.delete_tags(
+            ResourceArn=values["ResourceArn"],
+            TagKeys=[each["Key"] for each in it.list_tags(ResourceArn=values["ResourceArn"])["Tags"]] or ["k"],
+        ),
+    }
+    for kind in ("Training", "Processing", "Transform"):
         members = {name: values[name] for name in MORE[f"Create{kind}Job"]}
-        method = getattr(it, f"create_{kind.lower()}_job")
-        _each(lambda method=method, members=members, kind=kind: method(**{f"{kind}JobName": "example"}, **members))
-    _each(lambda: it.create_endpoint(EndpointName="example", EndpointConfigName="example"))
-    return values
+        make = partial(getattr(it, f"create_{kind.lower()}_job"), **members)
+        name = f"{kind}JobName"
+        _each(lambda make=make, name=name: make(**{name: "example"}))
+        again[f"Stop{kind}Job"] = partial(_waiting, make, name)
+        stop, describe = (getattr(it, f"{verb}_{kind.lower()}_job") for verb in ("stop", "describe"))
+        again[f"Delete{kind}Job"] = partial(_ended, make, stop, describe, name)
+        values.update(again[f"Stop{kind}Job"]())
+    _each(lambda: it.create_endpoint(EndpointName="example", EndpointConfigName="example"), *again.values())
+    return values, again
+
+
+def _waiting(make: Callable[..., Any], name: str) -> Values:
+    """A job in line."""
+    made = {name: fresh()}
+    make(**made)
+    return made
+
+
+def _ended(make: Callable[..., Any], stop: Callable[..., Any], describe: Callable[..., Any], name: str) -> Values:
+    """A job that was stopped."""
+    made = _waiting(make, name)
+    stop(**made)
+    status = f"{name.removesuffix('Name')}Status"
+    eventually(lambda: describe(**made)[status] == "Stopped", what=lambda: str(describe(**made)))
+    return made
 
 
 MORE: Mapping[str, tuple[str, ...]] = {
@@ -292,20 +389,26 @@ OWN: Mapping[str, Callable[[], Values]] = {
     "CreateUser": lambda: {"UserName": fresh()},
     "CreateRole": lambda: {"RoleName": fresh()},
     "CreatePolicy": lambda: {"PolicyName": fresh()},
-    "CreateAccessKey": lambda: {"UserName": "bare"},
-    "CreatePolicyVersion": lambda: {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/bare"},
+    "CreateAccessKey": lambda: {"UserName": "keyed"},
+    "CreatePolicyVersion": lambda: {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/versioned"},
     "UpdateAssumeRolePolicy": lambda: {"PolicyDocument": TRUST},
     "DeleteUser": lambda: {"UserName": "bare"},
     "DeleteRole": lambda: {"RoleName": "bare"},
     "DeletePolicy": lambda: {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/bare"},
     "CreateBucket": lambda: {"Bucket": fresh()},
     "DeleteBucket": lambda: {"Bucket": "bad-input-empty"},
+    "CopyObject": lambda: {"Key": "copy"},
+    "DeleteLogGroup": lambda: {"logGroupName": "doomed"},
+    "DeleteLogStream": lambda: {"logStreamName": "doomed"},
+    "DeleteModel": lambda: {"ModelName": "doomed"},
+    "DeleteEndpointConfig": lambda: {"EndpointConfigName": "doomed"},
+    "DeleteEndpoint": lambda: {"EndpointName": "doomed"},
     "CreateLogGroup": lambda: {"logGroupName": fresh()},
     "CreateLogStream": lambda: {"logStreamName": fresh()},
 }
 """Members that another operation of the same service would fill otherwise."""
 
-STAGES: Mapping[str, Callable[[Client], Values]] = {
+STAGES: Mapping[str, Callable[[Client], Stage]] = {
     "s3": s3,
     "iam": iam,
     "sts": sts,

@@ -7,27 +7,28 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
+from botocore.exceptions import ClientError
+
 from sagewright.kernel.operations import all_operations
 from sagewright.testing.server import ServerProcess
 from sagewright.wire.models import SERVED, service_model
-from tests.contract.bad_input.mutations import Mutation, Target, mutations, readable
+from tests.contract.bad_input.mutations import TOP, Mutation, Target, members_of, mutations, readable
 from tests.contract.bad_input.samples import sample
 from tests.contract.bad_input.stages import MORE, OWN, STAGES
 from tests.contract.bad_input.state import State
-from tests.contract.bad_input.wire import Answer, Caller, encode
+from tests.contract.bad_input.wire import Answer, Caller, Shot
 
 COUNT = 300
 SHOWN = 6
 ENTROPY = "" if "CI" in os.environ else str(time.time())
 """Continuous integration sends the same requests each time."""
 _READS = ("Get", "List", "Describe", "Head", "Search", "Filter", "Simulate", "Test")
-_LASTING = ("CreateUser", "CreateRole", "CreatePolicy", "CreateBucket", "CreateLogGroup")
 
 
 def served(*services: str) -> list[tuple[str, str, str]]:
@@ -51,12 +52,22 @@ class Arena:
 
     def __post_init__(self) -> None:
         self.caller = Caller(self.server)
-        self.restore()
+        self.build()
         self.state = State(self.server.data_dir)
 
-    def restore(self) -> None:
-        """Put back what an accepted request took away."""
-        self.values.update(STAGES[self.service](self.client))
+    def build(self) -> None:
+        """Make what requests speak of, as far as it is not there."""
+        values, self._again = STAGES[self.service](self.client)
+        self.values.update(values)
+
+    def restore(self, operation: str) -> None:
+        """Put back what an accepted request used up."""
+        again = self._again.get(operation)
+        if again is not None:
+            with suppress(ClientError):
+                found = again()
+                if found is not None and "ResponseMetadata" not in found:
+                    self.values.update(found)
 
     def target(self, operation: str, protocol: str) -> Target:
         shape = service_model(self.service).operation_model(operation).input_shape
@@ -79,8 +90,7 @@ class Trial:
         self.method = service_model(arena.service).operation_model(operation).http["method"]
         self.seen: Counter[str] = Counter()
         self.failures: list[str] = []
-        self._restore = not operation.startswith(_READS)
-        self._files = arena.service in ("s3", "logs") and self._restore
+        self._files = arena.service in ("s3", "logs") and not operation.startswith(_READS)
 
     def run(self, count: int = COUNT) -> None:
         """Raises ``AssertionError`` with what went wrong, each with its request and answer."""
@@ -95,8 +105,7 @@ class Trial:
         assert not self.failures, f"seed {ENTROPY or 'CI'}\n\n" + "\n\n".join(self.failures)
 
     def _settle(self) -> None:
-        if self._restore:
-            self.arena.restore()
+        self.arena.restore(self.target.operation)
         self.arena.state.changed(files=self._files)
 
     def judge(self, mutation: Mutation, answer: Answer) -> None:
@@ -112,11 +121,13 @@ class Trial:
         if problem:
             self.failures.append(f"{problem}\n{readable(mutation, self.target, str(answer)[:1500])}")
         if accepted and changed:
+            if self.arena.service == "s3" and mutation.where in (TOP, "Key", "Bucket"):
+                self.arena.build()  # another path is another operation
             self._settle()
 
     def _problem(self, mutation: Mutation, answer: Answer) -> str:
         status = answer.status
-        if mutation.transport:
+        if mutation.transport or _not_http(mutation.shot):
             return "" if status < 500 else "a 5xx"
         if status == 0:
             return "no answer"
@@ -138,10 +149,14 @@ class Trial:
         return ""
 
 
+def _not_http(shot: Shot) -> bool:
+    """Whether a header holds a control character, or the target is not ASCII: no well-formed HTTP."""
+    target, headers, _ = shot.parts()
+    return not target.isascii() or any(byte < 32 or byte == 127 for _, value in headers for byte in value)
+
+
 def error_of(answer: Answer) -> tuple[str, str]:
     """Code and message, in whichever of AWS's forms; two empty strings when there is no such form."""
-    from tests.contract.bad_input.mutations import members_of
-
     if answer.headers.get("content-type", "").startswith("application/") and answer.body.startswith(b"{"):
         found = members_of(answer.body)
         code = found.get("__type") or answer.headers.get("x-amzn-errortype", "")
@@ -153,8 +168,3 @@ def error_of(answer: Answer) -> tuple[str, str]:
     return "", ""
 
 
-def arena(server: ServerProcess, client: Callable[..., Any]) -> Iterator[Arena]:
-    raise NotImplementedError
-
-
-__all__ = ["Arena", "Trial", "encode", "error_of", "served"]

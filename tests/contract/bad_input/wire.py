@@ -125,6 +125,8 @@ class Caller:
         sent = [("host", self._address.encode()), ("x-amz-date", stamp.encode()), *headers]
         if service == "s3" and not any(name == "x-amz-content-sha256" for name, _ in headers):
             sent.append(("x-amz-content-sha256", digest.encode()))
+        if service == "s3" and shot.method in ("PUT", "POST") and all(name != "content-md5" for name, _ in headers):
+            sent.append(("content-md5", base64.b64encode(hashlib.md5(body).digest())))
         signed = {name: b" ".join(value.split()) for name, value in sent if name == "host" or name.startswith("x-amz-")}
         names = ";".join(sorted(signed))
         path, _, query = target.partition(b"?")
