@@ -145,8 +145,8 @@ class _Site:
 Thunk: TypeAlias = tuple[str, Callable[[], Mutation | None]]
 
 
-def mutations(target: Target, rng: random.Random, count: int) -> Iterator[Mutation]:
-    """``count`` of them: each kind of mistake in turn, at places drawn; where those run out, bytes are changed."""
+def mutations(target: Target, rng: random.Random) -> Iterator[Mutation]:
+    """Without end: each kind of mistake in turn, at places drawn; where those run out, bytes are changed."""
     kinds: dict[str, list[Callable[[], Mutation | None]]] = {}
     for what, thunk in _thunks(target, rng):
         kinds.setdefault(what, []).append(thunk)
@@ -156,7 +156,7 @@ def mutations(target: Target, rng: random.Random, count: int) -> Iterator[Mutati
     turns = (thunk for turn in itertools.zip_longest(*kinds.values()) for thunk in turn if thunk is not None)
     drawn = (made for thunk in turns if (made := thunk()) is not None)
     endless = (_mangled(target, rng) for _ in itertools.count())
-    return itertools.islice(itertools.chain(drawn, endless), count)
+    return itertools.chain(drawn, endless)
 
 
 def _thunks(target: Target, rng: random.Random) -> Iterator[Thunk]:
@@ -172,6 +172,8 @@ def _sites(target: Target, shape: Shape, value: Any, path: Path, present: bool =
         return
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         for name, member in shape.members.items():
+            if name == "ContentLength":
+                continue  # HTTP's own
             there = name in value
             try:
                 item = value[name] if there else sample(member, name, target.names)

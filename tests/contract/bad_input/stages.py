@@ -311,12 +311,18 @@ def sagemaker(client: Client) -> Stage:
         "TagKeys": ["k"],
         "SearchExpression": {"Filters": [{"Name": "TrainingJobName", "Operator": "Contains", "Value": "x"}]},
     }
+
+    def doomed() -> Values:
+        name = fresh()
+        it.create_endpoint(EndpointName=name, EndpointConfigName="example")
+        return {"doomed": name}
+
     again: dict[str, Callable[[], Any]] = {
         "DeleteModel": lambda: it.create_model(ModelName="doomed", PrimaryContainer=servable, ExecutionRoleArn=ROLE),
         "DeleteEndpointConfig": lambda: it.create_endpoint_config(
             EndpointConfigName="doomed", ProductionVariants=[variant]
         ),
-        "DeleteEndpoint": lambda: it.create_endpoint(EndpointName="doomed", EndpointConfigName="example"),
+        "DeleteEndpoint": doomed,
         "DeleteTags": lambda: it.add_tags(ResourceArn=values["ResourceArn"], Tags=TAGS),
         "AddTags": lambda: it.delete_tags(
             ResourceArn=values["ResourceArn"],
@@ -378,35 +384,55 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "ListAccessKeys": ("UserName",),
     "DeleteAccessKey": ("UserName",),
     "UpdateAccessKey": ("UserName",),
+    "InvokeEndpoint": ("ContentType",),
 }
 """Members beside the required ones, without which a request would not be worth much."""
 
-OWN: Mapping[str, Callable[[], Values]] = {
+OWN: Mapping[str, Callable[[Values], Values]] = {
     **{
-        f"Create{kind}": lambda kind=kind: {f"{kind}Name": fresh()}  # type: ignore[misc]
+        f"Create{kind}": lambda _, kind=kind: {f"{kind}Name": fresh()}  # type: ignore[misc]
         for kind in ("TrainingJob", "ProcessingJob", "TransformJob", "Model", "EndpointConfig", "Endpoint")
     },
-    "CreateUser": lambda: {"UserName": fresh()},
-    "CreateRole": lambda: {"RoleName": fresh()},
-    "CreatePolicy": lambda: {"PolicyName": fresh()},
-    "CreateAccessKey": lambda: {"UserName": "keyed"},
-    "CreatePolicyVersion": lambda: {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/versioned"},
-    "UpdateAssumeRolePolicy": lambda: {"PolicyDocument": TRUST},
-    "DeleteUser": lambda: {"UserName": "bare"},
-    "DeleteRole": lambda: {"RoleName": "bare"},
-    "DeletePolicy": lambda: {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/bare"},
-    "CreateBucket": lambda: {"Bucket": fresh()},
-    "DeleteBucket": lambda: {"Bucket": "bad-input-empty"},
-    "CopyObject": lambda: {"Key": "copy"},
-    "DeleteLogGroup": lambda: {"logGroupName": "doomed"},
-    "DeleteLogStream": lambda: {"logStreamName": "doomed"},
-    "DeleteModel": lambda: {"ModelName": "doomed"},
-    "DeleteEndpointConfig": lambda: {"EndpointConfigName": "doomed"},
-    "DeleteEndpoint": lambda: {"EndpointName": "doomed"},
-    "CreateLogGroup": lambda: {"logGroupName": fresh()},
-    "CreateLogStream": lambda: {"logStreamName": fresh()},
+    "CreateUser": lambda _: {"UserName": fresh()},
+    "CreateRole": lambda _: {"RoleName": fresh()},
+    "CreatePolicy": lambda _: {"PolicyName": fresh()},
+    "CreateAccessKey": lambda _: {"UserName": "keyed"},
+    "CreatePolicyVersion": lambda _: {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/versioned"},
+    "UpdateAssumeRolePolicy": lambda _: {"PolicyDocument": TRUST},
+    "DeleteUser": lambda _: {"UserName": "bare"},
+    "DeleteRole": lambda _: {"RoleName": "bare"},
+    "DeletePolicy": lambda _: {"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/bare"},
+    "CreateBucket": lambda _: {"Bucket": fresh()},
+    "DeleteBucket": lambda _: {"Bucket": "bad-input-empty"},
+    "CopyObject": lambda _: {"Key": "copy"},
+    "DeleteLogGroup": lambda _: {"logGroupName": "doomed"},
+    "DeleteLogStream": lambda _: {"logStreamName": "doomed"},
+    "DeleteModel": lambda _: {"ModelName": "doomed"},
+    "DeleteEndpointConfig": lambda _: {"EndpointConfigName": "doomed"},
+    "DeleteEndpoint": lambda values: {"EndpointName": values["doomed"]},
+    "CreateLogGroup": lambda _: {"logGroupName": fresh()},
+    "CreateLogStream": lambda _: {"logStreamName": fresh()},
 }
 """Members that another operation of the same service would fill otherwise."""
+
+def runtime(client: Client) -> Stage:
+    """An endpoint that answers."""
+    it, objects = client("sagemaker"), client("s3")
+    container = {"Image": SKLEARN, "ModelDataUrl": f"s3://{BUCKET}/m.tar.gz", "Environment": {"SAGEMAKER_PROGRAM": "inference.py"}}
+    variant = {"VariantName": "v", "ModelName": "served", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    _each(
+        lambda: objects.create_bucket(Bucket=BUCKET),
+        lambda: objects.put_object(
+            Bucket=BUCKET, Key="m.tar.gz", Body=archive({"code/inference.py": INFERENCE, "answer.txt": "yes"})
+        ),
+        lambda: it.create_model(ModelName="served", PrimaryContainer=container, ExecutionRoleArn=ROLE),
+        lambda: it.create_endpoint_config(EndpointConfigName="served", ProductionVariants=[variant]),
+        lambda: it.create_endpoint(EndpointName="served", EndpointConfigName="served"),
+    )
+    looked = lambda: it.describe_endpoint(EndpointName="served")  # noqa: E731
+    eventually(lambda: looked()["EndpointStatus"] == "InService", what=lambda: str(looked()), seconds=120)
+    return {"EndpointName": "served", "Body": b'"question"', "ContentType": "application/json"}, {}
+
 
 STAGES: Mapping[str, Callable[[Client], Stage]] = {
     "s3": s3,
@@ -415,4 +441,5 @@ STAGES: Mapping[str, Callable[[Client], Stage]] = {
     "logs": logs,
     "cloudwatch": cloudwatch,
     "sagemaker": sagemaker,
+    "sagemaker-runtime": runtime,
 }

@@ -11,12 +11,17 @@ from sagewright.store.schema import metadata
 
 _WORKING = "('TrainingJob', 'ProcessingJob', 'TransformJob', 'Endpoint')"
 _OURS = "'/aws/sagemaker/%'"
+_THEIRS = "lower(namespace) NOT LIKE '%aws/sagemaker%'"
 _ENGINE = {
     # The engine moves these at its own pace; requests write the other columns, and wishes.
     "resources": f"SELECT id, arn, spec, wish, created, CASE WHEN kind IN {_WORKING} THEN '' ELSE "
-    "json_array(name, status, run, phase, modified, version) END FROM resources ORDER BY id",
+    "json_array(name, status, run, phase, modified, version) END FROM resources "
+    "WHERE NOT (kind = 'Endpoint' AND wish = 'gone') ORDER BY id",
     "events": f"SELECT * FROM events WHERE resource NOT IN (SELECT id FROM resources WHERE kind IN {_WORKING}) "
     "AND arn NOT LIKE '%:%-job/%' AND arn NOT LIKE '%:endpoint/%' ORDER BY seq",
+    "metrics": f"SELECT * FROM metrics WHERE {_THEIRS} ORDER BY id",
+    "metric_points": f"SELECT * FROM metric_points WHERE metric IN (SELECT id FROM metrics WHERE {_THEIRS}) "
+    "ORDER BY metric, at_ms, source",
     "log_groups": f"SELECT * FROM log_groups WHERE name NOT LIKE {_OURS} ORDER BY id",
     "log_streams": "SELECT * FROM log_streams WHERE group_id IN "
     f"(SELECT id FROM log_groups WHERE name NOT LIKE {_OURS}) ORDER BY id",
