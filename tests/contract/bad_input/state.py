@@ -1,4 +1,4 @@
-"""What a request could have changed: every table of the database, every file of the logs, the names of all blobs."""
+"""What a request could have changed: every table of the database, the files of logs and blobs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sagewright.store.schema import metadata
 _WORKING = "('TrainingJob', 'ProcessingJob', 'TransformJob', 'Endpoint')"
 _OURS = "'/aws/sagemaker/%'"
 _THEIRS = "lower(namespace) NOT LIKE '%aws/sagemaker%'"
+_NAMED = "SELECT blob FROM objects UNION SELECT blob FROM parts"
 _ENGINE = {
     # The engine moves these at its own pace; requests write the other columns, and wishes.
     "resources": f"SELECT id, arn, spec, wish, created, CASE WHEN kind IN {_WORKING} THEN '' ELSE "
@@ -37,21 +38,22 @@ class State:
         self._version = -1
         self._rows = b""
         self._log_sizes: dict[str, int] = {}
-        self._blobs: set[str] = set()
-        self.changed(files=True)
+        self._named: set[str] = set()
+        self.changed(logs=True)
 
-    def changed(self, *, files: bool) -> bool:
-        """Whether a row differs since the last call and, if asked for, a log, or a blob is there that was not."""
-        rows = self._rows
+    def changed(self, *, logs: bool) -> bool:
+        """Whether a row differs since the last call or, if asked for, the size of a log."""
+        rows, sizes = self._rows, self._log_sizes
         (version,) = self._database.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self._version, self._rows = version, self._digest()
-        if not files:
-            return rows != self._rows
-        sizes, blobs = self._log_sizes, self._blobs
-        self._log_sizes = {str(path): path.stat().st_size for path in self._logs()}
-        self._blobs = {path.name for path in (self._data / "objects" / "blobs").glob("*/*")}
-        return rows != self._rows or sizes != self._log_sizes or bool(self._blobs - blobs)
+        if logs:
+            self._log_sizes = {str(path): path.stat().st_size for path in self._logs()}
+        return (rows, sizes) != (self._rows, self._log_sizes)
+
+    def orphans(self) -> set[str]:
+        """Blobs that no row ever named: what a refused upload left behind."""
+        return {path.name for path in (self._data / "objects" / "blobs").glob("*/*")} - self._named
 
     def _digest(self) -> bytes:
         digest = hashlib.blake2b()
@@ -60,6 +62,7 @@ class State:
             order = ", ".join(column.name for column in table.primary_key)
             for row in self._database.execute(_ENGINE.get(table.name, f"SELECT * FROM {table.name} ORDER BY {order}")):
                 digest.update(repr(row).encode("utf-8", "surrogateescape"))
+        self._named.update(blob for (blob,) in self._database.execute(_NAMED))
         self._database.execute("COMMIT")
         return digest.digest()
 
