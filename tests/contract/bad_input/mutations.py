@@ -389,11 +389,15 @@ def _whole(target: Target, rng: random.Random) -> Iterator[Thunk]:
     def of(what: str, make: Callable[[Shot], Shot], *, fails: bool = False, transport: bool = False) -> Thunk:
         return what, lambda: Mutation(what, TOP, make(target.shot()), fails, transport=transport)
 
-    yield "as it is, elsewhere", lambda: Mutation(
-        "as it is, elsewhere", TOP, retarget(target.shot(), region=rng.choice(("eu-west-1", "xx-nowhere-9")))
+    yield (
+        "as it is, elsewhere",
+        lambda: Mutation(
+            "as it is, elsewhere", TOP, retarget(target.shot(), region=rng.choice(("eu-west-1", "xx-nowhere-9")))
+        ),
     )
-    yield "unknown member", lambda: Mutation(
-        "unknown member", TOP, target.shot({**target.base(), "NoSuchMember": {"a": ["b"]}})
+    yield (
+        "unknown member",
+        lambda: Mutation("unknown member", TOP, target.shot({**target.base(), "NoSuchMember": {"a": ["b"]}})),
     )
     for kind in ("", "text/plain", "multipart/form-data; boundary=x", "application/json; charset=utf-16", "x" * 2000):
         yield of("content type", lambda shot, kind=kind: retarget(shot, headers={"content-type": kind}))
@@ -432,7 +436,19 @@ def _bodies(target: Target, of: Callable[..., Thunk]) -> Iterator[Thunk]:
     protocol = target.protocol
     if protocol == "json":
         required = bool(target.shape is not None and target.shape.required_members)
-        for body in (b"[]", b'"x"', b"1", b"null", b"{", b"}", b"{} {}", b"{'a':1}", b"\xff", b"\xef\xbb\xbf{}", b"<a/>"):
+        for body in (
+            b"[]",
+            b'"x"',
+            b"1",
+            b"null",
+            b"{",
+            b"}",
+            b"{} {}",
+            b"{'a':1}",
+            b"\xff",
+            b"\xef\xbb\xbf{}",
+            b"<a/>",
+        ):
             yield of("body", lambda shot, body=body: retarget(shot, body=body), fails=True)
         yield of("body", lambda shot: retarget(shot, body=b""), fails=required)
         yield of("body", lambda shot: retarget(shot, body=shot.body[: len(shot.body) // 2] or b"{"), fails=True)
@@ -473,7 +489,19 @@ def _bodies(target: Target, of: Callable[..., Thunk]) -> Iterator[Thunk]:
 
 
 def _rest_bodies(target: Target, of: Callable[..., Thunk]) -> Iterator[Thunk]:
-    for path in ("//", "/..", "/../..", "/%2e%2e/", "/%00", "/%ff", "/%", "/%zz", "/bad-input/../x", "/" + "a" * 1100, "/."):
+    for path in (
+        "//",
+        "/..",
+        "/../..",
+        "/%2e%2e/",
+        "/%00",
+        "/%ff",
+        "/%",
+        "/%zz",
+        "/bad-input/../x",
+        "/" + "a" * 1100,
+        "/.",
+    ):
         yield of("path", lambda shot, path=path: retarget(shot, target=path + _query(shot)))
     for more in ("//", "/../there", "%2F..", "/", "%00", "%ff", "%", "+", "%20", "?acl", "#x", ";x=y", "é"):
         yield of("path", lambda shot, more=more: retarget(shot, target=_path(shot) + more + _query(shot)))
@@ -487,11 +515,19 @@ def _rest_bodies(target: Target, of: Callable[..., Thunk]) -> Iterator[Thunk]:
         yield of("XML", lambda shot, document=document: retarget(shot, body=document))
     # What goes wrong inside a document that would be right.
     yield of("XML entity", lambda shot: retarget(shot, body=_BOMB + (shot.body or b"<a>&h;</a>")))
-    for old, new in ((b">", b"><![CDATA[x]]>"), (b"</", b"&#0;</"), (b"</", b"&x;</"), (b"<", b"<?x?><"), (b"<", b"<x:")):
+    for old, new in (
+        (b">", b"><![CDATA[x]]>"),
+        (b"</", b"&#0;</"),
+        (b"</", b"&x;</"),
+        (b"<", b"<?x?><"),
+        (b"<", b"<x:"),
+    ):
         yield of("XML inside", lambda shot, old=old, new=new: retarget(shot, body=shot.body.replace(old, new, 1)))
     yield of("XML root", lambda shot: retarget(shot, body=b"<NoSuchRoot>" + shot.body + b"</NoSuchRoot>"))
     yield of("XML twice", lambda shot: retarget(shot, body=shot.body * 2))
-    yield of("XML repeated", lambda shot: retarget(shot, body=re.sub(rb"<(\w+)>([^<]*)</\1>", rb"\g<0>\g<0>", shot.body)))
+    yield of(
+        "XML repeated", lambda shot: retarget(shot, body=re.sub(rb"<(\w+)>([^<]*)</\1>", rb"\g<0>\g<0>", shot.body))
+    )
     yield of("XML cut", lambda shot: retarget(shot, body=shot.body[: len(shot.body) // 2]))
 
 
@@ -547,7 +583,9 @@ def _mangled(target: Target, rng: random.Random) -> Mutation:
             body[place : place + rng.randint(0, 3)] = rng.randbytes(rng.randint(0, 3))
         elif target.protocol.startswith("rest") or rng.random() < 0.2:
             place = rng.randint(1, len(goal))
-            goal[place : place + rng.randint(0, 2)] = rng.choice((b"%", b"/", b"..", b"?", b"&", b"=", b"%2f", b"a", b";"))
+            goal[place : place + rng.randint(0, 2)] = rng.choice(
+                (b"%", b"/", b"..", b"?", b"&", b"=", b"%2f", b"a", b";")
+            )
         else:
             name = rng.choice(("content-type", "x-amz-target", "x-amz-odd", "accept", "content-encoding"))
             shot.headers[name] = "".join(rng.choice("abz/;=., *%\u00e9") for _ in range(rng.randint(0, 12)))

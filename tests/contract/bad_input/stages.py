@@ -146,7 +146,9 @@ def iam(client: Client) -> Stage:
     def key() -> Values:
         for each in it.list_access_keys(UserName="keyed")["AccessKeyMetadata"]:
             it.delete_access_key(UserName="keyed", AccessKeyId=each["AccessKeyId"])
-        found = it.list_access_keys(UserName=user)["AccessKeyMetadata"] or [it.create_access_key(UserName=user)["AccessKey"]]
+        found = it.list_access_keys(UserName=user)["AccessKeyMetadata"] or [
+            it.create_access_key(UserName=user)["AccessKey"]
+        ]
         return {"AccessKeyId": found[0]["AccessKeyId"]}
 
     def room() -> None:
@@ -184,7 +186,10 @@ def iam(client: Client) -> Stage:
 
 def sts(client: Client) -> Stage:
     iam = client("iam")
-    _each(lambda: iam.create_user(UserName="ann"), lambda: iam.create_role(RoleName="open", AssumeRolePolicyDocument=TRUST))
+    _each(
+        lambda: iam.create_user(UserName="ann"),
+        lambda: iam.create_role(RoleName="open", AssumeRolePolicyDocument=TRUST),
+    )
     values = {
         "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/open",
         "RoleSessionName": "session",
@@ -204,7 +209,9 @@ def logs(client: Client) -> Stage:
         "DeleteLogStream": lambda: it.create_log_stream(logGroupName="group", logStreamName="doomed"),
         "DeleteRetentionPolicy": lambda: it.put_retention_policy(logGroupName="group", retentionInDays=7),
         "UntagResource": lambda: it.tag_resource(resourceArn=arn, tags={"k": "v"}),
-        "TagResource": lambda: it.untag_resource(resourceArn=arn, tagKeys=list(it.list_tags_for_resource(resourceArn=arn)["tags"])),
+        "TagResource": lambda: it.untag_resource(
+            resourceArn=arn, tagKeys=list(it.list_tags_for_resource(resourceArn=arn)["tags"])
+        ),
     }
     _each(
         lambda: it.create_log_group(logGroupName="group"),
@@ -415,10 +422,15 @@ OWN: Mapping[str, Callable[[Values], Values]] = {
 }
 """Members that another operation of the same service would fill otherwise."""
 
+
 def runtime(client: Client) -> Stage:
     """An endpoint that answers."""
     it, objects = client("sagemaker"), client("s3")
-    container = {"Image": SKLEARN, "ModelDataUrl": f"s3://{BUCKET}/m.tar.gz", "Environment": {"SAGEMAKER_PROGRAM": "inference.py"}}
+    container = {
+        "Image": SKLEARN,
+        "ModelDataUrl": f"s3://{BUCKET}/m.tar.gz",
+        "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+    }
     variant = {"VariantName": "v", "ModelName": "served", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     _each(
         lambda: objects.create_bucket(Bucket=BUCKET),

@@ -30,9 +30,9 @@ load_services()
 
 COUNT = 300
 SHOWN = 6
-UNSET = tuple(
-    f"GetBucket{each}" for each in ("Encryption", "LifecycleConfiguration", "Replication", "Website")
-) + ("GetObjectLockConfiguration",)
+UNSET = tuple(f"GetBucket{each}" for each in ("Encryption", "LifecycleConfiguration", "Replication", "Website")) + (
+    "GetObjectLockConfiguration",
+)
 """What these ask for cannot be set, and a valid request is told so."""
 ENTROPY = "" if "CI" in os.environ else str(time.time())
 """Continuous integration sends the same requests each time."""
@@ -125,7 +125,7 @@ class Trial:
             self.judge(mutation, self.arena.caller.send(mutation.shot, self.target.service))
             if self.seen["refused"] >= count or len(self.failures) >= SHOWN:
                 break
-        orphans = self.arena.state.orphans()
+        orphans = self.arena.state.orphans() if self.arena.service == "s3" else ()
         if orphans:
             self.failures.append(f"{self.target.id}: blobs that nothing names: {orphans}")
         assert not self.failures, f"seed {ENTROPY or 'CI'}\n\n" + "\n\n".join(self.failures)
@@ -182,7 +182,9 @@ class Trial:
 def _not_http(shot: Shot) -> bool:
     """Whether a header holds a control character, or the target is not ASCII: no well-formed HTTP."""
     target, headers, _ = shot.parts()
-    return not target.isascii() or any((byte < 32 and byte != 9) or byte == 127 for _, value in headers for byte in value)
+    return not target.isascii() or any(
+        (byte < 32 and byte != 9) or byte == 127 for _, value in headers for byte in value
+    )
 
 
 def error_of(answer: Answer) -> tuple[str, str]:
@@ -196,5 +198,3 @@ def error_of(answer: Answer) -> tuple[str, str]:
         texts = {each.tag.rpartition("}")[2]: each.text or "" for each in root.iter()}
         return texts.get("Code", ""), texts.get("Message", "")
     return "", ""
-
-

@@ -117,9 +117,7 @@ class Caller:
             self._socket.close()
             self._socket = None
 
-    def _head(
-        self, shot: Shot, service: str, target: bytes, headers: list[tuple[str, bytes]], body: bytes
-    ) -> bytes:
+    def _head(self, shot: Shot, service: str, target: bytes, headers: list[tuple[str, bytes]], body: bytes) -> bytes:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         digest = hashlib.sha256(body).hexdigest()
         sent = [("host", self._address.encode()), ("x-amz-date", stamp.encode()), *headers]
@@ -199,7 +197,9 @@ def _flat(shape: Shape | None, value: Any, prefix: str) -> Iterator[tuple[str, A
         inner = f"{dot}member"
         member = shape.member if isinstance(shape, ListShape) else None
         if member is not None and shape is not None:
-            inner = prefix if shape.serialization.get("flattened") else f"{dot}{member.serialization.get('name', 'member')}"
+            inner = (
+                prefix if shape.serialization.get("flattened") else f"{dot}{member.serialization.get('name', 'member')}"
+            )
         if not value:
             yield prefix, ""
         for number, item in enumerate(value, 1):
