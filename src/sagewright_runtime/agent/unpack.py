@@ -28,19 +28,19 @@ _DESCRIPTIONS = (
 )
 
 
-def unpack(source: str, target: str) -> None:
-    """Extract the (gzipped) tar at ``source`` into directory ``target``.
+def unpack(source: str, target: str, name: str = "") -> None:
+    """Extract the (gzipped) tar at ``source``, which its owner calls ``name``, into directory ``target``.
 
     Raises ``ValueError`` for what is no archive, holds too much or reaches outside, ``OSError`` for a full disk.
     """
     os.makedirs(target, exist_ok=True)
-    with opened(source) as (archive, members):
+    with opened(source, name) as (archive, members):
         for member in members:
             _extract(archive, member, target)
 
 
 @contextlib.contextmanager
-def opened(source: str) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
+def opened(source: str, name: str = "") -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
     """The (gzipped) tar at ``source``, and its members, to be read in order.
 
     Raises ``ValueError``, also out of the block, for what is no archive or holds too much.
@@ -54,7 +54,7 @@ def opened(source: str) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarI
             with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
                 yield archive, _bounded(archive, limit)
         except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{os.path.basename(source)} cannot be unpacked: {error}") from error
+            raise ValueError(f"{name or os.path.basename(source)} cannot be unpacked: {error}") from error
 
 
 class _Member(tarfile.TarInfo):
