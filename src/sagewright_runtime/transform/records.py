@@ -15,7 +15,6 @@ from typing import IO, Any, NamedTuple
 
 from sagewright_runtime.transform.paths import Path
 
-
 LONGEST = 128 << 20
 """Bytes of a record; the largest payload that can be asked for, MaxPayloadInMB 100, is less."""
 

@@ -9,7 +9,6 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sagewright.wire.validation import violations
 
-_MOST = 3
 _CANDIDATES = (
     "example",
     "Example value",
@@ -80,13 +79,11 @@ def _scalar(shape: Shape) -> Any:
         return max(1, model.get("min", 1)) if model.get("max", 1) >= 1 else model["max"]
     if model.get("enum"):
         return model["enum"][0]
-    for text in _CANDIDATES:
-        if _fits(shape, text):
-            return text
     padded = "a" * max(1, model.get("min", 0))
-    if _fits(shape, padded):
-        return padded
-    raise NoSample(f"{shape.name} {model}")
+    found = next((text for text in (*_CANDIDATES, padded) if _fits(shape, text)), None)
+    if found is None:
+        raise NoSample(f"{shape.name} {model}")
+    return found
 
 
 def _fits(shape: Shape, value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Archives made to harm, where the server unpacks them: the job fails and names the file, and the disk is free again."""
+"""Archives made to harm, where they are unpacked for a job: it fails and names the file; the disk is free again."""
 
 from __future__ import annotations
 
@@ -116,7 +116,10 @@ def test_modes_and_owners_of_an_archive_count_for_nothing(jobs: Jobs) -> None:
     tool.mode, tool.uid = 0o6777, 0
     body = io.BytesIO()
     with tarfile.open(fileobj=body, mode="w:gz") as tar:
-        code = b"import os; s = os.stat('/opt/ml/code/tool'); print('mode', oct(s.st_mode & 0o7022), os.getuid() == s.st_uid)"
+        code = (
+            b"import os\ns = os.stat('/opt/ml/code/tool')\n"
+            b"print('mode', oct(s.st_mode & 0o7022), os.getuid() == s.st_uid)"
+        )
         script.size = len(code)
         tar.addfile(script, io.BytesIO(code))
         tar.addfile(tool, io.BytesIO(b"x"))
