@@ -15,7 +15,7 @@ from sagewright.wire import scalars
 from sagewright.wire.faults import error_members
 from sagewright.wire.http import Request, Response
 from sagewright.wire.routing import form
-from sagewright.wire.xml_body import XmlWriter, escape, speakable
+from sagewright.wire.xml_body import XmlWriter, escape
 
 _MAX_DEPTH = 64
 _CONTENT_TYPE = {"content-type": "text/xml"}
@@ -53,7 +53,7 @@ def serialise_error(operation: OperationModel | None, error: AwsError, status: i
     writer.open("Error")
     writer.text("Type", "Sender" if status < 500 else "Receiver")
     writer.text("Code", error.code)
-    writer.text("Message", speakable(error.message))
+    writer.text("Message", error.message)
     shape, members = error_members(operation, error)
     for name, value in members.items():
         member = shape.members.get(name) if shape else None

@@ -117,10 +117,10 @@ def serialise_error(
     writer = XmlWriter()
     writer.open("Error")
     writer.text("Code", error.code)
-    writer.text("Message", xml_body.speakable(error.message))
+    writer.text("Message", error.message)
     for name, value in error.members.items():
         if value is not None:
-            writer.text(name, xml_body.speakable(str(value)))
+            writer.text(name, str(value))
     writer.text("RequestId", request_id)
     writer.text("HostId", "sagewright")
     writer.close("Error")

@@ -19,7 +19,7 @@ from sagewright.wire import scalars
 MAX_DEPTH = 64
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_UNREADABLE = re.compile(rb"&#x(?:[0-8bcef]|1[0-9a-f]|fff[ef]);")
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -121,9 +121,9 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda match: _NAMED.get(match[0]) or f"&#x{ord(match[0]):x};", text)
 
 
-def speakable(text: str) -> str:
-    """``text`` for an error, without what XML cannot hold: no parser would let its client read what went wrong."""
-    return _UNSPEAKABLE.sub("\ufffd", text)
+def readable(document: bytes) -> bytes:
+    """A written document without what no parser reads: else the client of an error would never see what went wrong."""
+    return _UNREADABLE.sub("\ufffd".encode(), document)
 
 
 class XmlWriter:
