@@ -66,7 +66,8 @@ def test_what_never_ends_is_cut_off_in_constant_memory(server: ServerProcess, fl
 
 @pytest.fixture
 def crowded(app: Echo) -> Iterator[int]:
-    server = Server(app, host="127.0.0.1", port=0, limits=replace(QUICK, connections=1000))
+    limits = replace(QUICK, connections=1000, head_seconds=1.5, idle_seconds=2.0, stall_seconds=2.0)
+    server = Server(app, host="127.0.0.1", port=0, limits=limits)
     yield server.start()
     server.stop(0)
 
@@ -80,6 +81,7 @@ DRIPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drip", DRIPS)
 def test_two_hundred_slow_clients_keep_nobody_waiting(crowded: int, drip: str) -> None:
     """Slow loris: each byte comes late enough to cost the server time, and soon enough to look alive."""
@@ -94,7 +96,8 @@ def test_two_hundred_slow_clients_keep_nobody_waiting(crowded: int, drip: str) -
                     one.socket.send(drop)
 
     for one in slow:
-        one.send(begin)
+        with contextlib.suppress(OSError):  # cut off already, where dialling took that long
+            one.send(begin)
     dripping = threading.Thread(target=go_on)
     if drop:
         dripping.start()

@@ -20,6 +20,8 @@ _ENGINE = {
     "WHERE NOT (kind = 'Endpoint' AND wish = 'gone') ORDER BY id",
     "events": f"SELECT * FROM events WHERE resource NOT IN (SELECT id FROM resources WHERE kind IN {_WORKING}) "
     "AND arn NOT LIKE '%:%-job/%' AND arn NOT LIKE '%:endpoint/%' ORDER BY seq",
+    # Keys of jobs, which are issued when the jobs ask for them.
+    "access_keys": "SELECT * FROM access_keys WHERE json_extract(session, '$.Run') IS NULL ORDER BY id",
     "metrics": f"SELECT * FROM metrics WHERE {_THEIRS} ORDER BY id",
     "metric_points": f"SELECT * FROM metric_points WHERE metric IN (SELECT id FROM metrics WHERE {_THEIRS}) "
     "ORDER BY metric, at_ms, source",
