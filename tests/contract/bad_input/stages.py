@@ -226,6 +226,7 @@ def logs(client: Client) -> Stage:
         "filterPattern": "text",
         "logEventMessages": ["some text"],
         "resourceArn": arn,
+        "logGroupIdentifiers": [arn],
         "tags": {"k": "v"},
         "tagKeys": ["k"],
     }
@@ -392,6 +393,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "DeleteAccessKey": ("UserName",),
     "UpdateAccessKey": ("UserName",),
     "InvokeEndpoint": ("ContentType",),
+    "InvokeEndpointWithResponseStream": ("ContentType",),
 }
 """Members beside the required ones, without which a request would not be worth much."""
 

@@ -106,9 +106,13 @@ class Caller:
             self._socket.shutdown(socket.SHUT_WR)
         answer = http.client.HTTPResponse(self._socket, method=shot.method)
         answer.begin()
-        body = answer.read()
-        found = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, body)
-        if answer.will_close or shot.cut:
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        endless = answer.status < 300 and headers.get("content-type", "").startswith(
+            "application/vnd.amazon.eventstream"
+        )
+        body = b"" if endless else answer.read()
+        found = Answer(answer.status, headers, body)
+        if answer.will_close or shot.cut or endless:
             self.close()
         return found
 
