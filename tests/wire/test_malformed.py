@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from botocore.model import ServiceModel
@@ -164,7 +165,7 @@ def test_xml_with_and_without_namespaces() -> None:
         assert codec.parse(identify(made, "s3"), made)["Delete"] == {"Objects": [{"Key": "k"}]}
 
 
-@pytest.mark.parametrize("target", ["/b?max-keys=many", "/b?max-keys=", "/b?prefix=%ff"])
+@pytest.mark.parametrize("target", ["/b?max-keys=many", "/b?max-keys=", "/b?max-keys=1_0", "/b?prefix=%ff"])
 def test_bad_s3_parameters(target: str) -> None:
     assert refusal("s3", "ListObjects", b"", target).code == "InvalidArgument"
 
@@ -179,6 +180,8 @@ def test_bad_s3_parameters(target: str) -> None:
         b"RoleName=%ff",
         b"\xff=1",
         b"MaxSessionDuration=soon",
+        b"MaxSessionDuration=3_600",
+        "MaxSessionDuration=٣٦٠٠".encode(),
         b"a=1&" * 30_000,
     ],
 )
@@ -247,6 +250,13 @@ def test_garbage_is_an_error_or_a_request_but_never_a_crash(
     assert 400 <= response.status < 500
     assert (body_bytes(response) == b"") == (method == "HEAD")
     assert "id-1" in response.headers.values()
+
+
+@pytest.mark.parametrize(("service", "name"), [("s3", "ListObjects"), ("iam", "GetRole")])
+def test_a_message_with_what_xml_cannot_hold_can_still_be_read(service: str, name: str) -> None:
+    error = AwsError("no \x00 such \ufffe role \x1b\t", code="NoSuch", status=404, Detail="\x01")
+    root = ElementTree.fromstring(body_bytes(codec.serialise_error(route(service, name), error, "id-1")))
+    assert "no \ufffd such \ufffd role \ufffd\t" in {each.text for each in root.iter()}
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import re
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
 from sagewright.core.errors import AwsError, ValidationError
@@ -22,10 +21,12 @@ from sagewright.kernel.asked import Permission
 from sagewright.kernel.operations import Call
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import Invoker, InvokeRequest, InvokeResponse
+from sagewright.wire import rest
 from sagewright.wire.codec import serialise_error
 from sagewright.wire.http import Request, Response
-from sagewright.wire.models import service_model
+from sagewright.wire.models import input_shape, service_model
 from sagewright.wire.routing import Route
+from sagewright.wire.validation import validation_exception, violations
 
 PREFIX, SUFFIX = "/endpoints/", "/invocations"
 BODY_LIMIT = 25 * 1024 * 1024
@@ -34,7 +35,6 @@ HASH_IN_THREAD = 64 * 1024
 PROTOCOL = "rest-json"
 ACTION = "sagemaker:InvokeEndpoint"
 Done: TypeAlias = Callable[[Response], None]
-_ENDPOINT = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
 class Invocations:
@@ -139,12 +139,10 @@ def _sha256(body: bytes) -> str:
 
 def _invocation(request: Request, body: bytes, account: str, region: str) -> InvokeRequest:
     endpoint = request.path[len(PREFIX) : -len(SUFFIX)]
-    if not _ENDPOINT.fullmatch(endpoint):
-        raise ValidationError(
-            f"1 validation error detected: Value '{endpoint}' at 'endpointName' failed to satisfy constraint: "
-            f"Member must satisfy regular expression pattern: {_ENDPOINT.pattern}"
-        )
     headers = request.headers
+    found = _violations(endpoint, *map(headers.get, _checked()))
+    if found:
+        raise validation_exception(found, ValidationError.code)
     return InvokeRequest(
         account=account,
         region=region,
@@ -158,6 +156,21 @@ def _invocation(request: Request, body: bytes, account: str, region: str) -> Inv
         target_model=headers.get("x-amzn-sagemaker-target-model"),
         headers=headers,
     )
+
+
+@cache
+def _checked() -> dict[str, str]:
+    """The headers that the model constrains, and the members they are."""
+    shape = input_shape("sagemaker-runtime", "InvokeEndpoint")
+    return {wire.lower(): name for name, wire, _ in rest.bindings(shape).header}
+
+
+@lru_cache(maxsize=256)
+def _violations(endpoint: str, *values: str | None) -> list[str]:
+    """What the model says against an endpoint's name and the values of ``_checked`` headers; mostly seen before."""
+    given = {name: value for name, value in zip(_checked().values(), values, strict=True) if value is not None}
+    shape = input_shape("sagemaker-runtime", "InvokeEndpoint")
+    return violations(shape, {"EndpointName": endpoint, "Body": b"", **given})
 
 
 def _response(answer: InvokeResponse, identifier: str) -> Response:

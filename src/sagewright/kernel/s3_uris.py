@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from sagewright.core.errors import ValidationException
 from sagewright.kernel.asked import s3_arn
 from sagewright.kernel.operations import Call
 from sagewright.store.objects import ObjectInfo, ObjectStore
+from sagewright_runtime.agent.unpack import opened
 
 MAX_REQUIREMENTS = 1 << 20
 LOOKED_AT = 100
@@ -102,14 +102,20 @@ def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
 def requirements_in(archive: Path, name: str = "requirements.txt") -> str | None:
     """The text of the member ``name`` of a .tar.gz, or None; a file that is no archive has none."""
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for member in tar:
+        with opened(str(archive)) as (tar, members):
+            for member in members:
                 if member.name.removeprefix("./") == name and member.isfile():
                     file = tar.extractfile(member)
                     return file.read(MAX_REQUIREMENTS).decode(errors="replace") if file else None
-    except (tarfile.TarError, EOFError, OSError):
-        return None
+    except (ValueError, OSError):
+        return None  # whoever unpacks it will say what is wrong with it
     return None
+
+
+def requirements_of(file: Path) -> str:
+    """The text of a requirements.txt; of one that is far too long, the beginning."""
+    with file.open("rb") as reader:
+        return reader.read(MAX_REQUIREMENTS).decode(errors="replace")
 
 
 def _split_or_refuse(uri: str) -> tuple[str, str]:

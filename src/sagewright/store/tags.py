@@ -44,7 +44,8 @@ class TagStore:
             if len(merged) > limit:
                 return False
             connection.execute(delete(tags).where(tags.c.arn == arn))
-            connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in merged.items()])
+            if merged:
+                connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in merged.items()])
         self.changes = next(self._writes)
         return True
 

@@ -108,6 +108,8 @@ class StoreCase:
         results = at_once(lambda n: stores[n % 2].add("arn:a", {f"k{n}": "v", "same": str(n)}, 6))
         assert results.count(True) == 5, results
         assert len(stores[0].of("arn:a")) == 6
+        assert stores[0].add("arn:b", {}, 6)
+        assert stores[0].of("arn:b") == {}
 
     def test_keys_come_back_and_go(self, database: Database, other: Database) -> None:
         here, there = CredentialStore(database, SystemClock()), CredentialStore(other, SystemClock())

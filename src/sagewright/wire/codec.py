@@ -18,7 +18,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from sagewright.core.errors import AwsError, SerializationException
-from sagewright.wire import cbor_rpc, json_rpc, query, rest, rest_json, rest_xml
+from sagewright.wire import cbor_rpc, json_rpc, query, rest, rest_json, rest_xml, xml_body
 from sagewright.wire.faults import status_of
 from sagewright.wire.http import Request, Response
 from sagewright.wire.models import SERVED
@@ -84,6 +84,8 @@ def serialise_error(route: Route | None, error: AwsError, request_id: str, reque
     protocol = route.protocol if route else _likely_protocol(request)
     status = status_of(operation, error)
     response = PROTOCOLS[protocol].serialise_error(operation, error, status, request_id)
+    if protocol in ("query", "rest-xml") and isinstance(response.body, bytes):
+        response.body = xml_body.readable(response.body)
     response.headers.update(_request_id_headers(protocol, request_id))
     if request is not None:
         if "x-amzn-query-mode" in request.headers:

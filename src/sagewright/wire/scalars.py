@@ -43,14 +43,21 @@ def from_text(shape: Shape, text: str) -> Any:
         if kind == "boolean":
             return {"true": True, "false": False}[text.lower()]
         if kind in _BITS:
-            return in_range(shape, int(text))
+            return in_range(shape, int(plain(text)))
         if kind in ("float", "double"):
-            return float(text)
+            return float(plain(text))
     except (ValueError, KeyError):
         raise cannot_convert("STRING_VALUE", shape) from None
     if kind == "timestamp":
         return timestamp(shape, text)
     return blob(shape, text)
+
+
+def plain(text: str) -> str:
+    """``text``, unless only Python would take it for a number: ``1_000``, digits of other scripts."""
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return text
 
 
 def _is_utf8(text: str) -> bool:
@@ -82,7 +89,7 @@ def _seconds(value: str | int | float) -> float:
         return float(value)
     for read in (float, _from_iso, _from_http_date):
         try:
-            return read(value)
+            return read(plain(value))
         except ValueError:
             continue
     raise ValueError(value)

@@ -19,6 +19,7 @@ from sagewright.wire import scalars
 MAX_DEPTH = 64
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile(r"[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_UNREADABLE = re.compile(rb"&#x(?:[0-8bcef]|1[0-9a-f]|fff[ef]);")
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -118,6 +119,11 @@ def _read_map(shape: MapShape, entries: list[Element]) -> dict[str, Any]:
 def escape(text: str) -> str:
     """``text`` for an element or attribute. Characters that XML cannot hold go out as S3 sends them: ``&#x1;``."""
     return _SPECIAL.sub(lambda match: _NAMED.get(match[0]) or f"&#x{ord(match[0]):x};", text)
+
+
+def readable(document: bytes) -> bytes:
+    """A written document without what no parser reads: else the client of an error would never see what went wrong."""
+    return _UNREADABLE.sub("\ufffd".encode(), document)
 
 
 class XmlWriter:

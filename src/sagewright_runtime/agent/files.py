@@ -92,7 +92,7 @@ def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -
             if entry["unpack"] and name.endswith((".tar.gz", ".tgz")):
                 from sagewright_runtime.agent.unpack import unpack
 
-                unpack(source, os.path.dirname(target))
+                unpack(source, os.path.dirname(target), name)
                 continue
             os.makedirs(os.path.dirname(target), exist_ok=True)
             _copy(source, target)

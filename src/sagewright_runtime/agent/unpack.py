@@ -2,39 +2,87 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import tarfile
+import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
+    from collections.abc import Iterator
+    from typing import IO, Any
 
 MAX_FILES = 1_000_000
 MAX_RATIO = 200
 FREE_BYTES = 1 << 30
 """An archive may always hold this much; above it, ``MAX_RATIO`` times its own size."""
+MAX_DESCRIPTION = 1 << 20
+"""Bytes of a long name or of extended attributes, which are read into memory."""
+_DESCRIPTIONS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 
-def unpack(source: str, target: str) -> None:
-    """Extract the (gzipped) tar at ``source`` into directory ``target``.
+def unpack(source: str, target: str, name: str = "") -> None:
+    """Extract the (gzipped) tar at ``source``, which its owner calls ``name``, into directory ``target``.
 
     Raises ``ValueError`` for what is no archive, holds too much or reaches outside, ``OSError`` for a full disk.
     """
     os.makedirs(target, exist_ok=True)
+    with opened(source, name) as (archive, members):
+        for member in members:
+            _extract(archive, member, target)
+
+
+@contextlib.contextmanager
+def opened(source: str, name: str = "") -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
+    """The (gzipped) tar at ``source``, and its members, to be read in order.
+
+    Raises ``ValueError``, also out of the block, for what is no archive or holds too much.
+    """
     limit = max(FREE_BYTES, MAX_RATIO * os.path.getsize(source))
     with open(source, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         plain: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=file) if zipped else file
         try:
-            with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|") as archive:  # type: ignore[call-overload]
-                for count, member in enumerate(archive):
-                    if count >= MAX_FILES:
-                        raise ValueError(f"it holds more than {MAX_FILES} files")
-                    _extract(archive, member, target)
-        except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile) as error:
-            raise ValueError(f"{os.path.basename(source)} cannot be unpacked: {error}") from error
+            with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
+                yield archive, _bounded(archive, limit)
+        except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{name or os.path.basename(source)} cannot be unpacked: {error}") from error
+
+
+class _Member(tarfile.TarInfo):
+    """Refuses the descriptions of members that alone would fill the memory."""
+
+    @classmethod
+    def frombuf(cls, *arguments: Any, **named: Any) -> _Member:
+        member = super().frombuf(*arguments, **named)
+        if member.type in _DESCRIPTIONS and member.size > MAX_DESCRIPTION:
+            raise ValueError(f"it describes a file in {member.size} bytes")
+        if member.type == tarfile.GNUTYPE_SPARSE:
+            raise ValueError("it holds a sparse file")
+        return member
+
+    def _proc_gnusparse_10(self, *_: Any) -> None:
+        # tarfile's own would read a map of any length into memory.
+        raise ValueError("it holds a sparse file")
+
+
+def _bounded(archive: tarfile.TarFile, left: int) -> Iterator[tarfile.TarInfo]:
+    """The members, as long as what they claim to be is not too much, before any of it is read."""
+    for count, member in enumerate(archive, 1):
+        left -= member.size
+        if count > MAX_FILES:
+            raise ValueError(f"it holds more than {MAX_FILES} files")
+        if left < 0:
+            raise ValueError("it holds far more than its size promises")
+        yield member
 
 
 class _Bounded:

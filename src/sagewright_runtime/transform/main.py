@@ -26,7 +26,16 @@ from sagewright_runtime.agent import digest
 from sagewright_runtime.serving import frames
 from sagewright_runtime.transform import paths
 from sagewright_runtime.transform.client import Answered, Client, ServerGone
-from sagewright_runtime.transform.records import Processing, Record, RecordError, answers_of, batches, cut, payload
+from sagewright_runtime.transform.records import (
+    LONGEST,
+    Processing,
+    Record,
+    RecordError,
+    answers_of,
+    batches,
+    cut,
+    payload,
+)
 
 CONFIG = "input/config/transform.json"
 _LOOK_SECONDS = 0.02
@@ -97,6 +106,8 @@ class Transform:
 
     def _records(self, source: IO[bytes]) -> Iterator[Record]:
         for line, data in cut(source, self._settings["split"] == "Line"):
+            if len(data) > LONGEST:
+                raise _Culprit([Record(line, b"", b"")], f"longer than {LONGEST} bytes, unpacked")
             try:
                 record = Record(line, data, self._processing.asked(data))
             except ValueError as error:

@@ -10,9 +10,13 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import IO, Any, NamedTuple
 
 from sagewright_runtime.transform.paths import Path
+
+LONGEST = 128 << 20
+"""Bytes of a record; the largest payload that can be asked for, MaxPayloadInMB 100, is less."""
 
 
 class RecordError(ValueError):
@@ -84,13 +88,20 @@ def _joined(record: Any, answer: Any) -> Any:
 
 
 def cut(file: IO[bytes], by_line: bool) -> Iterator[tuple[int, bytes]]:
-    """The records of a file with their line numbers, or the file as one record of line 0."""
+    """The records of a file with their line numbers, or the file as one record of line 0.
+
+    Of a record beyond ``LONGEST`` only so much is read that it is seen to be too long, which matters where a small
+    file unpacks to a record without end.
+    """
     if not by_line:
-        yield 0, file.read()
+        yield 0, file.read(LONGEST + 1)
         return
-    for number, line in enumerate(file, 1):
-        if line.strip():
+    for number in count(1):
+        line = file.readline(LONGEST + 1)
+        if line.strip() or len(line) > LONGEST:
             yield number, line
+        if not line:
+            return
 
 
 def batches(records: Iterable[Record], most: int, single: bool) -> Iterator[list[Record]]:

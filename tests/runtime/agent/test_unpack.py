@@ -1,5 +1,6 @@
 """Archives come in whole, or not at all."""
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
@@ -69,12 +70,34 @@ def test_what_reaches_outside_is_refused(tmp_path: Path, members: list[tarfile.T
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpack_module, "FREE_BYTES", 1 << 20)
-    path = archive(tmp_path, file("big", 8 << 20))
-    with pytest.raises(ValueError, match="far more than its size promises"):
-        unpack(path, str(tmp_path / "out"))
+    for bomb in ([file("big", 8 << 20)], [file(f"{number}", 300_000) for number in range(5)]):
+        with pytest.raises(ValueError, match="far more than its size promises"):
+            unpack(archive(tmp_path, *bomb), str(tmp_path / "out"))
     monkeypatch.setattr(unpack_module, "MAX_FILES", 2)
     with pytest.raises(ValueError, match="more than 2 files"):
         unpack(archive(tmp_path, file("a"), file("b"), file("c")), str(tmp_path / "out"))
+
+
+def test_what_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    """Names, attributes and maps of holes are read whole by tarfile, however long they are."""
+    path = tmp_path / "model.tar.gz"
+    for kind in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+        long = tarfile.TarInfo("x")
+        long.type, long.size = kind, 64 << 20
+        with gzip.open(path, "wb", 1) as packed:
+            packed.write(long.tobuf(tarfile.GNU_FORMAT))
+            packed.write(bytes(long.size))
+        with pytest.raises(ValueError, match="describes a file in 67108864 bytes"):
+            unpack(str(path), str(tmp_path / "out"))
+    sparse = tarfile.TarInfo("x")
+    sparse.type, sparse.size = tarfile.GNUTYPE_SPARSE, 0
+    path.write_bytes(gzip.compress(sparse.tobuf(tarfile.GNU_FORMAT)))
+    with pytest.raises(ValueError, match="sparse"):
+        unpack(str(path), str(tmp_path / "out"))
+    mapped = file("y", 512)
+    mapped.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9" * 15}
+    with pytest.raises(ValueError, match="sparse"):
+        unpack(archive(tmp_path, mapped), str(tmp_path / "out"))
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive at all", b"\x1f\x8bbroken"])

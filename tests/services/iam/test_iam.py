@@ -340,3 +340,17 @@ def test_changes_at_one_time_are_all_kept(client: Client, iam: Any, role: str) -
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(put, range(8)))
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == [f"p{number}" for number in range(8)]
+
+
+@pytest.mark.parametrize("half", [{"ContextKeyName": "aws:username"}, {"ContextKeyValues": ["ann"]}])
+def test_half_a_context_entry_is_refused(client: Client, half: dict[str, Any]) -> None:
+    simulate = client("iam").simulate_custom_policy
+    message = refused(
+        "InvalidInput",
+        400,
+        simulate,
+        PolicyInputList=[text("s3:*")],
+        ActionNames=["s3:GetObject"],
+        ContextEntries=[half],
+    )
+    assert "it has no ContextKey" in message

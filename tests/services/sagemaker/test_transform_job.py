@@ -128,6 +128,24 @@ def test_each_object_has_its_answers_in_order(transforms: Transforms) -> None:
     assert "[transform] deep/b.csv: 3000 records" in transforms.log(batched)
 
 
+def test_packed_input_that_never_ends_or_is_none(transforms: Transforms) -> None:
+    """A record is looked at only as far as it takes to see that it is too long, however small it is packed."""
+    packed = {"CompressionType": "Gzip"}
+    long = transforms.start({"bomb.csv": gzip.compress(b"1" * (1 << 20)) * 200}, input={**packed, "SplitType": "Line"})
+    whole = transforms.start({"bomb.csv": gzip.compress(b"1" * (1 << 20)) * 200}, input=packed)
+    torn = transforms.start({"torn.csv": gzip.compress(b"1,2\n" * 9999)[:-20]}, input=packed)
+    plain = transforms.start({"plain.csv": b"1,2\n"}, input=packed)
+    for name, reason in (
+        (long, "bomb.csv line 1: longer than"),
+        (whole, "bomb.csv: longer than"),
+        (torn, "torn.csv: "),
+        (plain, "plain.csv: Not a gzipped file"),
+    ):
+        job, _ = transforms.wait(name)
+        assert job["TransformJobStatus"] == "Failed"
+        assert reason in job["FailureReason"]
+
+
 def test_json_lines_and_the_size_of_a_payload(transforms: Transforms) -> None:
     line = json.dumps({"x": [1, 2], "pad": "." * 300_000})
     written = transforms.completed(

@@ -66,7 +66,7 @@ def _resource_policy(request: Json) -> Policies | None:
 
 
 def _simulate(request: Json, principal: Principal) -> Json:
-    context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in request.get("ContextEntries", ())}
+    context = dict(_context(entry) for entry in request.get("ContextEntries", ()))
     asked = [
         Access(action, resource, context, principal.names)
         for action in request["ActionNames"]
@@ -75,6 +75,13 @@ def _simulate(request: Json, principal: Principal) -> Json:
     policy = _resource_policy(request)
     numbers, more = page(request, range(len(asked)), lambda number: f"{number:08d}")
     return {"EvaluationResults": [_result(principal, asked[number], policy) for number in numbers], **more}
+
+
+def _context(entry: Json) -> tuple[str, list[str]]:
+    try:
+        return entry["ContextKeyName"], entry["ContextKeyValues"]
+    except KeyError as missing:
+        raise AwsError(f"Invalid context entry: it has no {missing.args[0]}.", code="InvalidInput") from None
 
 
 def _result(principal: Principal, access: Access, policy: Policies | None) -> Json:

@@ -14,7 +14,7 @@ from sagewright.backends.base import Input, MetricDefinition, Output, Workload
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec
-from sagewright.kernel.s3_uris import MAX_REQUIREMENTS, inputs_below, joined, requirements_in, split
+from sagewright.kernel.s3_uris import inputs_below, joined, requirements_in, requirements_of, split
 from sagewright.services.sagemaker._job import (
     download,
     environment_of,
@@ -103,7 +103,7 @@ def _beside_the_code(channels: Iterable[Input]) -> str | None:
     found = files.get("/opt/ml/input/data/code/requirements.txt")
     if found is None or not any(path.startswith("/opt/ml/input/data/sm_drivers/") for path in files):
         return None
-    return Path(found.source).read_bytes()[:MAX_REQUIREMENTS].decode(errors="replace")
+    return requirements_of(Path(found.source))
 
 
 def submit_directory(spec: Json) -> str:
