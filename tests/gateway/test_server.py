@@ -161,6 +161,17 @@ def test_a_large_unread_body_ends_the_connection_after_the_answer(raw: Dial) -> 
     assert answer.endswith(b"no")
 
 
+def test_a_refusal_in_the_middle_of_a_body_is_not_cut_off_by_its_rest(raw: Dial) -> None:
+    """Little is left, so the connection stays: the answer must reach a client that reads only when all is sent."""
+    one = raw()
+    one.send(b"PUT /refuse-late HTTP/1.1\r\n" + HOST + b"Content-Length: 2000000\r\n\r\n" + b"x" * 1_300_000)
+    head = one.until(b"too late")
+    assert head.startswith(b"HTTP/1.1 403")
+    one.send(b"x" * 700_000)
+    one.send(b"GET /request HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+    assert one.rest().startswith(b"HTTP/1.1 200")
+
+
 # Answers
 
 

@@ -227,9 +227,8 @@ class Connection(asyncio.Protocol):
         exchange.expects = False
         exchange.size += len(data)
         if exchange.done or exchange.ready is not None:
-            if exchange.size > self.hub.limits.drained_body and exchange.done:
-                self._close()
-        elif exchange.gathered is not None:
+            return  # thrown away: of a long rest, the answer ended the connection (``_will_close``)
+        if exchange.gathered is not None:
             exchange.gathered.append(data)
             fast = self.hub.fast
             if exchange.fast and fast is not None and exchange.size > fast.body_limit:

@@ -75,21 +75,23 @@ class Blobs:
     def adopt(self, source: Path, algorithms: Sequence[str]) -> Iterator[Blob]:
         """Like ``receive``, from a regular file that is moved in rather than copied where the disk allows.
 
+        It is gone from its old place only after the block.
+
         Raises ``OSError`` when ``source`` is missing, a symbolic link or not a regular file.
         """
         with open_regular(source) as file:
-            if source.stat().st_dev == self._root.stat().st_dev:
-                sums = _pour(file, algorithms, None)
-                with self._new() as (blob, path):
-                    self._make_parent(path)
+            with self._new() as (blob, path):
+                # A second name first: killed before the index names the blob, the source is there to be adopted again.
+                linked = self._link(Path(f"/proc/self/fd/{file.fileno()}"), path)
+                if linked:
                     os.fchmod(file.fileno(), 0o444)
-                    source.rename(path)
+                    sums = _pour(file, algorithms, None)
                     self._sync(path, file.fileno())
                     yield Blob(blob, path, sums)
-                return
-            with self.receive(file, algorithms) as received:
-                yield received
-            source.unlink()
+            if not linked:
+                with self.receive(file, algorithms) as received:
+                    yield received
+        source.unlink()
 
     @contextmanager
     def join(self, sources: Sequence[Path]) -> Iterator[tuple[str, Path]]:
