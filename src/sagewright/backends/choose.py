@@ -24,6 +24,7 @@ def choose(settings: Settings, hint_socket: Path | None = None) -> Backend:
     """
     found = _named(settings, hint_socket)
     found.log_limit = settings.log_limit_mb << 20
+    found.disk_reserve = settings.disk_reserve_mb << 20
     return found
 
 

@@ -238,8 +238,8 @@ class RunController:
 
     def _clean(self, resource: Resource) -> Change:
         self._tools.placement.release(resource.id)
-        if "handle" in resource.run:
-            self._tools.backend.remove(resource.run["handle"])
+        # By name, for a run that was stopped while pending may have been started by a server killed before it said so.
+        self._tools.backend.remove_all(resource.id)
         return Change(due=None, run={"handle": None})
 
     def _change(

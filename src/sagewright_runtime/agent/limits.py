@@ -83,8 +83,12 @@ class Limiter:
         if self.watches:
             # Twice the limit: it only has to stop what grows faster than the watchdog looks; untouched maps count too.
             resource.setrlimit(resource.RLIMIT_DATA, (2 * self.memory_bytes, 2 * self.memory_bytes))
-        if "pids" not in self._groups and self._own_user:
-            resource.setrlimit(resource.RLIMIT_NPROC, (self._processes, self._processes))
+        if "pids" not in self._groups:
+            # What the user runs besides counts as well, where the job has no user of its own.
+            most = self._processes + (0 if self._own_user else _tasks_of(os.getuid()))
+            hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _OPEN_FILES), hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -136,6 +140,19 @@ def remove_groups(groups: dict[str, str], patience_seconds: float = 2.0) -> None
                 if time.monotonic() > deadline:
                     return
                 time.sleep(0.005)
+
+
+def _tasks_of(uid: int) -> int:
+    """Threads of all processes of a user."""
+    count = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                if os.stat(f"/proc/{name}").st_uid == uid:
+                    count += len(os.listdir(f"/proc/{name}/task"))
+            except OSError:
+                continue
+    return count
 
 
 def _unshared_bytes(pid: int) -> int:
