@@ -186,11 +186,13 @@ class LocalBackend:
             _delete(leftover)
 
     def remove_all(self, prefix: str) -> None:
-        """As ``remove``, by the names of the directories."""
-        for run in (self._root / prefix, *self._root.glob(f"{prefix}-*")):
-            if run.is_dir():
-                hosts = [path.name for path in run.iterdir() if _NAME.fullmatch(path.name)]
-                self.remove({"run_id": run.name, "hosts": hosts})
+        """As ``remove``, by the names of the directories, of those too that were never finished."""
+        found = {path.name for path in self._root.glob(f"{prefix}*")}
+        found |= {path.name[1:].rpartition(".")[0] for path in self._root.glob(f".{prefix}*")}
+        for run_id in found:
+            if run_id == prefix or run_id.startswith(f"{prefix}-"):
+                hosts = [path.name for path in (self._root / run_id).glob("*") if _NAME.fullmatch(path.name)]
+                self.remove({"run_id": run_id, "hosts": hosts})
 
     def instance_directory(self, handle: Handle, host: str) -> Path:
         """``root/<run_id>/<host>``."""

@@ -324,6 +324,7 @@ class BackendCase(IsolationCase):
         for run in (name, f"{name}-1-main", f"{name}x"):
             bench.handles.append(bench.backend.start(run, workload))
         eventually(lambda: bench.lines(workload) == ["ready"] * 3)
+        (bench.place / "runs" / f".{name}-2.abcd" / "algo-1").mkdir(parents=True)
         bench.backend.remove_all(name)
         assert [path.name for path in (bench.place / "runs").iterdir()] == [f"{name}x"]
         assert not processes_with(f"{name}/") + processes_with(f"{name}-1-main/")
