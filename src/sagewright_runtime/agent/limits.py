@@ -94,8 +94,10 @@ class Limiter:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def watch(self, roots: list[int]) -> bool:
-        """Sum the memory of ``roots`` and their descendants; True when that is over the limit."""
-        used = sum(_unshared_bytes(pid) for root in roots for pid in (root, *system.descendants(root)))
+        """Sum the memory of ``roots``, their descendants and the files that they keep in memory; True when that is
+        over the limit."""
+        pids = [pid for root in roots for pid in (root, *system.descendants(root))]
+        used = sum(map(_unshared_bytes, pids)) + _bytes_of_files(pids)
         self._peak = max(self._peak, used)
         self._watchdog_killed = self._watchdog_killed or used > self.memory_bytes
         return self._watchdog_killed
@@ -158,6 +160,20 @@ def _tasks_of(uid: int) -> int:
 def _unshared_bytes(pid: int) -> int:
     _, resident, shared, *_ = [int(count) for count in _get(f"/proc/{pid}/statm").split()] or (0, 0, 0)
     return (resident - shared) * resource.getpagesize()
+
+
+def _bytes_of_files(pids: list[int]) -> int:
+    """What is in the file systems that a sandbox has in memory: its root and ``/dev/shm``. All of ``pids`` that are in
+    one are in the same; those on their way into it still have our root, which is on a disk."""
+    own = os.stat("/").st_dev
+    for pid in pids:
+        try:
+            if os.stat(f"/proc/{pid}/root/").st_dev != own:
+                states = [os.statvfs(f"/proc/{pid}/root{place}") for place in ("/", "/dev/shm")]  # noqa: S108
+                return sum((state.f_blocks - state.f_bfree) * state.f_frsize for state in states)
+        except OSError:
+            continue
+    return 0
 
 
 def _put(path: str, text: str) -> None:
