@@ -19,6 +19,13 @@ from sagewright.testing.runs import MEBIBYTE, Bench, only
 
 USUAL = Limits(cpus=1, disk_bytes=48 * MEBIBYTE, max_runtime_seconds=60, grace_seconds=0.1)
 pytestmark = pytest.mark.slow
+DEEP = """\
+import os, time
+os.chdir("../model")
+for _ in range(2200):
+    os.mkdir("d")
+    os.chdir("d")
+"""
 
 
 @dataclass(frozen=True)
@@ -114,15 +121,10 @@ GREEDS = [
     ),
     Greed(
         "depth",
-        """
-        import os
-        os.chdir("../model")
-        for _ in range(2200):
-            os.mkdir("d")
-            os.chdir("d")
-        """,
+        DEEP,
         "the outputs could not be kept: File name too long: /opt/ml/model/d/d|.*nested too deep to be measured",
     ),
+    Greed("depth while it runs", DEEP + "time.sleep(600)", r"killed by .*: its directories are nested too deep"),
     Greed(
         "tiny files",
         """

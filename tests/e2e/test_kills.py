@@ -130,6 +130,7 @@ def test_kills_at_random_moments_of_mixed_traffic(mortal: Mortal) -> None:
         nouns.check(name)
     telemetry.check()
     assert not [wrong for caller in callers for wrong in caller.wrong]
+    assert not questions.refusals, "a server that is ready answers for its endpoints"
     assert len(questions.answers) == 1, f"one model server answered all along: {questions.answers}"
     questions.step()
     assert len(questions.answers) == 1

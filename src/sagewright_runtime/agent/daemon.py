@@ -161,7 +161,7 @@ class Agent:
 
                 metrics = Metrics(document["metrics"], self._path("metrics.jsonl"))
             output = Output(process.output, log, metrics)
-            places = [self._path(name) for name in ("ml", *document["given"])]
+            places = [self._path(name) for name in ("ml", "home", "tmp", "run")]
             disk = Disk(places, document["limits"].get("disk_bytes", 0), document.get("disk_reserve", 0))
             watch = Watch(process, output, limiter, disk, document["limits"]["max_runtime_seconds"])
             watch.until(ended, self._wake, self._grace, document["limits"]["grace_seconds"])

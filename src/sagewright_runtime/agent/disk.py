@@ -25,7 +25,7 @@ class Disk:
         self._places = [place for place in places if os.path.isdir(place)]
         self._most = most
         self._reserve = reserve
-        self._used = used(self._places)
+        self._used = -1  # not measured yet: a start with many inputs does not wait for it
         self.due = time.monotonic() + _LOOK_SECONDS
         self.reason = ""
 
@@ -37,14 +37,12 @@ class Disk:
         before = self._used
         try:
             self._used = used(self._places)
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise
+        except (OSError, RecursionError):
             self.reason = "its directories are nested too deep to be measured"
             return True
         if self._most and self._used > self._most:
             self.reason = f"out of disk, {self._used >> 20} MiB of {self._most >> 20} MiB limit"
-        elif self._used > before + _QUIET_BYTES and (left := _left(self._places[0])) < self._reserve:
+        elif 0 <= before < self._used - _QUIET_BYTES and (left := _left(self._places[0])) < self._reserve:
             self.reason = f"out of disk, {self._used >> 20} MiB used while the machine has {left >> 20} MiB left"
         cost = time.monotonic() - now
         self.due = now + max(_LOOK_SECONDS, _SHARE * cost)
@@ -52,24 +50,30 @@ class Disk:
 
 
 def used(places: list[str]) -> int:
-    """Bytes of disk below ``places``, a file of several names once. What vanishes meanwhile, or may not be read, does
-    not count. Raises ``OSError`` (ENAMETOOLONG) for a directory too deep to be named."""
-    total, known, left = 0, set(), list(places)
-    while left:
-        try:
-            with os.scandir(left.pop()) as entries:
-                for entry in entries:
-                    state = entry.stat(follow_symlinks=False)
-                    if state.st_nlink > 1 and not stat.S_ISDIR(state.st_mode):
-                        if state.st_ino in known:
-                            continue
-                        known.add(state.st_ino)
-                    total += state.st_blocks * 512
-                    if stat.S_ISDIR(state.st_mode):
-                        left.append(entry.path)
-        except (FileNotFoundError, PermissionError):
-            continue
+    """Bytes of disk below ``places``, a file of several names once; what vanishes meanwhile does not count.
+
+    Directories are entered by descriptor: the job may put a link in the place of any. Raises ``OSError`` (EMFILE) or
+    ``RecursionError`` where they are nested deeper than that goes.
+    """
+    total, known = 0, set()
+    for place in places:
+        for _, names, files, directory in os.fwalk(place, onerror=_deep):
+            for name in names + files:
+                try:
+                    state = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if state.st_nlink > 1 and not stat.S_ISDIR(state.st_mode):
+                    if state.st_ino in known:
+                        continue
+                    known.add(state.st_ino)
+                total += state.st_blocks * 512
     return total
+
+
+def _deep(error: OSError) -> None:
+    if error.errno == errno.EMFILE:
+        raise error
 
 
 def _left(place: str) -> int:
