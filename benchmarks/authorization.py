@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sagewright.core.config import Settings
 from sagewright.gateway import heads, steps
 from sagewright.gateway.app import Gateway
 from sagewright.gateway.invoke import Invocations
+from sagewright.gateway.server import Server
 from sagewright.kernel.authorization import Authorizer
 from sagewright.kernel.identity import GLOBAL
 from sagewright.kernel.platform import Platform
@@ -47,10 +49,11 @@ HOST = "http://127.0.0.1:9"
 TEXT = """\
 ## Authorisation and validation
 
-Time in µs of one step of a request, in the server's own code without its HTTP front; medians of {rounds}, each with
-another name. *administrator* is the first key; *role* a session of a role with AmazonSageMakerFullAccess (44
-statements) and AmazonS3FullAccess; *conditions* a user whose every permission hangs on a condition, so that no answer
-can be kept.
+Time in µs of one step of a request, in the server's own code; medians of {rounds}, each with another name. *whole* is
+without the HTTP front; *client* is what a client sees on a connection that it keeps, from the first byte sent to the
+last one received. *administrator* is the first key; *role* a session of a role with AmazonSageMakerFullAccess (44
+statements) and AmazonS3FullAccess; *conditions* a user whose every permission hangs on who calls and from which
+address, so that no answer can be kept.
 """
 
 Make = Callable[[Credential, int], Request]
@@ -64,7 +67,7 @@ def run() -> str:
             for name, make in CALLS.items():
                 rows.append([name, who, *bench.measure(key, make)])
             rows.append(["InvokeEndpoint", who, *bench.measure_invoke(key)])
-    head = ["request", "caller", "whole", "authorise", "validate", "share of both"]
+    head = ["request", "caller", "whole", "authorise", "validate", "share of both", "client", "share of that"]
     return TEXT.format(rounds=ROUNDS) + "\n" + table(head, rows)
 
 
@@ -97,6 +100,8 @@ class Bench:
             hint=lambda _: None,
         )
         self._gateway = Gateway(self._platform, Models(), {})
+        self._server = Server(self._gateway, host="127.0.0.1", port=0, fast=self._gateway.fast)
+        self._port = self._server.start()
         self.keys = {
             "administrator": ensure_defaults(resources, credentials, settings),
             "role": self._role(),
@@ -109,9 +114,12 @@ class Bench:
         return self._platform.credentials.issue(session, "AROA:bench", 3600)
 
     def _user(self) -> Credential:
-        tagged = {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/bench"}}
+        condition = {
+            "StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/bench"},
+            "IpAddress": {"aws:SourceIp": "127.0.0.0/8"},
+        }
         may = {"Effect": "Allow", "Action": ["sagemaker:*", "s3:*", "iam:PassRole"], "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [may | {"Condition": tagged}]})
+        document = json.dumps({"Version": "2012-10-17", "Statement": [may | {"Condition": condition}]})
         arn = "arn:aws:iam::123456789012:user/bench"
         self._platform.resources.create(
             account="123456789012",
@@ -138,7 +146,8 @@ class Bench:
                 answer = self._gateway.handle(request)
                 whole.append(time.perf_counter() - begun)
                 assert answer.status < 300, answer.body
-        return _cells(whole, spent["authorize"], spent["check"])
+        seen = self._seen(make(key, number) for number in range(ROUNDS, 2 * ROUNDS))
+        return _cells(whole, spent["authorize"], spent["check"], seen)
 
     def measure_invoke(self, key: Credential) -> list[str]:
         """The fast path; its validation is of the endpoint's name alone, and counted as part of the whole."""
@@ -152,7 +161,7 @@ class Bench:
 
         async def all_of_them() -> None:
             for _ in range(ROUNDS):
-                request = signed(key, "sagemaker", "POST", "/endpoints/e/invocations", b"1,2,3")
+                request = invocation(key)
                 begun = time.perf_counter()
                 answer = await fast.answer(request, b"1,2,3")
                 whole.append(time.perf_counter() - begun)
@@ -160,14 +169,32 @@ class Bench:
 
         with patch.object(Invocations, "_authorize", timed):
             asyncio.run(all_of_them())
-        return _cells(whole, spent, [0.0])
+        return _cells(whole, spent, [0.0], self._seen(invocation(key) for _ in range(ROUNDS)))
+
+    def _seen(self, requests: Iterable[Request]) -> list[float]:
+        """What each request takes as its client sees it, one after the other on one connection."""
+        times = []
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for request in requests:
+                raw = _raw(request)
+                begun = time.perf_counter()
+                connection.sendall(raw)
+                answer = _answer(connection)
+                times.append(time.perf_counter() - begun)
+                assert answer.startswith(b"HTTP/1.1 2"), answer
+        return times
+
+    def close(self) -> None:
+        self._server.stop(0)
+        self._platform.objects.close()
 
 
 @contextmanager
 def _bench(folder: Path) -> Iterator[Bench]:
     made = Bench(folder)
     yield made
-    made._platform.objects.close()
+    made.close()
 
 
 def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
@@ -181,10 +208,49 @@ def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., An
     return timed
 
 
-def _cells(whole: list[float], authorize: list[float], check: list[float]) -> list[str]:
-    all_of_it, asking, checking = (statistics.median(times) * 1e6 for times in (whole, authorize, check))
-    share = f"{(asking + checking) / all_of_it:.1%}"
-    return [f"{all_of_it:.0f}", f"{asking:.1f}", f"{checking:.1f}", share]
+def _cells(*times: list[float]) -> list[str]:
+    whole, asking, checking, seen = (statistics.median(each) * 1e6 for each in times)
+    both = asking + checking
+    return [
+        f"{whole:.0f}",
+        f"{asking:.1f}",
+        f"{checking:.1f}",
+        f"{both / whole:.1%}",
+        f"{seen:.0f}",
+        f"{both / seen:.1%}",
+    ]
+
+
+def _raw(request: Request) -> bytes:
+    """A request as bytes."""
+    target = f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
+    lines = [f"{request.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    return "\r\n".join((*lines, "", "")).encode() + request.body.read()
+
+
+def _answer(connection: socket.socket) -> bytes:
+    """The next answer, whole."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += _more(connection)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = int(
+        next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split(b":")[1]
+    )
+    while len(body) < length:
+        body += _more(connection)
+    return head + body
+
+
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(1 << 20)
+    if not data:
+        raise RuntimeError("the server hung up")
+    return data
+
+
+def invocation(key: Credential) -> Request:
+    return signed(key, "sagemaker", "POST", "/endpoints/e/invocations", b"1,2,3")
 
 
 def signed(key: Credential, service: str, method: str, path: str, body: bytes = b"", **headers: str) -> Request:

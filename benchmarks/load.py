@@ -20,13 +20,13 @@ class Caller(asyncio.Protocol):
 
     def __init__(self, request: bytes, latencies: list[float], errors: list[int]) -> None:
         self.request, self.latencies, self.errors = request, latencies, errors
+        self.parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.send()
 
     def send(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
         self.start = time.perf_counter()
         self.transport.write(self.request)
 

@@ -1,4 +1,4 @@
-"""S3 against moto's server: put and get of 1 KB, 10 MB and 500 MB, and a plain copy of the same file."""
+"""S3 against moto's server and a sink: put and get of 1 KB, 10 MB and 500 MB, and a plain copy of the same file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from benchmarks.tools import Headers, free_port, keys_of, peer, sagewright_server, span, table
+from benchmarks.tools import ROOT, Headers, free_port, keys_of, peer, sagewright_server, span, table
 
 KB, MB = 1000, 1_000_000
 SMALL, TURNS = 200, 5
@@ -34,6 +34,8 @@ beforehand and sent one after the other on one connection. 500 MB: boto3's `uplo
 are, which is 60 parts on ten threads, client and server on the same cores. Ours verifies each signature and hash,
 keeps MD5 and CRC64NVME of what it stores, and writes files and an index; moto keeps objects in memory or a temporary
 file and verifies nothing. Ours runs as it comes, with `SAGEWRIGHT_DURABILITY=process`; the last row is with `commit`.
+The *sink* (`benchmarks/sink.py`) is a server that throws away what it is sent, in the kernel, and answers with zeros
+out of the page cache: what the client and the loopback leave to any server on the same cores.
 """
 Side = tuple[str, Credentials]
 
@@ -41,13 +43,16 @@ Side = tuple[str, Credentials]
 def run() -> str:
     port = free_port()
     moto = peer("-m", "moto.server", "-H", "127.0.0.1", "-p", str(port), port=port, wait_for="/moto-api/")
+    nothing = free_port()
+    sink = peer(ROOT / "benchmarks" / "sink.py", str(nothing), port=nothing)
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory(prefix="sagewright-bench-") as folder:
         source = _file(Path(folder) / "source", LARGE)
-        with sagewright_server() as server, moto as moto_url:
+        with sagewright_server() as server, moto as moto_url, sink as sink_url:
             sides: dict[str, Side] = {
                 "ours": (server.url, keys_of(server)),
                 "moto": (moto_url, Credentials("a", "b")),
+                "sink": (sink_url, Credentials("a", "b")),
             }
             for side in sides.values():
                 _client(side).create_bucket(Bucket="bench")
@@ -57,7 +62,7 @@ def run() -> str:
             rows += _large_rows(sides, source)
             grown = f"{(_peak(server.pid) - before) / 1000:.0f} MB"
         rows += _durable_rows()
-    table_ = table(["", "Sagewright", "moto", "ratio"], rows)
+    table_ = table(["", "Sagewright", "moto", "ours / moto", "sink", "ours / sink"], rows)
     return f"{TEXT}\n{table_}\nThe server's peak of memory grew by {grown} over all of it.\n"
 
 
@@ -70,8 +75,11 @@ def _turns(sides: dict[str, Side], measure: Callable[[Side, int], float], turns:
 
 
 def _row(title: str, found: dict[str, list[float]], form: str = ",.0f") -> list[str]:
-    ratios = [a / b for a, b in zip(found["ours"], found["moto"], strict=True)]
-    return [title, span(found["ours"], form), span(found["moto"], form), span(ratios, ".2f")]
+    row = [title, span(found["ours"], form)]
+    for other in ("moto", "sink"):
+        ratios = [a / b for a, b in zip(found["ours"], found[other], strict=True)]
+        row += [span(found[other], form), span(ratios, ".2f")]
+    return row
 
 
 def _small_rows(sides: dict[str, Side]) -> list[list[str]]:
@@ -102,7 +110,7 @@ def _large_rows(sides: dict[str, Side], source: Path) -> list[list[str]]:
     return [
         _row("put 500 MB with boto3, MB/s", puts),
         _row("get 500 MB with boto3, MB/s", gets),
-        ["plain copy of the file (read and write), MB/s", span(copies), "", ""],
+        ["plain copy of the file (read and write), MB/s", span(copies), *[""] * 4],
     ]
 
 
@@ -114,7 +122,7 @@ def _durable_rows() -> list[list[str]]:
             _client(side).create_bucket(Bucket="bench")
         puts = _turns(sides, lambda side, turn: SMALL / put_all(side, [f"k/{turn}-{i}" for i in range(SMALL)], data))
     return [
-        [f"put 1 KB, `SAGEWRIGHT_DURABILITY={name}`, a second", span(found), "", ""] for name, found in puts.items()
+        [f"put 1 KB, `SAGEWRIGHT_DURABILITY={name}`, a second", span(found), *[""] * 4] for name, found in puts.items()
     ]
 
 

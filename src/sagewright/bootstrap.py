@@ -24,6 +24,7 @@ from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
 from sagewright.engine.routes import Routes
+from sagewright.engine.run import RunController
 from sagewright.engine.sweeps import LOOK_SECONDS, Sweep, Sweeper
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
@@ -85,6 +86,7 @@ class Installation:
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
         resource_store = ResourceStore(self._database, self._clock)
         credentials = CredentialStore(self._database, self._clock)
+        queues: dict[str, RunController] = {}
         self._platform = Platform(
             settings=settings,
             clock=self._clock,
@@ -97,6 +99,7 @@ class Installation:
             objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable),
             access=Authorizer(resource_store, credentials, self._clock),
             hint=self._hint,
+            queues=queues,
         )
         if self._database.shared:
             self._claim.bind(self._platform.resources)
@@ -117,6 +120,7 @@ class Installation:
             routes=self._routes,
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
+        queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)

@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,17 @@ class Echo:
             digest.update(chunk)
             size += len(chunk)
         return Response(200, {}, json.dumps({"sha256": digest.hexdigest(), "size": size}).encode())
+
+    def do_fill(self, request: Request) -> Response:
+        digest, size, room = hashlib.sha256(request.body.read(10)), 10, memoryview(bytearray(70_001))
+        while count := request.body.readinto(room):
+            digest.update(room[:count])
+            size += count
+        assert count == len(request.body.read(10)) == 0
+        return Response(200, {}, json.dumps({"sha256": digest.hexdigest(), "size": size}).encode())
+
+    def do_half(self, request: Request) -> Response:
+        return Response(400, {}, b"%d" % len(request.body.read(100_000)))
 
     def do_slow_hash(self, request: Request) -> Response:
         self.entered.set()
@@ -133,10 +144,20 @@ class Echo:
         raise RuntimeError("fails on purpose")
 
 
-async def _answer(request: Request, body: bytes) -> Response:
+def _answer(request: Request, body: bytes, done: Callable[[Response], None]) -> Awaitable[Response] | None:
+    response = Response(200, {"x-fast": "yes"}, body)
     if request.path == "/fast-wait":
-        await asyncio.sleep(0.05)
-    return Response(200, {"x-fast": "yes"}, body)
+        return _later(response)
+    if request.path == "/fast-soon":
+        asyncio.get_running_loop().call_later(0.05, done, response)
+    else:
+        done(response)
+    return None
+
+
+async def _later(response: Response) -> Response:
+    await asyncio.sleep(0.05)
+    return response
 
 
 FAST = FastPath(

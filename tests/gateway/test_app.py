@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import http.client
@@ -106,8 +107,24 @@ class Models:
 
     def __init__(self) -> None:
         self.seen: list[InvokeRequest] = []
+        self.connected = True
+        """Whether requests can be sent on without waiting."""
+
+    def ask(self, request: InvokeRequest, done: Callable[[InvokeResponse | Exception], None]) -> bool:
+        if self.connected:
+            asyncio.get_running_loop().call_soon(lambda: done(self._outcome(request)))
+        return self.connected
+
+    def _outcome(self, request: InvokeRequest) -> InvokeResponse | Exception:
+        try:
+            return self._answer(request)
+        except Exception as error:
+            return error
 
     async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+        return self._answer(request)
+
+    def _answer(self, request: InvokeRequest) -> InvokeResponse:
         self.seen.append(request)
         if request.endpoint == "missing":
             raise ValidationError(f"Endpoint missing of account {request.account} not found.")
@@ -363,6 +380,15 @@ def test_our_own_routes(house: House) -> None:
 # InvokeEndpoint
 
 
+@pytest.fixture(params=["at once", "awaited"])
+def way(request: pytest.FixtureRequest, house: House) -> Iterator[None]:
+    """Both ways through the router."""
+    house.models.connected = request.param == "at once"
+    yield
+    house.models.connected = True
+
+
+@pytest.mark.usefixtures("way")
 def test_invoke_endpoint(house: House) -> None:
     client = house.client("sagemaker-runtime", region_name="eu-west-1")
     answer = client.invoke_endpoint(
@@ -391,6 +417,7 @@ def test_bodies_of_all_sizes_are_invoked_with(house: House, size: int) -> None:
     assert answer["Body"].read() == b"x" * size
 
 
+@pytest.mark.usefixtures("way")
 def test_errors_of_invoke_endpoint(house: House) -> None:
     client = house.client("sagemaker-runtime", config=Config(parameter_validation=False))
     with pytest.raises(client.exceptions.ModelError) as caught:

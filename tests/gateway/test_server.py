@@ -65,6 +65,24 @@ def test_bodies_arrive_whole(client: Client, size: int, chunked: bool) -> None:
     assert answer == {"sha256": hashlib.sha256(data).hexdigest(), "size": size}
 
 
+@pytest.mark.parametrize("path", [b"/hash", b"/fill"])
+def test_what_follows_a_large_body_is_the_next_request(raw: Dial, path: bytes) -> None:
+    one, data = raw(), bytes(range(251)) * 8000
+    head = b"PUT %b HTTP/1.1\r\n" % path + HOST + b"Content-Length: %d\r\n" % len(data)
+    one.send((head + b"\r\n" + data) * 3 + head + b"Expect: 100-continue\r\nConnection: close\r\n\r\n" + data)
+    answers = one.rest().split(b"HTTP/1.1 200 OK")
+    wanted = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    assert [json.loads(answer.split(b"\r\n\r\n")[1]) for answer in answers[1:]] == [wanted] * 4
+
+
+def test_a_large_body_that_is_read_in_part_ends_the_connection_after_the_answer(raw: Dial) -> None:
+    one = raw()
+    one.send(b"PUT /half HTTP/1.1\r\n" + HOST + b"Content-Length: 3000000\r\n\r\n" + bytes(2_000_000))
+    answer = one.rest()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"connection: close" in answer.lower()
+
+
 def test_a_slow_reader_holds_the_sender_back(app: Echo, raw: Dial, client: Client) -> None:
     app.gate.clear()
     app.entered.clear()
@@ -264,8 +282,9 @@ def test_the_fast_path_limits_chunked_bodies(client: Client) -> None:
     assert client.getresponse().status == 413
 
 
-def test_clients_that_hang_up_on_the_fast_path_harm_nobody(raw: Dial, client: Client) -> None:
-    question = b"POST /fast-wait HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello"
+@pytest.mark.parametrize("path", [b"/fast-wait", b"/fast-soon"])  # answered by a coroutine, by a callback
+def test_clients_that_hang_up_on_the_fast_path_harm_nobody(raw: Dial, client: Client, path: bytes) -> None:
+    question = b"POST " + path + b" HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello"
     patient = [raw() for _ in range(5)]
     for one in patient:
         one.send(question)

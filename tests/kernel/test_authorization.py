@@ -397,6 +397,30 @@ def test_where_a_request_comes_from(ann: Person, bucket: str) -> None:
     assert refused(s3.get_object, Bucket=bucket, Key="open/a.csv")[0] == "AccessDenied"
 
 
+def test_an_invocation_is_asked_about_anew_as_far_as_it_differs(client: Client, ann: Person) -> None:
+    """Nobody has such an endpoint: who may invoke it is told so, with another error than who may not."""
+    runtime, name = ann.client("sagemaker-runtime"), f"e-{uuid.uuid4().hex}"
+    arn = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/{name}"
+
+    def invoke(**members: Any) -> str:
+        return refused(runtime.invoke_endpoint, EndpointName=name, Body=b"1", **members)[0]
+
+    def allowed_if(**condition: Any) -> list[str]:
+        ann.may(allow("sagemaker:InvokeEndpoint", on=arn, Condition=condition))
+        return [invoke() for _ in range(3)]
+
+    yes, no = ["ValidationError"] * 3, ["AccessDeniedException"] * 3
+    assert allowed_if(ArnLike={"aws:PrincipalArn": ann.arn}) == yes, "hangs on the caller alone"
+    assert allowed_if(ArnLike={"aws:PrincipalArn": f"{ann.arn}x"}) == no, "and is forgotten when the policy changes"
+    assert allowed_if(IpAddress={"aws:SourceIp": "127.0.0.1"}) == yes
+    assert allowed_if(StringEquals={"aws:PrincipalTag/team": "red"}) == no
+    client("iam").tag_user(UserName=ann.name, Tags=[{"Key": "team", "Value": "red"}])
+    assert invoke() == "ValidationError", "tags are looked up each time"
+    assert allowed_if(StringEquals={"sagemaker:TargetModel": "a.tar.gz"}) == no
+    assert invoke(TargetModel="a.tar.gz") == "ValidationError"
+    assert invoke() == "AccessDeniedException", "what one request was allowed is not for the next"
+
+
 def test_secure_transport_is_tls(ann: Person, server: ServerProcess, role: Callable[..., str]) -> None:
     """As it is through the tunnel to STS's own hosts, which the SDKs call whatever the endpoint is."""
     ann.may(allow("sts:AssumeRole", Condition={"Bool": {"aws:SecureTransport": "true"}}))

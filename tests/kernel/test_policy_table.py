@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.kernel import policy_table as table
 
 from sagewright.kernel.decision import EVERYBODY, Principal, decide
+from sagewright.kernel.patterns import any_like, like
 from sagewright.kernel.policy import Access, Policies, Policy, parse
 
 ACCOUNT_NAMES = frozenset((("AWS", table.ACCOUNT), ("AWS", table.ROOT), ("AWS", "*")))
@@ -74,6 +77,11 @@ def test_the_first_version_of_the_language_has_no_variables() -> None:
     assert first.evaluate(Access("s3:ListBucket", "arn:aws:s3:::${aws:username}", table.CONTEXT)).allowed
 
 
+@given(st.lists(st.text("a*?.", max_size=6), min_size=1, max_size=4), st.text("a.", max_size=6))
+def test_several_patterns_together_fit_what_one_of_them_fits(patterns: list[str], text: str) -> None:
+    assert any_like(patterns)(text) == any(like(pattern, text) for pattern in patterns)
+
+
 def test_an_answer_says_whether_the_request_had_a_part_in_it() -> None:
     """Such answers cannot be kept for the next request, nor found without its context."""
 
@@ -84,6 +92,6 @@ def test_an_answer_says_whether_the_request_had_a_part_in_it() -> None:
     plain = policies("p", [home, table.allow(), table.deny(Action="iam:*", Condition={"Null": {"aws:any": "true"}})])
     assert plain.decide(Access("s3:GetObject", table.OBJECT, unneeded)).fixed
     assert not plain.decide(Access("iam:GetUser", table.ANN, {"aws:any": ["x"]})).fixed
-    for given, verdict in ({"aws:username": ["data"]}, "allowed"), ({}, "implicitDeny"):
-        decision = policies("p", [home]).decide(Access("s3:GetObject", table.OBJECT, given))
+    for context, verdict in ({"aws:username": ["data"]}, "allowed"), ({}, "implicitDeny"):
+        decision = policies("p", [home]).decide(Access("s3:GetObject", table.OBJECT, context))
         assert (decision.verdict, decision.fixed) == (verdict, False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.serving.test_router import KEY, REQUEST, error_of, run
+from tests.serving.test_router import KEY, REQUEST, error_of, invoke, run
 
 from sagewright.serving.probe import ping
 from sagewright.serving.router import Router, Timing, Variant, WorkerAddress
@@ -68,7 +68,7 @@ def test_a_broken_stream_is_a_lost_model(tmp_path: Path, answer: Answer) -> None
         router = Router(Timing(tend=3600))
         router.put(KEY, [Variant("a", 1, (WorkerAddress("i", tmp_path / "serve.sock"),))])
         for _ in range(3):
-            error = await error_of(router.invoke(REQUEST))
+            error = await error_of(invoke(router, REQUEST))
             assert (error.code, error.members["OriginalStatusCode"]) == ("ModelError", 0)
         router.close()
 
@@ -82,7 +82,7 @@ def test_answers_nobody_asked_for_are_dropped(tmp_path: Path) -> None:
         router = Router()
         router.put(KEY, [Variant("a", 1, (WorkerAddress("i", tmp_path / "serve.sock"),))])
         for _ in range(10):
-            response = await router.invoke(REQUEST)
+            response = await invoke(router, REQUEST)
             assert (response.body, response.content_type) == (b"mine", "a/b")
         router.close()
 
@@ -94,7 +94,7 @@ def test_a_status_that_is_none_and_a_long_message(tmp_path: Path) -> None:
     async def work() -> None:
         router = Router()
         router.put(KEY, [Variant("a", 1, (WorkerAddress("i", tmp_path / "serve.sock"),))])
-        error = await error_of(router.invoke(REQUEST))
+        error = await error_of(invoke(router, REQUEST))
         assert error.members["OriginalStatusCode"] == 65535
         assert len(error.message) < 10_000
         router.close()
@@ -122,7 +122,7 @@ def test_closing_the_router_fails_what_is_in_flight(tmp_path: Path) -> None:
     async def work() -> None:
         router = Router()
         router.put(KEY, [Variant("a", 1, (WorkerAddress("i", tmp_path / "serve.sock"),))])
-        answer = asyncio.create_task(router.invoke(REQUEST))
+        answer = asyncio.create_task(invoke(router, REQUEST))
         await asyncio.to_thread(received.wait, 30)
         router.close()
         assert (await error_of(answer)).code == "ModelError"

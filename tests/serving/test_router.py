@@ -62,6 +62,19 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
+async def invoke(router: Router, request: InvokeRequest) -> InvokeResponse:
+    """As the gateway does it: at once where that is possible."""
+    answer: asyncio.Future[InvokeResponse] = asyncio.get_running_loop().create_future()
+
+    def done(result: InvokeResponse | Exception) -> None:
+        if isinstance(result, Exception):
+            answer.set_exception(result)
+        elif not answer.cancelled():
+            answer.set_result(result)
+
+    return await answer if router.ask(request, done) else await router.invoke(request)
+
+
 async def error_of(answer: Awaitable[InvokeResponse]) -> AwsError:
     with pytest.raises(AwsError) as caught:
         await answer
@@ -112,9 +125,9 @@ def routed(*variants: Variant, timing: Timing | None = None) -> Router:
 def test_an_answer_comes_back_untouched(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("AllTraffic", 1, model))
-        response = await router.invoke(replace(body("1,2\n\0"), custom_attributes="trace=1"))
+        response = await invoke(router, replace(body("1,2\n\0"), custom_attributes="trace=1"))
         assert response == InvokeResponse(b"m:1,2\n\0", "text/x-answer", "AllTraffic", "trace=1;seen")
-        assert await router.invoke(body("empty")) == InvokeResponse(b"", "text/plain", "AllTraffic")
+        assert await invoke(router, body("empty")) == InvokeResponse(b"", "text/plain", "AllTraffic")
         router.close()
 
     run(work())
@@ -123,17 +136,17 @@ def test_an_answer_comes_back_untouched(model: ModelServer) -> None:
 def test_what_the_table_does_not_hold(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("a", 1, model), variant("b", 0, model))
-        error = await error_of(router.invoke(replace(REQUEST, endpoint="other")))
+        error = await error_of(invoke(router, replace(REQUEST, endpoint="other")))
         assert (error.code, error.status) == ("ValidationError", 400)
         assert error.message == "Endpoint other of account 123456789012 not found."
-        error = await error_of(router.invoke(replace(REQUEST, target_variant="c")))
+        error = await error_of(invoke(router, replace(REQUEST, target_variant="c")))
         assert (error.code, error.message) == ("ValidationError", "Variant c of endpoint churn not found.")
-        assert (await error_of(router.invoke(replace(REQUEST, target_model="x.tar.gz")))).code == "ValidationError"
-        assert (await error_of(router.invoke(replace(REQUEST, content_type="a\nb: c")))).code == "ValidationError"
+        assert (await error_of(invoke(router, replace(REQUEST, target_model="x.tar.gz")))).code == "ValidationError"
+        assert (await error_of(invoke(router, replace(REQUEST, content_type="a\nb: c")))).code == "ValidationError"
         router.put(KEY, [variant("b", 0, model)])
-        assert (await error_of(router.invoke(REQUEST))).code == "ValidationError"
+        assert (await error_of(invoke(router, REQUEST))).code == "ValidationError"
         router.drop(KEY)
-        assert (await error_of(router.invoke(REQUEST))).code == "ValidationError"
+        assert (await error_of(invoke(router, REQUEST))).code == "ValidationError"
         router.close()
 
     run(work())
@@ -142,12 +155,12 @@ def test_what_the_table_does_not_hold(model: ModelServer) -> None:
 def test_weights_share_the_traffic_and_a_target_overrides_them(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("a", 3, model), variant("b", 1, model), variant("c", 0, model))
-        answers = await asyncio.gather(*(router.invoke(body(str(n))) for n in range(2000)))
+        answers = await asyncio.gather(*(invoke(router, body(str(n))) for n in range(2000)))
         assert [answer.body for answer in answers] == [f"m:{n}".encode() for n in range(2000)]
         counts = Counter(answer.variant for answer in answers)
         assert counts.keys() == {"a", "b"}
         assert 1380 < counts["a"] < 1620  # six standard deviations around 1500
-        assert (await router.invoke(replace(REQUEST, target_variant="c"))).variant == "c"
+        assert (await invoke(router, replace(REQUEST, target_variant="c"))).variant == "c"
         router.close()
 
     run(work())
@@ -156,7 +169,7 @@ def test_weights_share_the_traffic_and_a_target_overrides_them(model: ModelServe
 def test_a_models_error_is_a_model_error(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("a", 1, model))
-        error = await error_of(router.invoke(body("fail")))
+        error = await error_of(invoke(router, body("fail")))
         assert (error.code, error.status, error.members["OriginalStatusCode"]) == ("ModelError", 424, 500)
         assert error.members["OriginalMessage"].startswith("cannot score this\nTraceback")
         assert error.members["LogStreamArn"] == (
@@ -166,7 +179,7 @@ def test_a_models_error_is_a_model_error(model: ModelServer) -> None:
         assert error.message.endswith(
             "logEventViewer:group=/aws/sagemaker/Endpoints/churn in account 123456789012 for more information."
         )
-        error = await error_of(router.invoke(body("refuse")))
+        error = await error_of(invoke(router, body("refuse")))
         assert error.members["OriginalStatusCode"] == 422
         assert error.message.startswith('Received client error (422) from primary with message "m:refuse"')
         router.close()
@@ -177,7 +190,7 @@ def test_a_models_error_is_a_model_error(model: ModelServer) -> None:
 def test_what_a_model_gives_as_header_is_fit_for_one(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("a", 1, model))
-        assert (await router.invoke(body("forge"))).content_type == "text/?plain??"
+        assert (await invoke(router, body("forge"))).content_type == "text/?plain??"
         router.close()
 
     run(work())
@@ -187,14 +200,14 @@ def test_the_least_loaded_instance_answers(fleet: Fleet) -> None:
     async def work() -> None:
         busy, idle = fleet.server("busy").wait_ready(), fleet.server("idle").wait_ready()
         router = routed(variant("a", 1, busy))
-        held = asyncio.create_task(router.invoke(body("hold")))
+        held = asyncio.create_task(invoke(router, body("hold")))
         await until((busy.run_dir / "held").exists)
         router.put(KEY, [variant("a", 1, busy, idle)])
         for _ in range(6):
-            assert (await router.invoke(body("x"))).body == b"idle:x"
+            assert (await invoke(router, body("x"))).body == b"idle:x"
         (busy.run_dir / "release").touch()
         assert (await held).body == b"busy:hold"
-        bodies = {(await router.invoke(body("x"))).body for _ in range(6)}
+        bodies = {(await invoke(router, body("x"))).body for _ in range(6)}
         assert bodies == {b"busy:x", b"idle:x"}
         router.close()
 
@@ -208,10 +221,10 @@ def test_an_instance_that_does_not_listen_is_passed_over(fleet: Fleet) -> None:
         dead.wait_end()
         router = routed(variant("a", 1, dead, alive))
         for _ in range(4):
-            assert (await router.invoke(body("x"))).body == b"alive:x"
+            assert (await invoke(router, body("x"))).body == b"alive:x"
         assert router.health(KEY) == {"a": {"i-0": False, "i-1": True}}
         router.put(KEY, [variant("a", 1, dead)])
-        error = await error_of(router.invoke(body("x")))
+        error = await error_of(invoke(router, body("x")))
         assert (error.code, error.status) == ("ServiceUnavailable", 503)
         router.close()
 
@@ -222,7 +235,7 @@ def test_an_instance_killed_with_requests_in_flight(fleet: Fleet) -> None:
     async def work() -> None:
         model = fleet.server().wait_ready()
         router = routed(variant("a", 1, model))
-        answers = [asyncio.create_task(router.invoke(body("hold"))) for _ in range(5)]
+        answers = [asyncio.create_task(invoke(router, body("hold"))) for _ in range(5)]
         await until((model.run_dir / "held").exists)
         model.process.kill()
         for answer in answers:
@@ -233,7 +246,24 @@ def test_an_instance_killed_with_requests_in_flight(fleet: Fleet) -> None:
         revived = fleet.server("revived").wait_ready()
         revived.socket.replace(model.socket)
         await until(lambda: router.health(KEY) == {"a": {"i-0": True}})
-        assert (await router.invoke(body("x"))).body == b"revived:x"
+        assert (await invoke(router, body("x"))).body == b"revived:x"
+        router.close()
+
+    run(work())
+
+
+def test_a_connection_that_breaks_before_the_request_is_written(fleet: Fleet) -> None:
+    async def work() -> None:
+        breaking, whole = fleet.server("breaking").wait_ready(), fleet.server("whole").wait_ready()
+        router = routed(variant("a", 1, breaking, whole))
+        router.start()
+        await until(lambda: router.health(KEY) == {"a": {"i-0": True, "i-1": True}})
+        answers = [asyncio.create_task(invoke(router, body(str(n)))) for n in range(20)]
+        await asyncio.sleep(0)  # asked, not yet sent
+        transport = router._workers[breaking.socket]._transport
+        assert transport is not None
+        transport.abort()
+        assert {(await answer).body.partition(b":")[0] for answer in answers} <= {b"breaking", b"whole"}
         router.close()
 
     run(work())
@@ -242,12 +272,12 @@ def test_an_instance_killed_with_requests_in_flight(fleet: Fleet) -> None:
 def test_a_model_that_takes_too_long(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("a", 1, model), timing=Timing(invoke=0.2, tend=0.05))
-        error = await error_of(router.invoke(body("hold")))
+        error = await error_of(invoke(router, body("hold")))
         assert (error.code, error.members["OriginalStatusCode"]) == ("ModelError", 0)
         assert error.members["OriginalMessage"].startswith("Your invocation timed out")
         (model.run_dir / "release").touch()  # the late answer is nobody's
         await until(lambda: not (model.run_dir / "held").exists())
-        assert (await router.invoke(body("x"))).body == b"m:x"
+        assert (await invoke(router, body("x"))).body == b"m:x"
         router.close()
 
     run(work())
@@ -256,10 +286,10 @@ def test_a_model_that_takes_too_long(model: ModelServer) -> None:
 def test_clients_that_hang_up_disturb_nobody(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("a", 1, model))
-        first = asyncio.create_task(router.invoke(body("hold")))
+        first = asyncio.create_task(invoke(router, body("hold")))
         await until((model.run_dir / "held").exists)
-        answers = [asyncio.create_task(router.invoke(body(str(n)))) for n in range(100)]
-        answers += [asyncio.create_task(router.invoke(body("unborn")))]
+        answers = [asyncio.create_task(invoke(router, body(str(n)))) for n in range(100)]
+        answers += [asyncio.create_task(invoke(router, body("unborn")))]
         answers[-1].cancel()  # before it was ever sent
         await asyncio.sleep(0)
         for answer in (first, *answers[::2]):
@@ -276,12 +306,12 @@ def test_a_worker_taken_out_of_the_table_still_answers_what_it_has(fleet: Fleet)
     async def work() -> None:
         old, new = fleet.server("old").wait_ready(), fleet.server("new").wait_ready()
         router = routed(variant("a", 1, old))
-        held = asyncio.create_task(router.invoke(body("hold")))
+        held = asyncio.create_task(invoke(router, body("hold")))
         await until((old.run_dir / "held").exists)
         setter = threading.Thread(target=lambda: router.put(KEY, [variant("a", 1, new)]))
         setter.start()
         await asyncio.to_thread(setter.join)
-        assert (await router.invoke(body("x"))).body == b"new:x"
+        assert (await invoke(router, body("x"))).body == b"new:x"
         (old.run_dir / "release").touch()
         assert (await held).body == b"old:hold"
         router.close()
@@ -300,7 +330,7 @@ def test_an_instance_that_stops_answering_pings_is_the_last_choice(fleet: Fleet)
         stuck.process.send_signal(signal.SIGSTOP)
         await until(lambda: router.health(KEY) == {"a": {"i-0": False, "i-1": True}})
         for _ in range(4):
-            assert (await router.invoke(body("x"))).body == b"alive:x"
+            assert (await invoke(router, body("x"))).body == b"alive:x"
         stuck.process.send_signal(signal.SIGCONT)
         await until(lambda: router.health(KEY) == {"a": {"i-0": True, "i-1": True}})
         router.close()
@@ -312,8 +342,8 @@ def test_the_counts_of_a_variant(model: ModelServer) -> None:
     async def work() -> None:
         router = routed(variant("a", 1, model), variant("b", 0))
         for text in ("x", "x", "fail", "refuse"):
-            await asyncio.gather(router.invoke(body(text)), return_exceptions=True)
-        await error_of(router.invoke(replace(REQUEST, target_variant="b")))
+            await asyncio.gather(invoke(router, body(text)), return_exceptions=True)
+        await error_of(invoke(router, replace(REQUEST, target_variant="b")))
         a, b = router.drain_metrics()
         assert (a.endpoint, a.variant, a.invocations) == ("churn", "a", 4)
         assert (a.errors_4xx, a.errors_5xx, a.model_errors) == (1, 1, 2)

@@ -36,7 +36,9 @@ def world(database: Database) -> World:
 
 
 def test_a_resource_comes_back_as_it_was_written(world: World) -> None:
-    made = world.make("a", status={"x": [1, {"y": None}]}, tag_set={"team": "churn"}, event=Event(5.0, "Starting", "m"))
+    made = world.make(
+        "a", status={"x": [1, {"y": None}]}, tag_set={"team": "churn"}, events=[Event(5.0, "Starting", "m")]
+    )
     assert world.store.get(ACCOUNT, REGION, KIND, "a") == made
     assert world.store.by_arn("arn:a") == made
     assert world.store.by_id(made.id) == made
@@ -71,7 +73,7 @@ def test_a_write_on_an_old_version_is_refused(world: World) -> None:
 
 
 def test_deleting_takes_tags_and_events_along(world: World) -> None:
-    made = world.make("a", tag_set={"k": "v"}, event=Event(1.0, "Starting"))
+    made = world.make("a", tag_set={"k": "v"}, events=[Event(1.0, "Starting")])
     world.store.delete(made)
     world.store.delete(made)
     assert world.store.get(ACCOUNT, REGION, KIND, "a") is None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sagewright.core.errors import AwsError
 from sagewright.wire.aws_chunked import AwsChunkedReader, codings, is_aws_chunked
-from sagewright.wire.http import BytesReader
+from sagewright.wire.http import BytesReader, fill
 
 HELLO = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
 
@@ -21,6 +21,9 @@ class Dripping:
 
     def read(self, size: int = -1) -> bytes:
         return self._reader.read(self._step if size < 0 else min(size, self._step))
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        return fill(self, buffer)
 
 
 def framed(pieces: list[bytes], trailers: dict[str, str]) -> bytes:

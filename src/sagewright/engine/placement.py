@@ -73,6 +73,19 @@ class Placement:
         self._tell(following)
         return True
 
+    def room(self, instances: int) -> bool:
+        """Whether who comes now for ``instances`` would not have to stand in line; a guess, for others come too."""
+        with self._lock:
+            return not self._line and self._fits(instances)
+
+    def stand(self, holder: str, instances: int) -> None:
+        """Stand in line without asking for the room yet; woken when the turn comes, be it at once."""
+        with self._lock:
+            if holder not in self._held:
+                self._line.setdefault(holder, instances)
+            turn = self._next() == holder
+        self._tell(holder if turn else None)
+
     def holders(self) -> list[str]:
         """Who holds room or stands in line, as far as this server knows."""
         with self._lock:
@@ -105,9 +118,12 @@ class Placement:
     def _next(self) -> str | None:
         """Who stands first in line, if there is room for it."""
         for holder, instances in self._line.items():
-            used = sum(self._held.values())
-            return holder if not used or used + instances <= self.capacity else None
+            return holder if self._fits(instances) else None
         return None
+
+    def _fits(self, instances: int) -> bool:
+        used = sum(self._held.values())
+        return not used or used + instances <= self.capacity
 
     def _tell(self, holder: str | None) -> None:
         if holder is not None:

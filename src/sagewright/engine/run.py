@@ -6,7 +6,7 @@ A kind says what to run (``plan``), what each stage is called (``trail``) and wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
+Json = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 STAGES = ("downloading", "running", "packing")
@@ -70,7 +71,8 @@ class RunKind:
     plan: Callable[[Resource, Tools], Plan]
     trail: Mapping[str, tuple[str, str]]
     finish: Callable[[Resource, Tools, Outcome], Mapping[str, Any]]
-    instances: Callable[[Resource], int]
+    instances: Callable[[Json], int]
+    """How many instances a spec asks for."""
     namespace: str
     secondary: str = ""
     """The member of the status that holds the last event's word."""
@@ -86,6 +88,20 @@ class RunController:
     def __init__(self, kind: RunKind, tools: Tools) -> None:
         self._kind = kind
         self._tools = tools
+
+    def waiting(self, spec: Json) -> Change | None:
+        """What is written of a new resource for which there is no room; None when it is to be acted on at once.
+
+        Work that can only wait costs nothing but its row: the first act comes with its turn.
+        """
+        if self._tools.placement.room(self._kind.instances(spec)):
+            return None
+        now = self._tools.clock.now()
+        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.patience)
+
+    def stand(self, resource: Resource) -> None:
+        """Let a new resource that waits stand in line, once it is stored."""
+        self._tools.placement.stand(resource.id, self._kind.instances(resource.spec))
 
     def act(self, resource: Resource) -> Change:
         if RUN.final(resource.phase):
@@ -112,7 +128,7 @@ class RunController:
         if resource.wish == "stopped":
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
-            if not self._tools.placement.acquire(resource.id, self._kind.instances(resource)):
+            if not self._tools.placement.acquire(resource.id, self._kind.instances(resource.spec)):
                 return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
@@ -252,14 +268,20 @@ class RunController:
         run: Mapping[str, Any] | None = None,
         entered: list[tuple[str, float]] | None = None,
     ) -> Change:
-        """A change with an event for each stage newly entered, each told once."""
-        seen = list(resource.run.get("stages", []))
-        new = [(stage, at) for stage, at in entered or [] if stage not in seen]
+        """A change with what entering stages leaves."""
+        told = self._entered(resource.run.get("stages", ()), entered or [])
+        return replace(
+            told, due=due, phase=phase, status={**(status or {}), **told.status}, run={**(run or {}), **told.run}
+        )
+
+    def _entered(self, seen: Sequence[str], entered: Sequence[tuple[str, float]]) -> Change:
+        """An event for each stage newly entered, each told once."""
+        new = [(stage, at) for stage, at in entered if stage not in seen]
         told = [(*self._kind.trail[stage], at) for stage, at in new if stage in self._kind.trail]
         events = tuple(Event(at, word, message) for word, message, at in told)
-        notes = {**(run or {}), **({"stages": seen + [stage for stage, _ in new]} if new else {})}
+        notes = {"stages": [*seen, *(stage for stage, _ in new)]} if new else {}
         secondary = {self._kind.secondary: events[-1].word} if events and self._kind.secondary else {}
-        return Change(due=due, phase=phase, status={**(status or {}), **secondary}, run=notes, events=events)
+        return Change(due=None, status=secondary, run=notes, events=events)
 
 
 def _failed(instance: InstanceReport) -> bool:
@@ -290,4 +312,4 @@ def _tree(root: Path, key: str) -> list[tuple[Path, str]]:
 
 
 def _with_status(resource: Resource, status: dict[str, Any]) -> Resource:
-    return replace(resource, status=status)
+    return resource._replace(status=status)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sagewright.gateway import exchange as out
@@ -17,12 +19,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def answer_fast(connection: Connection, exchange: Exchange, body: bytes) -> None:
-    """On the loop: answer a request of the fast path."""
-    fast = connection.hub.fast
-    assert fast is not None
+def answer_fast(connection: Connection, exchange: Exchange, body: bytes) -> None:
+    """On the loop: answer a request of the fast path, without a task where nothing has to be awaited."""
+    hub = connection.hub
+    assert hub.fast is not None
     try:
-        response = await fast.answer(exchange.request, body)
+        awaited = hub.fast.answer(exchange.request, body, partial(connection.reply, exchange))
+    except Exception:
+        log.exception("the fast path failed")
+        connection.reply(exchange, _failure())
+        return
+    if awaited is not None:
+        hub.spawn(hub.loop.create_task(_reply_later(connection, exchange, awaited)))
+
+
+async def _reply_later(connection: Connection, exchange: Exchange, awaited: Awaitable[Response]) -> None:
+    try:
+        response = await awaited
     except Exception:
         log.exception("the fast path failed")
         response = _failure()

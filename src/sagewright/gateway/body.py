@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from sagewright.gateway.hub import ClientGone
+from sagewright.gateway.lent import LentSocket
+from sagewright.wire.http import fill
 
 HIGH = 512 * 1024
 LOW = 128 * 1024
@@ -14,13 +16,15 @@ CHUNK = 256 * 1024
 
 
 class StreamBody:
-    """A ``BodyReader`` fed by the loop. ``wanted`` is called once, when the body is first read; ``resume`` when
-    enough was read for the loop to go on receiving. Both are called in the reading thread.
+    """A ``BodyReader`` fed by the loop. ``wanted`` is called once, when the body is first read, and may lend the socket
+    that the rest comes on; ``resume`` when enough was read for the loop to go on receiving. Both are called in the
+    reading thread.
     """
 
-    def __init__(self, wanted: Callable[[], None], resume: Callable[[], None]) -> None:
-        self._wanted: Callable[[], None] | None = wanted
+    def __init__(self, wanted: Callable[[], LentSocket | None], resume: Callable[[], None]) -> None:
+        self._wanted: Callable[[], LentSocket | None] | None = wanted
         self._resume = resume
+        self._lent: LentSocket | None = None
         self._changed = threading.Condition(threading.Lock())
         self._chunks: deque[bytes] = deque()
         self._offset = 0
@@ -33,9 +37,10 @@ class StreamBody:
         """Up to ``size`` bytes as soon as any are there. Raises ``ClientGone`` when the rest will never come."""
         if size < 0:
             return b"".join(iter(lambda: self.read(CHUNK), b""))
-        if self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
-            wanted()
+        self._begin()
+        if self._lent is not None and not self._chunks:
+            buffer = bytearray(min(size, CHUNK))
+            return bytes(buffer[: self._lent.receive(memoryview(buffer), 1)])
         with self._changed:
             while not (self._chunks or self._ended or self._failure):
                 self._changed.wait()
@@ -48,6 +53,32 @@ class StreamBody:
         if resume:
             self._resume()
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """As ``BodyReader.readinto``, and as ``read``."""
+        self._begin()
+        if self._lent is None:
+            return fill(self, buffer)
+        filled = 0
+        while self._chunks and filled < len(buffer):
+            data = self.read(len(buffer) - filled)
+            buffer[filled : filled + len(data)] = data
+            filled += len(data)
+        return filled + self._lent.receive(buffer[filled:], len(buffer))
+
+    def _begin(self) -> None:
+        if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            lent = wanted()
+            with self._changed:
+                self._lent = lent
+                if lent is not None:
+                    lent.failure = self._failure
+
+    def give_back(self) -> None:
+        """The body is not read any further."""
+        if self._lent is not None:
+            self._lent.close()
 
     def _take(self, size: int) -> bytes:
         if not self._chunks or size == 0:
@@ -86,4 +117,6 @@ class StreamBody:
             if not self._ended:
                 self._failure = reason
             self._chunks.clear()
+            if self._lent is not None:
+                self._lent.failure = reason
             self._changed.notify()

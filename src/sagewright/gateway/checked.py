@@ -26,12 +26,21 @@ class CheckedReader:
     def read(self, size: int = -1) -> bytes:
         """As ``BodyReader.read``. Raises ``AwsError``: XAmzContentSHA256Mismatch in the protocol's words."""
         data = self._body.read(size)
+        self._saw(data, at_end=size < 0 or (not data and size > 0))
+        return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """As ``BodyReader.readinto``, and as ``read``."""
+        count = self._body.readinto(buffer)
+        self._saw(buffer[:count], at_end=count < len(buffer))
+        return count
+
+    def _saw(self, data: bytes | memoryview, *, at_end: bool) -> None:
         self._hash.update(data)
         if self._left is not None:
             self._left -= len(data)
-        if self._left == 0 or size < 0 or (not data and size > 0):
+        if self._left == 0 or at_end:
             self._check()
-        return data
 
     def _check(self) -> None:
         if not self._checked and self._hash.hexdigest() != self._expected:

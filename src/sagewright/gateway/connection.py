@@ -22,6 +22,7 @@ from sagewright.gateway import exchange as out
 from sagewright.gateway.body import StreamBody
 from sagewright.gateway.exchange import Exchange, Outlet
 from sagewright.gateway.hub import Hub
+from sagewright.gateway.lent import LENT_FROM, LentSocket, duplicate
 from sagewright.wire.http import BytesReader, FileSlice, Request, Response
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ class Connection(asyncio.Protocol):
         self._line: deque[Exchange] = deque()
         self._outlet: Outlet | None = None
         self._body_full = False
+        self._lent = False
+        """The worker thread receives the rest of the body itself."""
         self._reading = True
         self._ending = False
         """No further request is taken: an error was met, the client closed its side, or we are closing."""
@@ -155,7 +158,7 @@ class Connection(asyncio.Protocol):
         if self._header_count > self.hub.limits.header_count:
             return
         key = name.decode("latin-1").lower()
-        text = heads.header_value(value)
+        text = value.decode("utf-8", "surrogateescape")  # what is not UTF-8 survives, for signatures and for echoes
         if key in self._headers:
             if key == "host":
                 raise heads.BadHead("two Host headers")
@@ -215,8 +218,7 @@ class Connection(asyncio.Protocol):
         elif not exchange.expects and not chunked and size <= limits.gathered_body:
             exchange.gathered = []
         else:
-            wanted = (lambda: self.later(self._send_continue, exchange)) if exchange.expects else _nothing
-            exchange.body = StreamBody(wanted, resume=lambda: self.later(self._body_drained))
+            exchange.body = StreamBody(lambda: self._wanted(exchange), lambda: self.later(self._body_drained))
             request.body = exchange.body
             self._enqueue(exchange)
 
@@ -294,11 +296,38 @@ class Connection(asyncio.Protocol):
         body = b"".join(exchange.gathered) if exchange.gathered is not None else b""
         exchange.gathered = None
         if exchange.fast:
-            self.hub.spawn(self.hub.loop.create_task(answering.answer_fast(self, exchange, body)))
+            answering.answer_fast(self, exchange, body)
             return
         if exchange.body is None:
             exchange.request.body = BytesReader(body)
         self.hub.pool.submit(answering.answer, self, exchange)
+
+    def _wanted(self, exchange: Exchange) -> LentSocket | None:
+        """In the worker thread, when it begins to read a body; much that is still to come, it receives itself."""
+        if not self.secure and (exchange.declared or 0) - exchange.size >= LENT_FROM:
+            return out.ask_loop(self.hub.loop, lambda: self._lend(exchange))
+        if exchange.expects:
+            self.later(self._send_continue, exchange)
+        return None
+
+    def _lend(self, exchange: Exchange) -> LentSocket | None:
+        self._send_continue(exchange)
+        left = (exchange.declared or 0) - exchange.size
+        if self.transport is None or self._receiving is not exchange or self._ending or left < LENT_FROM:
+            return None
+        self._lent = True
+        self._set_reading()
+        limits, returned = self.hub.limits, lambda: self.later(self._body_returned, exchange)
+        return LentSocket(duplicate(self.transport), left, limits, returned)
+
+    def _body_returned(self, exchange: Exchange) -> None:
+        """All of the body was read from the lent socket, past the parser."""
+        if self._lent:
+            self._lent = self._body_full = False
+            self._parser = httptools.HttpRequestParser(self)
+            exchange.size = exchange.declared or 0
+            self.on_message_complete()
+            self._set_reading()
 
     def open_outlet(self, exchange: Exchange, outlet: Outlet, response: Response) -> socket.socket | None:
         """On the loop: open the outlet; for a large file also lend a duplicate of an idle plain socket."""
@@ -312,9 +341,7 @@ class Connection(asyncio.Protocol):
         lend = isinstance(body, FileSlice) and body.length >= out.SENDFILE_FROM and not self.secure
         if not lend or transport.get_write_buffer_size():
             return None
-        duplicate = socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno()))
-        duplicate.setblocking(False)
-        return duplicate
+        return duplicate(transport)
 
     def push(self, data: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -344,8 +371,8 @@ class Connection(asyncio.Protocol):
         """Whether the connection ends with this answer: wanted, or cheaper than draining what was not read."""
         if not exchange.keep_alive or self.hub.draining or (self._ending and not self._line):
             return True
-        if exchange.complete:
-            return False
+        if exchange.complete or self._lent:
+            return self._lent
         left = None if exchange.declared is None else exchange.declared - exchange.size
         return exchange.expects or left is None or left > self.hub.limits.drained_body
 
@@ -354,6 +381,9 @@ class Connection(asyncio.Protocol):
         exchange.done = True
         self._active = None
         self._outlet = None
+        if self._lent and exchange.body is not None:
+            self._lent = False
+            exchange.body.give_back()
         transport = self.transport
         if transport is None:
             return
@@ -396,7 +426,7 @@ class Connection(asyncio.Protocol):
     def _set_reading(self) -> None:
         if self.transport is None:
             return
-        reading = not self._body_full and len(self._line) < LINE_LENGTH
+        reading = not (self._body_full or self._lent) and len(self._line) < LINE_LENGTH
         if reading != self._reading:
             self._reading = reading
             if reading:
@@ -473,7 +503,3 @@ class Connection(asyncio.Protocol):
         """End now, whatever is under way."""
         if self.transport is not None:
             self.transport.abort()
-
-
-def _nothing() -> None:
-    """No 100 Continue is awaited."""

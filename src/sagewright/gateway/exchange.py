@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from typing import TypeVar
 
 from sagewright.gateway.body import StreamBody
 from sagewright.gateway.hub import ClientGone
@@ -21,6 +22,7 @@ SENDFILE_FROM = 64 * 1024
 SENDFILE_AT_ONCE = 2**30
 POLL_MILLISECONDS = 500
 LOOP_ANSWERS_WITHIN = 30.0
+Answer = TypeVar("Answer")
 
 
 class Exchange:
@@ -190,8 +192,11 @@ class _Room:
                 raise ClientGone("the client hung up") from error
 
 
-def ask_loop(loop: asyncio.AbstractEventLoop, question: Callable[[], socket.socket | None]) -> socket.socket | None:
-    """Run ``question`` on the loop and wait for its answer."""
-    answer: Future[socket.socket | None] = Future()
-    loop.call_soon_threadsafe(lambda: answer.set_result(question()))
-    return answer.result(LOOP_ANSWERS_WITHIN)
+def ask_loop(loop: asyncio.AbstractEventLoop, question: Callable[[], Answer]) -> Answer:
+    """Run ``question`` on the loop and wait for its answer. Raises ``ClientGone`` when the loop has ended."""
+    answer: Future[Answer] = Future()
+    try:
+        loop.call_soon_threadsafe(lambda: answer.set_result(question()))
+        return answer.result(LOOP_ANSWERS_WITHIN)
+    except (RuntimeError, TimeoutError) as error:
+        raise ClientGone("the server has stopped") from error

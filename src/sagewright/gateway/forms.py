@@ -12,7 +12,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from sagewright.core.errors import AwsError
-from sagewright.wire.http import BodyReader
+from sagewright.wire.http import BodyReader, fill
 
 MAX_FIELDS = 20 * 1024
 """Bytes that the fields before the file may have together."""
@@ -77,6 +77,10 @@ class Form:
         if len(piece) > size:
             self._pieces.appendleft(piece[size:])
         return piece[:size]
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """As ``BodyReader.readinto``."""
+        return fill(self, buffer)
 
     def _feed(self) -> int:
         """Take more of the body in; gives its number of bytes, 0 at the end."""

@@ -12,7 +12,7 @@ import httptools
 from sagewright.wire.http import BodyReader, FileSlice, Request, Response
 
 MAX_PARAMETERS = 1000
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
 _CLEAN = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
 _date: tuple[int, str] = (0, "")
 
@@ -52,11 +52,6 @@ def _origin_form(target: bytes) -> bytes:
     return bytes(url.path or b"/") + (b"?" + url.query if url.query else b"")
 
 
-def header_value(raw: bytes) -> str:
-    """Text of a header; bytes that are not UTF-8 survive as surrogates, for signatures and for echoes."""
-    return raw.decode("utf-8", "surrogateescape")
-
-
 def has_body(method: str, status: int) -> bool:
     """Whether a response to ``method`` with ``status`` carries bytes (RFC 9110, 6.4.1)."""
     return method != "HEAD" and status >= 200 and status not in (204, 304)
@@ -74,20 +69,21 @@ def length(response: Response) -> int | None:
 
 def response_head(response: Response, size: int | None, *, close: bool, chunked: bool) -> bytes:
     """Status line and headers. Line breaks in values become blanks, so that no value can add a header."""
-    lines = [_STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} Status\r\n"]
+    lines = [_STATUS_LINES.get(response.status) or f"HTTP/1.1 {response.status} Status"]
     declared = False
     for name, value in response.headers.items():
         low = name.lower()
         if low in ("connection", "transfer-encoding"):
             continue
         declared = declared or low == "content-length"
-        lines.append(f"{name.translate(_CLEAN)}: {value.translate(_CLEAN)}\r\n")
+        line = f"{name}: {value}"
+        lines.append(line if line.isprintable() else line.translate(_CLEAN))
     if chunked:
-        lines.append("transfer-encoding: chunked\r\n")
+        lines.append("transfer-encoding: chunked")
     elif not declared and size is not None and response.status >= 200 and response.status != 204:
-        lines.append(f"content-length: {size}\r\n")
+        lines.append(f"content-length: {size}")
     lines.append(f"date: {_now()}\r\nconnection: close\r\n\r\n" if close else f"date: {_now()}\r\n\r\n")
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def _now() -> str:

@@ -30,7 +30,8 @@ class FastPath:
 
     accepts: Callable[[str, str], bool]
     """(method, raw path) → whether this request takes the fast path."""
-    answer: Callable[[Request, bytes], Awaitable[Response]]
+    answer: Callable[[Request, bytes, Callable[[Response], None]], Awaitable[Response] | None]
+    """Answers by calling the third argument, now or later, and returns None; or returns what is to be awaited."""
     too_large: Callable[[Request, int], Response]
     """(request, bytes offered) → the refusal of a larger body."""
     body_limit: int = 25 * 1024 * 1024

@@ -9,13 +9,16 @@ import asyncio
 import hashlib
 import hmac
 import re
+from collections.abc import Awaitable, Callable
 from functools import cache
+from typing import TypeAlias
 
 from sagewright.core.errors import AwsError, ValidationError
 from sagewright.core.ids import request_id
 from sagewright.gateway import sigv4, steps
 from sagewright.gateway.hub import FastPath
 from sagewright.gateway.refusals import Refusal, refuse
+from sagewright.kernel.asked import Permission
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import Invoker, InvokeRequest, InvokeResponse
 from sagewright.wire.codec import serialise_error
@@ -28,6 +31,8 @@ BODY_LIMIT = 25 * 1024 * 1024
 HASH_IN_THREAD = 64 * 1024
 """Bodies above this size are hashed in a thread: SHA-256 releases the interpreter, and 100 KB take 60 µs."""
 PROTOCOL = "rest-json"
+ACTION = "sagemaker:InvokeEndpoint"
+Done: TypeAlias = Callable[[Response], None]
 _ENDPOINT = re.compile("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 
 
@@ -42,19 +47,34 @@ class Invocations:
         """The route, for the server."""
         return FastPath(_is_invocation, self._answer, self._too_large, BODY_LIMIT)
 
-    async def _answer(self, request: Request, body: bytes) -> Response:
+    def _answer(self, request: Request, body: bytes, done: Done) -> Awaitable[Response] | None:
+        """At once where memory has all it takes, which is nearly always; else it has to be awaited."""
         identifier = request_id()
+        if len(body) > HASH_IN_THREAD:
+            return self._answer_waiting(request, body, identifier)
         try:
-            key, region = await self._authenticate(request, body)
-            invocation = _invocation(request, body, key.account, region)
-            await self._authorize(request, key, invocation, identifier)
-            return _response(await self._invoker.invoke(invocation), identifier)
-        except AwsError as error:
-            return _error(error, identifier, request)
+            key, asked = self._read(request, body, _sha256(body))
+            if self._platform.access.settled(key.access_key_id, ACTION, _arn(asked)) and self._invoker.ask(
+                asked, lambda result: done(_told(result, request, identifier))
+            ):
+                return None
         except Exception as error:
-            return _error(steps.failure(error, f"InvokeEndpoint ({request.raw_path})", identifier), identifier, request)
+            done(_told(error, request, identifier))
+            return None
+        return self._answer_waiting(request, body, identifier)
 
-    async def _authenticate(self, request: Request, body: bytes) -> tuple[sigv4.Key, str]:
+    async def _answer_waiting(self, request: Request, body: bytes, identifier: str) -> Response:
+        try:
+            payload = await asyncio.to_thread(_sha256, body) if len(body) > HASH_IN_THREAD else _sha256(body)
+            key, asked = self._read(request, body, payload)
+            await self._authorize(request, key, asked, identifier)
+            result: InvokeResponse | Exception = await self._invoker.invoke(asked)
+        except Exception as error:
+            result = error
+        return _told(result, request, identifier)
+
+    def _read(self, request: Request, body: bytes, payload: str) -> tuple[sigv4.Key, InvokeRequest]:
+        """Who asks, proven, and what for. ``payload`` is the SHA-256 of ``body`` in hex. Raises ``AwsError``."""
         try:
             claim = sigv4.claim(request)
         except sigv4.Malformed as error:
@@ -65,11 +85,10 @@ class Invocations:
             message = f"Credential should be scoped to correct service: 'sagemaker', not '{claim.signing_name}'."
             raise refuse(Refusal.MISMATCH, PROTOCOL, message)
         declared = request.headers.get("x-amz-content-sha256")
-        payload = declared
-        if declared != sigv4.UNSIGNED_PAYLOAD:
-            payload = await asyncio.to_thread(_sha256, body) if len(body) > HASH_IN_THREAD else _sha256(body)
-            if declared is not None and not hmac.compare_digest(declared.encode("utf-8", "replace"), payload.encode()):
-                raise refuse(Refusal.WRONG_HASH, PROTOCOL)
+        if declared == sigv4.UNSIGNED_PAYLOAD:
+            payload = declared
+        elif declared is not None and not hmac.compare_digest(declared.encode("utf-8", "replace"), payload.encode()):
+            raise refuse(Refusal.WRONG_HASH, PROTOCOL)
         key = sigv4.verify(
             request,
             claim,
@@ -78,16 +97,17 @@ class Invocations:
             protocol=PROTOCOL,
             payload=payload,
         )
-        return key, claim.region
+        return key, _invocation(request, body, key.account, claim.region)
 
     async def _authorize(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> None:
         """Nearly always one look into memory; what must be worked out is worked out in a thread."""
-        resource = f"arn:aws:sagemaker:{asked.region}:{asked.account}:endpoint/{asked.endpoint}"
-        if self._platform.access.settled(key.access_key_id, "sagemaker:InvokeEndpoint", resource):
+        if self._platform.access.settled(key.access_key_id, ACTION, _arn(asked)):
             return
         caller = steps.Caller(steps.principal_of(key), asked.region)
         call = steps.call(request, _route(), caller, identifier, self._platform)
         parameters = {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
+        if self._platform.access.allows_at_once(call, parameters, Permission(ACTION, _arn(asked))):
+            return
         await asyncio.to_thread(steps.authorize, call, parameters)
 
     def _too_large(self, request: Request, size: int) -> Response:
@@ -97,6 +117,10 @@ class Invocations:
 
 def _is_invocation(method: str, path: str) -> bool:
     return method == "POST" and path.startswith(PREFIX) and path.endswith(SUFFIX)
+
+
+def _arn(asked: InvokeRequest) -> str:
+    return f"arn:aws:sagemaker:{asked.region}:{asked.account}:endpoint/{asked.endpoint}"
 
 
 def _sha256(body: bytes) -> str:
@@ -135,6 +159,15 @@ def _response(answer: InvokeResponse, identifier: str) -> Response:
     if answer.custom_attributes is not None:
         headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
     return Response(200, headers, answer.body)
+
+
+def _told(result: InvokeResponse | Exception, request: Request, identifier: str) -> Response:
+    """The answer, or the error in AWS's form."""
+    if isinstance(result, InvokeResponse):
+        return _response(result, identifier)
+    if not isinstance(result, AwsError):
+        result = steps.failure(result, f"InvokeEndpoint ({request.raw_path})", identifier)
+    return _error(result, identifier, request)
 
 
 def _error(error: AwsError, identifier: str, request: Request) -> Response:

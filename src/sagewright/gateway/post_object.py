@@ -16,7 +16,7 @@ from sagewright.gateway.forms import Form
 from sagewright.gateway.steps import Caller, principal_of
 from sagewright.kernel.platform import Platform
 from sagewright.wire import xml_body
-from sagewright.wire.http import BodyReader, Request, Response
+from sagewright.wire.http import BodyReader, Request, Response, fill
 from sagewright.wire.models import service_model
 from sagewright.wire.paths import s3_labels
 from sagewright.wire.routing import Route
@@ -138,6 +138,10 @@ class _Sized:
                 MinSizeAllowed=self._least,
             )
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """As ``BodyReader.readinto``, and as ``read``."""
+        return fill(self, buffer)
 
 
 def _is_url(text: str) -> bool:

@@ -12,10 +12,9 @@ import hmac
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from sagewright.core.errors import AwsError
@@ -33,9 +32,11 @@ SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 _NOT_HASHES = (UNSIGNED_PAYLOAD, UNSIGNED_TRAILER, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER)
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-_AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256\s+Credential=([^\s,]+)\s*,\s*SignedHeaders=([^\s,]+)\s*,\s*Signature=([^\s,]+)\s*"
-)
+_SIGNER = re.compile(r"AWS4-HMAC-SHA256\s+Credential=([^\s,]+)\s*,\s*SignedHeaders=([^\s,]+)\s*,\s*")
+_SIGNATURE = re.compile(r"[^\s,]+\s*")
+_LONGEST_KEPT = 512
+"""Characters of a signer that is kept read: strangers must not fill the memory."""
+_UNRESERVED = re.compile(r"[A-Za-z0-9/._~-]*")
 _NUMBER = re.compile("[0-9]{1,12}")
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -67,8 +68,7 @@ class Keys(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a signature says of itself, not yet proven. ``signing_name`` is ``s3`` for version 2, which is S3's only."""
 
     access_key_id: str
@@ -79,7 +79,7 @@ class Claim:
     signed_headers: tuple[str, ...] = ()
     presigned: bool = False
     version: int = 4
-    expires: str = field(default="", compare=False)
+    expires: str = ""
 
 
 class Malformed(ValueError):
@@ -90,11 +90,11 @@ def claim(request: Request) -> Claim | None:
     """The signature the request carries, or None. Raises ``Malformed``."""
     header = request.headers.get("authorization")
     if header is not None:
-        found = _AUTHORIZATION.fullmatch(header)
-        if found is None:
+        signer, mark, signature = header.rpartition("Signature=")
+        if not mark or _SIGNATURE.fullmatch(signature) is None:
             raise Malformed(_unreadable(header))
-        credential, names, signature = found.groups()
-        return claimed(credential, names, signature, presigned=False)
+        unsigned = _kept_signer(signer) if len(signer) <= _LONGEST_KEPT else _signer(signer)
+        return unsigned._replace(signature=signature.rstrip())
     if "ignature=" not in request.raw_query:
         return None
     given = dict(reversed(request.query))
@@ -108,6 +108,18 @@ def claim(request: Request) -> Claim | None:
             given["AWSAccessKeyId"], "", "s3", given["Signature"], presigned=True, version=2, expires=given["Expires"]
         )
     return None
+
+
+def _signer(text: str) -> Claim:
+    """All of an Authorization header but the signature. Raises ``Malformed``."""
+    found = _SIGNER.fullmatch(text)
+    if found is None:
+        raise Malformed(_unreadable(text))
+    return claimed(found[1], found[2], "", presigned=False)
+
+
+_kept_signer = lru_cache(maxsize=1024)(_signer)
+"""A client signs its requests of one day alike."""
 
 
 def claimed(credential: str, names: str, signature: str, *, presigned: bool) -> Claim:
@@ -146,7 +158,10 @@ def verify(request: Request, claim: Claim, keys: Keys, *, now: float, protocol: 
         body = payload if payload is not None else _declared_payload(request, claim, protocol)
         expected = _signatures(request, claim, key.secret, stamp, body)
     given = claim.signature.encode("utf-8", "surrogateescape")
-    if not any(hmac.compare_digest(one.encode(), given) for one in expected):
+    for one in expected:
+        if hmac.compare_digest(one.encode(), given):
+            break
+    else:
         raise refuse(Refusal.MISMATCH, protocol)
     check_token(key, _token(request, claim), now, protocol)
     return key
@@ -354,7 +369,8 @@ def _trimmed(value: str) -> str:
 def _canonical_path(path: str, signing_name: str) -> str:
     if signing_name == "s3":
         return path
-    return quote(_without_dots(path), safe="/~", errors="surrogateescape")
+    path = _without_dots(path)
+    return path if _UNRESERVED.fullmatch(path) else quote(path, safe="/~", errors="surrogateescape")
 
 
 def _without_dots(path: str) -> str:

@@ -116,10 +116,10 @@ def answer(route: Route, result: Result, request_id: str) -> Response:
 
 
 def failure(error: Exception, what: str, request_id: str) -> AwsError:
-    """What to tell of an exception that is not the caller's doing; called where it is handled."""
+    """What to tell of an exception that is not the caller's doing."""
     reason = outage(error)
     if reason:
         log.error("%s cannot be done (request %s): %s %s", what, request_id, reason, error)
         return ServiceUnavailable(f"{reason} Try again later; nothing was changed.")
-    log.exception("%s failed (request %s)", what, request_id)
+    log.error("%s failed (request %s)", what, request_id, exc_info=error)
     return InternalFailure(f"We made a mistake. The server's log has the cause under request {request_id}.")

@@ -51,20 +51,41 @@ def action_of(service: str, operation: str) -> str | None:
     return f"{service_of(service)}:{table()['actions'].get(service, {}).get(operation, operation)}"
 
 
-def asked(call: Call, request: Json) -> Iterator[Permission]:
+class _Needs(NamedTuple):
+    """What calls of one operation need: an action on a resource, and on those that members name ``also``."""
+
+    action: str | None
+    versioned: bool
+    resource: Callable[[Call, Json], str]
+    also: tuple[tuple[str, str], ...]
+    tags: bool
+
+
+@cache
+def _needs(service: str, operation: str) -> _Needs:
+    return _Needs(
+        action=action_of(service, operation),
+        versioned=operation in table()["versioned"].get(service, ()),
+        resource=_RESOURCES.get(service_of(service), _anything),
+        also=tuple(table()["also"].get(service, {}).get(operation, {}).items()),
+        tags=service == "sagemaker" and operation.startswith("Create"),
+    )
+
+
+def asked(call: Call, request: Json) -> list[Permission]:
     """The permissions ``call`` needs, its main one first, without those to pass roles."""
-    action = action_of(call.service, call.operation)
-    if action is None:
-        return
-    if "VersionId" in request and call.operation in table()["versioned"].get(call.service, ()):
-        action += "Version"
-    resource = _RESOURCES.get(service_of(call.service), _anything)(call, request)
-    yield Permission(action, resource)
-    for member, path in table()["also"].get(call.service, {}).get(call.operation, {}).items():
+    needs = _needs(call.service, call.operation)
+    if needs.action is None:
+        return []
+    action = f"{needs.action}Version" if needs.versioned and "VersionId" in request else needs.action
+    resource = needs.resource(call, request)
+    found = [Permission(action, resource)]
+    for member, path in needs.also:
         if member in request:
-            yield Permission(action, _sagemaker_arn(call, path, request[member]))
-    if call.service == "sagemaker" and call.operation.startswith("Create") and request.get("Tags"):
-        yield Permission("sagemaker:AddTags", resource, (("sagemaker:TaggingAction", call.operation),))
+            found.append(Permission(action, _sagemaker_arn(call, path, request[member])))
+    if needs.tags and request.get("Tags"):
+        found.append(Permission("sagemaker:AddTags", resource, (("sagemaker:TaggingAction", call.operation),)))
+    return found
 
 
 def passed_roles(call: Call, request: Json) -> list[str]:
@@ -136,19 +157,24 @@ def s3_arn(bucket: str, key: str | None = None) -> str:
 
 
 def _sagemaker(call: Call, request: Json) -> str:
-    for member, path in table()["resources"].get(call.service, {}).items():
+    for member, path in _naming(call.service, call.operation):
         if member in request:
             return _sagemaker_arn(call, path, request[member])
-    noun = noun_of(call.operation) if call.service == "sagemaker" else None
-    if noun is None or noun.name_member not in request:
-        return "*"
-    return _sagemaker_arn(call, noun.path.replace("{name}", "{}"), request[noun.name_member])
+    return "*"
+
+
+@cache
+def _naming(service: str, operation: str) -> tuple[tuple[str, str], ...]:
+    """The members that may name what an operation is about, with the ARN's resource for each."""
+    members: dict[str, str] = table()["resources"].get(service, {})
+    noun = noun_of(operation) if service == "sagemaker" else None
+    return (*members.items(), *(((noun.name_member, noun.path.replace("{name}", "{}")),) if noun is not None else ()))
 
 
 def _sagemaker_arn(call: Call, path: str, name: str) -> str:
     if name.startswith("arn:"):
         return name
-    return str(Arn("sagemaker", call.region, call.account, path.replace("{}", name)))
+    return f"arn:aws:sagemaker:{call.region}:{call.account}:{path.replace('{}', name)}"
 
 
 @cache

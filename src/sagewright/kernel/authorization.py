@@ -20,7 +20,7 @@ from sagewright.kernel.decision import EVERYBODY, NOTHING, Layer, Outcome, Princ
 from sagewright.kernel.identity import GLOBAL, bucket_policy, holder_of, principal_of, role_of, session_arn, session_id
 from sagewright.kernel.operations import Call
 from sagewright.kernel.policy import Access, Decision, Policies, Policy, parse
-from sagewright.kernel.request_context import RequestContext
+from sagewright.kernel.request_context import MustWait, RequestContext
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.resources import Resource, ResourceStore
 from sagewright.wire.models import SERVED
@@ -120,13 +120,20 @@ class Authorizer:
 
     def role_may(self, call: Call, role_arn: str, action: str, resource: str, request: Json | None = None) -> bool:
         """Whether a role that SageMaker takes on for the call's work may do ``action`` on ``resource``."""
+        question = (role_arn, call.account, action, resource)
+        if self._granted.get(question) is not None:
+            return True
+        version = self._granted.version()
         role = role_of(self._resources, role_arn)
         if role is None:
             return False
         now, session = call.platform.clock.now(), session_arn(role, "SageMaker")
         key = Credential(role.arn, "", session, role.account, session_id(role, "SageMaker"), None, now + 1, now)
         permission = Permission(action, resource)
-        return self._ask(call, request or {}, permission, key, self._target(permission)).allowed
+        outcome, lasting = self._ask(call, request or {}, permission, key, self._target(permission))
+        if outcome.allowed and lasting:
+            self._granted.put(question, version, True)
+        return outcome.allowed
 
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
@@ -134,6 +141,24 @@ class Authorizer:
         if key is not None and key.administrator and not key.session and not action.startswith("s3:"):
             return True
         return self._granted.get((access_key_id, action, resource)) is not None
+
+    def allows_at_once(self, call: Call, request: Json, permission: Permission) -> bool:
+        """Whether the caller may do that to a resource without a policy of its own, as far as memory alone can tell.
+
+        No is no answer: ask ``require``. Never waits.
+        """
+        key = self._credentials.find(call.principal.access_key_id)
+        known = self._principals.get(key.id) if key is not None else None
+        if known is None:
+            return False
+        version = self._granted.version()
+        try:
+            outcome, lasting = self._ask(call, request, permission, key, _PLAIN, known)
+        except MustWait:
+            return False
+        if outcome.allowed and lasting:
+            self._granted.put((call.principal.access_key_id, permission.action, permission.resource), version, True)
+        return outcome.allowed
 
     def trusts(self, call: Call, request: Json, role: Resource) -> bool:
         """Whether a role's trust policy lets the caller take it on."""
@@ -156,24 +181,34 @@ class Authorizer:
         unlimited = own and key is not None and key.administrator and not key.session
         if unlimited and (target.policies is None or call.operation in POLICY_OPERATIONS):
             return call
-        outcome = self._ask(call, request, permission, key, target)
+        outcome, lasting = self._ask(call, request, permission, key, target)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if owner != call.account:
             return replace(call, principal=replace(call.principal, account=owner))
-        if own and outcome.fixed:
+        if own and lasting:
             self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call
 
     def _ask(
-        self, call: Call, request: Json, permission: Permission, key: Credential | None, target: _Target
-    ) -> Outcome:
-        known = self._principal(key)
-        context = RequestContext(call, request, permission, key, known.holder_arn)
+        self,
+        call: Call,
+        request: Json,
+        permission: Permission,
+        key: Credential | None,
+        target: _Target,
+        remembered: _Known | None = None,
+    ) -> tuple[Outcome, bool]:
+        """The answer, and whether it is the same whenever the same caller asks for the same; with who is
+        ``remembered`` it raises ``MustWait`` rather than look something up.
+        """
+        known = remembered or self._principal(key)
+        context = RequestContext(call, request, permission, key, known.holder_arn, hurry=remembered is not None)
         access = Access(permission.action, permission.resource, lambda: context, known.principal.names)
         # A call that another account's bucket let in acts in that account, but its caller stays a stranger there.
         foreign = key is not None and key.account != (target.account or call.account)
-        return decide(known.principal, access, target.policies, foreign=foreign)
+        outcome = decide(known.principal, access, target.policies, foreign=foreign)
+        return outcome, outcome.fixed or context.lasting
 
     def _principal(self, key: Credential | None) -> _Known:
         return self._principals.of(key.id, partial(self._find_principal, key)) if key is not None else _NOBODY

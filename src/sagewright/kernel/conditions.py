@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -52,6 +52,7 @@ def _time(text: str) -> float:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
+@lru_cache(maxsize=1024)
 def _in_network(wanted: str, value: str) -> bool:
     try:
         return ip_address(value) in ip_network(wanted, strict=False)
@@ -104,27 +105,50 @@ def known(operator: str) -> bool:
     return sets in ("", ALL, ANY) and (name == "Null" or plain in _CHECKS or plain in _NEGATED)
 
 
-def holds(test: Test, context: Context) -> bool:
-    """Whether a condition holds; its values are alternatives, and a negated one holds when none of them fits."""
+Holds = Callable[[Context], bool]
+"""Whether a condition holds in a context."""
+
+
+@lru_cache(maxsize=4096)
+def compiled(test: Test) -> Holds:
+    """A condition as a function. Its values are alternatives, and a negated one holds when none of them fits."""
     sets, _, name = test.operator.rpartition(":")
-    values = context.get(test.key.lower())
+    key, plain = test.key.lower(), name.removesuffix("IfExists")
     if name == "Null":
-        return any((not values) == (wanted.lower() == "true") for wanted in test.values)
-    plain = name.removesuffix("IfExists")
+        wanted_empty = frozenset(value.lower() == "true" for value in test.values)
+        return lambda context: (not context.get(key)) in wanted_empty
     negated = plain in _NEGATED
-    if not values:
-        return sets == ALL or (sets != ANY and negated) or plain != name
-    operator = _NEGATED.get(plain, plain)
-    check = _CHECKS[operator]
-    wanted = _wanted(test, context, pattern=operator in _PATTERNS)
-    hits = [any(check(one, value) for one in wanted) != negated for value in values]
+    absent = sets == ALL or (sets != ANY and negated) or plain != name
     every = sets == ALL or (negated and sets != ANY)
-    return all(hits) if every else any(hits)
+    wanted = _wanted(test, pattern=_NEGATED.get(plain, plain) in _PATTERNS)
+    check = _CHECKS[_NEGATED.get(plain, plain)]
+
+    def holds(context: Context) -> bool:
+        values = context.get(key)
+        if not values:
+            return absent
+        alternatives = wanted(context)
+        for value in values:
+            fits = False
+            for one in alternatives:
+                if check(one, value):
+                    fits = True
+                    break
+            hit = fits != negated
+            if hit != every:
+                return hit
+        return every
+
+    return holds
 
 
-def _wanted(test: Test, context: Context, *, pattern: bool) -> list[str]:
+def _wanted(test: Test, *, pattern: bool) -> Callable[[Context], Sequence[str]]:
     """The policy's values; one whose variable the context lacks fits nothing and is left out."""
-    if not test.variables:
-        return list(test.values)
-    filled = (fill(value, context, pattern=pattern) for value in test.values)
-    return [value for value in filled if value is not None]
+    if not test.variables or not any("${" in value for value in test.values):
+        return lambda _: test.values
+
+    def filled(context: Context) -> list[str]:
+        found = (fill(value, context, pattern=pattern) for value in test.values)
+        return [value for value in found if value is not None]
+
+    return filled

@@ -10,8 +10,9 @@ Source: IAM User Guide, "Policy evaluation logic" with its pages on a single acc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from sagewright.kernel.policy import Access, Decision, Policies
 
@@ -54,8 +55,7 @@ class Principal:
         object.__setattr__(self, "names", self.itself | self.holder | self.account)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The decision and the layer that made it, when it is a denial; ``fixed`` when no context can change it."""
 
     decision: Decision
@@ -126,7 +126,7 @@ def _refusing(
     if resource is not None:
 
         def grants(names: Names) -> bool:
-            return resource.decide(replace(access, principals=names)).allowed
+            return resource.decide(access._replace(principals=names)).allowed
 
         everybody = grants(EVERYBODY)
         if not everybody and grants(principal.itself):

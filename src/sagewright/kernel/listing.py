@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,7 @@ from botocore.model import ListShape, StructureShape
 
 from sagewright.core.errors import ValidationException
 from sagewright.store.resources import Query
-from sagewright.wire.models import output_shape
+from sagewright.wire.models import input_shape, output_shape
 
 if TYPE_CHECKING:
     from sagewright.kernel.nouns import Noun
@@ -33,14 +34,9 @@ PAGE = 100
 
 def list_resources(noun: Noun, call: Call, request: Json) -> Json:
     """One page of a noun's List operation, with NextToken only when more follows."""
-    output = output_shape(noun.service, f"List{noun.kind}s")
-    member, shown = next(
-        (name, shape.member.members.keys())
-        for name, shape in output.members.items()
-        if isinstance(shape, ListShape) and isinstance(shape.member, StructureShape)
-    )
+    member, shown, specs = _summary(noun.service, noun.kind)
     limit = int(request.get("MaxResults", PAGE))
-    query = _query(noun, request, limit)
+    query = _query(noun, request, limit, specs)
     found = call.platform.resources.list(call.account, call.region, noun.kind, query)
     page = found[:limit]
     items = [{k: v for k, v in noun.brief(each).items() if k in shown} for each in page]
@@ -50,7 +46,20 @@ def list_resources(noun: Noun, call: Call, request: Json) -> Json:
     return answer
 
 
-def _query(noun: Noun, request: Json, limit: int) -> Query:
+@cache
+def _summary(service: str, kind: str) -> tuple[str, frozenset[str], bool]:
+    """The list in the output, what it shows of a resource, and whether any of that is in the spec."""
+    output = output_shape(service, f"List{kind}s")
+    member, shown = next(
+        (name, frozenset(shape.member.members))
+        for name, shape in output.members.items()
+        if isinstance(shape, ListShape) and isinstance(shape.member, StructureShape)
+    )
+    name = input_shape(service, f"Describe{kind}").required_members[0]
+    return member, shown, not shown.isdisjoint(set(input_shape(service, f"Create{kind}").members) - {name})
+
+
+def _query(noun: Noun, request: Json, limit: int, specs: bool) -> Query:
     wanted = request.get("StatusEquals")
     phases = None if wanted is None else frozenset(phase for phase, word in noun.words.items() if word == wanted)
     return Query(
@@ -64,6 +73,7 @@ def _query(noun: Noun, request: Json, limit: int) -> Query:
         descending=request.get("SortOrder", "Descending") == "Descending",
         after=_after(request["NextToken"]) if "NextToken" in request else None,
         limit=limit + 1,
+        specs=specs,
     )
 
 

@@ -19,7 +19,7 @@ from sagewright.engine.reconciler import Controller
 from sagewright.engine.tools import Tools
 from sagewright.kernel.operations import Call
 from sagewright.store.events import Event
-from sagewright.store.resources import AlreadyExists, Resource
+from sagewright.store.resources import AlreadyExists, Change, Resource
 from sagewright.wire.models import input_shape, output_shape
 
 Json = dict[str, Any]
@@ -108,11 +108,15 @@ class Noun:
         return self.lifecycle is not None and self.lifecycle.final(phase)
 
     def create(self, call: Call, request: Json) -> Resource:
-        """Check, store, and wake the reconciler; raises ``taken`` when the name is in use."""
+        """Check, store, and wake the reconciler or wait in line; raises ``taken`` when the name is in use."""
         self.check(call, request)
         name = request[self.name_member]
         spec = {key: value for key, value in request.items() if key not in ("Tags", self.name_member)}
         now = call.platform.clock.now()
+        queue = call.platform.queues.get(self.kind)
+        waiting = queue.waiting(spec) if queue is not None else None
+        begun = waiting or Change(due=now if self.lifecycle else None)
+        first = (Event(now, *self.first),) if self.first[0] else ()
         try:
             made = call.platform.resources.create(
                 account=call.account,
@@ -121,16 +125,19 @@ class Noun:
                 name=name,
                 arn=self.arn(call, name),
                 spec=spec,
-                status=dict(self.status),
+                status={**self.status, **begun.status},
+                run={**begun.run},
                 phase=self.lifecycle.first if self.lifecycle else "ready",
-                due=now if self.lifecycle else None,
+                due=begun.due,
                 tag_set={tag["Key"]: tag["Value"] for tag in request.get("Tags", ())},
-                event=Event(now, *self.first) if self.first[0] else None,
+                events=(*first, *begun.events),
             )
         except AlreadyExists as error:
             old = error.existing
             raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
-        if self.lifecycle:
+        if queue is not None and waiting is not None:
+            queue.stand(made)
+        elif self.lifecycle:
             call.platform.hint(made.id)
         return made
 

@@ -6,7 +6,7 @@ Source: IAM User Guide, "IAM JSON policy elements: Variables and tags" and "… 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -24,6 +24,16 @@ def like(pattern: str, text: str) -> bool:
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
     return _regex(pattern).fullmatch(text) is not None
+
+
+def any_like(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """``like`` for any of several, as a function."""
+    if "*" in patterns:
+        return lambda _: True
+    if not any("*" in pattern or "?" in pattern for pattern in patterns):
+        return frozenset(patterns).__contains__
+    matches = re.compile("|".join(f"(?:{_regex(pattern).pattern})" for pattern in patterns), re.DOTALL).fullmatch
+    return lambda text: matches(text) is not None
 
 
 def arn_like(pattern: str, text: str) -> bool:

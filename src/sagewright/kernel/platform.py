@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sagewright.core.clock import Clock
@@ -17,6 +17,7 @@ from sagewright.store.resources import ResourceStore
 from sagewright.store.tags import TagStore
 
 if TYPE_CHECKING:
+    from sagewright.engine.run import RunController
     from sagewright.kernel.authorization import Authorizer
 
 
@@ -36,3 +37,5 @@ class Platform:
     access: Authorizer
     hint: Callable[[str], None]
     """Wake the reconciler for the resource with this id, after the commit."""
+    queues: Mapping[str, RunController] = field(default_factory=dict)
+    """Who knows, for kinds of work that may have to wait for room, whether it has to."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sagewright.kernel.conditions import Test, holds, known
-from sagewright.kernel.patterns import Context, fill, like
+from sagewright.kernel.conditions import Holds, Test, compiled, known
+from sagewright.kernel.patterns import Context, any_like, fill, like
 
 Effect: TypeAlias = Literal["Allow", "Deny"]
 Verdict: TypeAlias = Literal["allowed", "explicitDeny", "implicitDeny"]
@@ -66,8 +66,10 @@ class Policy:
     statements: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+_NO_CONTEXT: Context = {}
+
+
+class Access(NamedTuple):
     """What is asked. ``principals`` are all the (kind, name) pairs that stand for the caller.
 
     ``context`` may have keys in any case; one that is made when a statement first depends on it, in lower case.
@@ -75,12 +77,11 @@ class Access:
 
     action: str
     resource: str = "*"
-    context: Context | Callable[[], Context] = field(default_factory=dict)
+    context: Context | Callable[[], Context] = _NO_CONTEXT
     principals: frozenset[tuple[str, str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer: the policies whose statements made it, and context keys that conditions missed.
 
     ``fixed`` when the verdict would be the same in any context.
@@ -96,15 +97,24 @@ class Decision:
         return self.verdict == "allowed"
 
 
-_NO_CONTEXT: Context = {}
+class _Rule(NamedTuple):
+    """A statement that speaks of an action, ready to be asked."""
+
+    policy: Policy
+    statement: Statement
+    verdict: Verdict
+    fixed: bool
+    covers: Callable[[str, Context], bool]
+    """Whether it speaks of this resource."""
+    tests: tuple[Holds, ...]
 
 
 class Policies:
-    """Policies that speak together, ready to be asked many times: statements are found by action."""
+    """Policies that speak together, ready to be asked many times: what speaks of an action is compiled for it once."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:
         self.policies = tuple(policies)
-        self._about: dict[str, tuple[tuple[Policy, Statement], ...]] = {}
+        self._about: dict[str, tuple[_Rule, ...]] = {}
 
     def decide(self, access: Access) -> Decision:
         """Whether they allow ``access``, looking at no more than that takes: a Deny, else an Allow, is enough.
@@ -112,16 +122,19 @@ class Policies:
         Statements that depend on the context come last, so that mostly nobody has to ask for it.
         """
         fixed, context = True, _NO_CONTEXT
-        for _, statement in self._speaking_of(access.action):
-            if not _addresses(statement, access):
+        for rule in self._speaking_of(access.action):
+            if rule.statement.principals is not None and not _addresses(rule.statement, access):
                 continue
-            if not statement.fixed and context is _NO_CONTEXT:
+            if not rule.fixed and context is _NO_CONTEXT:
                 context = _lowered(access.context)
-            if _covers(statement, access, context):
-                fixed = fixed and statement.fixed
-                if all(holds(test, context) for test in statement.tests):
-                    return Decision("explicitDeny" if statement.effect == "Deny" else "allowed", fixed=fixed)
-            elif statement.templated:
+            if rule.covers(access.resource, context):
+                fixed = fixed and rule.fixed
+                for holds in rule.tests:
+                    if not holds(context):
+                        break
+                else:
+                    return Decision(rule.verdict, fixed=fixed)
+            elif rule.statement.templated:
                 fixed = False
         return Decision("implicitDeny", fixed=fixed)
 
@@ -130,31 +143,43 @@ class Policies:
         context = _lowered(access.context)
         applying: dict[str, list[Policy]] = {"Allow": [], "Deny": []}
         missing: dict[str, None] = {}
-        for policy, statement in self._speaking_of(access.action):
-            if not _addresses(statement, access) or not _covers(statement, access, context):
+        for rule in self._speaking_of(access.action):
+            statement = rule.statement
+            if not _addresses(statement, access) or not rule.covers(access.resource, context):
                 continue
             missing.update((test.key, None) for test in statement.tests if test.key.lower() not in context)
-            if all(holds(test, context) for test in statement.tests):
-                applying[statement.effect].append(policy)
+            if all(holds(context) for holds in rule.tests):
+                applying[statement.effect].append(rule.policy)
         if applying["Deny"]:
             return Decision("explicitDeny", tuple(dict.fromkeys(applying["Deny"])), tuple(missing))
         if applying["Allow"]:
             return Decision("allowed", tuple(dict.fromkeys(applying["Allow"])), tuple(missing))
         return Decision("implicitDeny", (), tuple(missing))
 
-    def _speaking_of(self, action: str) -> tuple[tuple[Policy, Statement], ...]:
+    def _speaking_of(self, action: str) -> tuple[_Rule, ...]:
         found = self._about.get(action)
         if found is None:
             low = action.lower()
             fitting = [
-                (policy, statement)
+                _rule(policy, statement)
                 for policy in self.policies
                 for statement in policy.statements
                 if any(like(text.lower(), low) for text in statement.actions.texts) != statement.actions.negated
             ]
-            found = tuple(sorted(fitting, key=lambda pair: (pair[1].effect == "Allow", not pair[1].fixed)))
+            found = tuple(sorted(fitting, key=lambda rule: (rule.verdict == "allowed", not rule.fixed)))
             self._about[action] = found
         return found
+
+
+def _rule(policy: Policy, statement: Statement) -> _Rule:
+    return _Rule(
+        policy,
+        statement,
+        "explicitDeny" if statement.effect == "Deny" else "allowed",
+        statement.fixed,
+        _coverage(statement),
+        tuple(map(compiled, statement.tests)),
+    )
 
 
 def _lowered(context: Context | Callable[[], Context]) -> Context:
@@ -257,14 +282,19 @@ def _addresses(statement: Statement, access: Access) -> bool:
     return named != statement.principals_negated
 
 
-def _covers(statement: Statement, access: Access, context: Context) -> bool:
-    """Whether the statement speaks of this resource."""
-    resources = statement.resources
-    if not resources.texts:
-        return True  # trust policies speak of the role they belong to
+def _coverage(statement: Statement) -> Callable[[str, Context], bool]:
+    """Whether the statement speaks of a resource."""
+    texts, negated = statement.resources.texts, statement.resources.negated
+    if not texts:
+        return lambda _resource, _context: True  # trust policies speak of the role they belong to
     if not statement.templated:
-        return any(like(text, access.resource) for text in resources.texts) != resources.negated
-    filled = [fill(text, context, pattern=True) for text in resources.texts]
-    if resources.negated and None in filled and statement.effect == "Allow":
-        return False  # what an unknown value leaves out is unknown
-    return any(text is not None and like(text, access.resource) for text in filled) != resources.negated
+        fits = any_like(texts)
+        return lambda resource, _context: fits(resource) != negated
+
+    def covers(resource: str, context: Context) -> bool:
+        filled = [fill(text, context, pattern=True) for text in texts]
+        if negated and None in filled and statement.effect == "Allow":
+            return False  # what an unknown value leaves out is unknown
+        return any(text is not None and like(text, resource) for text in filled) != negated
+
+    return covers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,12 @@ class Invoker(Protocol):
     ``LogStreamArn``), ``ValidationError``, ``ServiceUnavailable`` (503), ``ModelNotReadyException`` (429) as in
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
     """
+
+    def ask(self, request: InvokeRequest, done: Callable[[InvokeResponse | Exception], None]) -> bool:
+        """Send ``request`` on, if that takes no waiting: then True, and ``done`` is called once, with the answer or
+        with what ``invoke`` would raise. False, and nothing done, where ``invoke`` has to be awaited instead.
+        """
+        ...
 
     async def invoke(self, request: InvokeRequest) -> InvokeResponse:
         """Answer ``request``."""

@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from sagewright.core.errors import AwsError, ValidationError
 from sagewright.serving.base import InvokeRequest, InvokeResponse
 from sagewright.serving.metrics import VariantMetrics
-from sagewright.serving.worker import NotSentError, Reply, Worker, WorkerLostError, WorkerTimeoutError
+from sagewright.serving.worker import NotSentError, Outcome, Reply, Worker, WorkerLostError, WorkerTimeoutError
 from sagewright_runtime.serving import frames
 
 _LONGEST_MESSAGE = 8192
@@ -101,6 +102,7 @@ class Router:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._turn = 0
+        self._retries: set[asyncio.Task[None]] = set()
 
     # the table, any thread
 
@@ -161,6 +163,50 @@ class Router:
             worker.close()
         self._workers.clear()
 
+    def ask(self, request: InvokeRequest, done: Callable[[InvokeResponse | Exception], None]) -> bool:
+        """As ``Invoker.ask``. Raises ``AwsError`` for a request that no model server is to see."""
+        started = time.perf_counter_ns()
+        key = EndpointKey(request.account, request.region, request.endpoint)
+        if self._loop is None or key not in self._routes:
+            return False
+        variant = self._variant(key, request)
+        worker = next(iter(self._candidates(variant)), None)
+        if worker is None or not worker.connected:
+            return False
+        answered = partial(self._answered, request, key, variant, started, done)
+        try:
+            worker.ask(_head(request), request.body, self._timing.invoke, answered)
+        except frames.FrameError as error:
+            raise _unsendable(error) from None
+        return True
+
+    def _answered(
+        self,
+        request: InvokeRequest,
+        key: EndpointKey,
+        variant: Variant,
+        started: int,
+        done: Callable[[InvokeResponse | Exception], None],
+        outcome: Outcome,
+    ) -> None:
+        if isinstance(outcome, NotSentError) and self._loop is not None:  # another worker may have it
+            retry = self._loop.create_task(self._again(request, done))
+            self._retries.add(retry)
+            retry.add_done_callback(self._retries.discard)
+            return
+        try:
+            response: InvokeResponse | Exception = self._response(key, variant, started, outcome)
+        except Exception as error:
+            response = error
+        done(response)
+
+    async def _again(self, request: InvokeRequest, done: Callable[[InvokeResponse | Exception], None]) -> None:
+        try:
+            response: InvokeResponse | Exception = await self.invoke(request)
+        except Exception as error:
+            response = error
+        done(response)
+
     async def invoke(self, request: InvokeRequest) -> InvokeResponse:
         """Answer one request. Raises ``AwsError`` as the runtime API models it."""
         started = time.perf_counter_ns()
@@ -171,28 +217,35 @@ class Router:
             await asyncio.to_thread(self._look, key)
         variant = self._variant(key, request)
         try:
-            reply = await self._call(variant, _head(request), request.body)
+            outcome: Outcome = await self._call(variant, _head(request), request.body)
         except frames.FrameError as error:
-            raise ValidationError(f"The request cannot be sent to the model: {error}") from None
-        except NotSentError:
+            raise _unsendable(error) from None
+        except (NotSentError, WorkerLostError, WorkerTimeoutError) as error:
+            outcome = error
+        return self._response(key, variant, started, outcome)
+
+    def _response(self, key: EndpointKey, variant: Variant, started: int, outcome: Outcome) -> InvokeResponse:
+        """What the client is told of ``outcome``, which is also counted. Raises ``AwsError``."""
+        if isinstance(outcome, NotSentError):
             self._record(key, variant, 503, started, None)
             raise AwsError(
                 f"No instance of variant {variant.name} is able to answer at this time.",
                 code="ServiceUnavailable",
                 status=503,
-            ) from None
-        except (WorkerLostError, WorkerTimeoutError) as error:
+            )
+        if not isinstance(outcome, Reply):
             self._record(key, variant, 0, started, time.perf_counter_ns() - started)
-            message = _LOST if isinstance(error, WorkerLostError) else _TIMED_OUT
-            raise _model_error(key, 0, message) from None
-        status = reply.frame.code
-        self._record(key, variant, status, started, reply.latency)
+            message = _LOST if isinstance(outcome, WorkerLostError) else _TIMED_OUT
+            raise _model_error(key, 0, message)
+        frame = outcome.frame
+        status = frame.code
+        self._record(key, variant, status, started, outcome.latency)
         if not 200 <= status < 400:
-            raise _model_error(key, status, reply.frame.body.decode(errors="replace"))
-        headers = frames.decode_headers(reply.frame.head)
+            raise _model_error(key, status, frame.body.decode(errors="replace"))
+        headers = frames.decode_headers(frame.head)
         attributes = headers.get(frames.CUSTOM_ATTRIBUTES)
         return InvokeResponse(
-            reply.frame.body,
+            frame.body,
             _header_value(headers.get(frames.CONTENT_TYPE, "application/octet-stream")),
             variant.name,
             None if attributes is None else _header_value(attributes),
@@ -275,12 +328,23 @@ class Router:
 
 def _head(request: InvokeRequest) -> bytes:
     """The headers a model server gets. Raises ``FrameError``."""
+    if request.custom_attributes is None and request.inference_id is None:
+        return _plain_head(request.content_type, request.accept)
     headers = {frames.CONTENT_TYPE: request.content_type, frames.ACCEPT: request.accept}
     if request.custom_attributes is not None:
         headers[frames.CUSTOM_ATTRIBUTES] = request.custom_attributes
     if request.inference_id is not None:
         headers[frames.INFERENCE_ID] = request.inference_id
     return frames.encode_headers(headers)
+
+
+@lru_cache(maxsize=256)
+def _plain_head(content_type: str, accept: str) -> bytes:
+    return frames.encode_headers({frames.CONTENT_TYPE: content_type, frames.ACCEPT: accept})
+
+
+def _unsendable(error: frames.FrameError) -> ValidationError:
+    return ValidationError(f"The request cannot be sent to the model: {error}")
 
 
 def _header_value(text: str) -> str:

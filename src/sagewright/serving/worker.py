@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, TypeAlias, cast
 
 from sagewright_runtime.serving import frames, sockets
+
+log = logging.getLogger(__name__)
 
 
 class NotSentError(Exception):
@@ -24,20 +29,28 @@ class WorkerTimeoutError(Exception):
     """The model server did not answer in time."""
 
 
-@dataclass(slots=True)
-class _Pending:
-    future: asyncio.Future[frames.Frame]
-    deadline: float
-    sent_at: int = 0
-    """``perf_counter_ns`` of the write; 0 while it waits for the turn's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A model server's answer; ``latency`` in nanoseconds from write to read."""
 
     frame: frames.Frame
     latency: int
+
+
+Outcome: TypeAlias = Reply | NotSentError | WorkerLostError | WorkerTimeoutError
+
+
+@dataclass(slots=True)
+class _Pending:
+    done: Callable[[Outcome], None]
+    deadline: float
+    sent_at: int = 0
+    """``perf_counter_ns`` of the write; 0 while it waits for the turn's end."""
+
+    def end(self, outcome: Outcome) -> None:
+        try:
+            self.done(outcome)
+        except Exception:  # the connection's other requests must not suffer
+            log.exception("an answer of a model server could not be passed on")
 
 
 class Worker(asyncio.Protocol):
@@ -66,6 +79,11 @@ class Worker(asyncio.Protocol):
         return self._transport is not None and not self._doubtful
 
     @property
+    def connected(self) -> bool:
+        """Whether ``ask`` may be called."""
+        return self._transport is not None
+
+    @property
     def doubtful(self) -> bool:
         """Late with the answer to a ping, or not to be reached when last tried; not so before the first try."""
         return self._doubtful
@@ -75,31 +93,38 @@ class Worker(asyncio.Protocol):
         return len(self._pending)
 
     async def call(self, head: bytes, body: bytes, timeout: float) -> Reply:
-        """Send one request and await its answer for ``timeout`` seconds.
+        """Connect where that is needed, send one request and await its answer for ``timeout`` seconds.
 
         Raises ``NotSentError``, ``WorkerLostError``, ``WorkerTimeoutError``, and ``FrameError`` for a request too long.
         """
         if self._transport is None:
             await self._connect()
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        frame_id = self.ask(head, body, timeout, partial(_settle, future))
+        try:
+            return await future
+        finally:
+            if self._pending.pop(frame_id, None) is not None and self.retired:
+                self._close_if_idle()
+
+    def ask(self, head: bytes, body: bytes, timeout: float, done: Callable[[Outcome], None]) -> int:
+        """Send one request on the connection there is; ``done`` is called once, later. Returns the frame's id.
+
+        Raises ``FrameError`` for a request too long.
+        """
         frame_id = next(self._ids) & 0xFFFFFFFF
         encoded = frames.encode(frame_id, frames.INVOKE, head, body)
-        pending = _Pending(self._loop.create_future(), self._loop.time() + timeout)
-        self._pending[frame_id] = pending
+        self._pending[frame_id] = _Pending(done, self._loop.time() + timeout)
         self._write(frame_id, encoded)
-        try:
-            frame = await pending.future
-        finally:
-            self._pending.pop(frame_id, None)
-            if self.retired:
-                self._close_if_idle()
-        return Reply(frame, time.perf_counter_ns() - pending.sent_at)
+        return frame_id
 
     def tend(self, ping_timeout: float) -> None:
         """Once in a while: give up what is overdue, see whether the server lives, connect again."""
         now = self._loop.time()
-        for pending in list(self._pending.values()):
+        for frame_id, pending in list(self._pending.items()):
             if pending.deadline <= now:
-                _fail(pending, WorkerTimeoutError())
+                del self._pending[frame_id]
+                pending.end(WorkerTimeoutError())
         if self._transport is None:
             if not self.retired:
                 self._start_connecting()
@@ -162,19 +187,22 @@ class Worker(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.abort()
             return
+        now = time.perf_counter_ns()
         for frame in received:
-            pending = self._pending.get(frame.id)
+            pending = self._pending.pop(frame.id, None)
             if pending is not None:
-                if not pending.future.done():
-                    pending.future.set_result(frame)
+                pending.end(Reply(frame, now - pending.sent_at))
             elif self._ping is not None and frame.id == self._ping[0]:
                 self._ping, self._doubtful = None, False
+        if self.retired:
+            self._close_if_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._transport, self._doubtful = None, True
         self._outgoing.clear()
-        for pending in self._pending.values():
-            _fail(pending, WorkerLostError() if pending.sent_at else NotSentError(str(self.socket)))
+        lost, self._pending = self._pending, {}
+        for pending in lost.values():
+            pending.end(WorkerLostError() if pending.sent_at else NotSentError(str(self.socket)))
 
     # writing
 
@@ -199,6 +227,10 @@ class Worker(asyncio.Protocol):
             self._transport.close()
 
 
-def _fail(pending: _Pending, error: Exception) -> None:
-    if not pending.future.done():
-        pending.future.set_exception(error)
+def _settle(future: asyncio.Future[Reply], outcome: Outcome) -> None:
+    if future.done():  # given up
+        return
+    if isinstance(outcome, Reply):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)

@@ -6,17 +6,20 @@ is the engine's own. Handlers write ``spec`` and ``wish``; the reconciler, holdi
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from operator import ge, gt, le, lt
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     Connection,
     Float,
     Integer,
     Select,
-    and_,
+    String,
     bindparam,
     delete,
     func,
@@ -48,8 +51,7 @@ class Stale(Exception):
     """The resource changed or went away between the read and the write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """A row as a value. Times are seconds since the epoch; ``due`` None means the reconciler has nothing left to do."""
 
     id: str
@@ -83,6 +85,8 @@ class Query:
     descending: bool = True
     after: tuple[Any, str] | None = None
     limit: int = 100
+    specs: bool = True
+    """Whether the resources are to have their specs, the largest part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ class Change:
     """Delete the row: the resource was asked to go and nothing of it is left."""
 
 
-_COLUMNS = [resources.c[name] for name in Resource.__slots__]
+_COLUMNS = [resources.c[name] for name in Resource._fields]
+_SPEC = Resource._fields.index("spec")
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
 _NOW = bindparam("now", type_=Float)
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
@@ -135,7 +140,7 @@ _APPLY = (
 
 
 def _resource(row: Sequence[Any]) -> Resource:
-    return Resource(*row[: len(_COLUMNS)])
+    return Resource._make(row[: len(_COLUMNS)])
 
 
 class ResourceStore:
@@ -166,34 +171,34 @@ class ResourceStore:
         arn: str,
         spec: Json,
         status: Json | None = None,
+        run: Json | None = None,
         phase: str = "ready",
         wish: str = "",
         due: float | None = None,
         tag_set: Mapping[str, str] | None = None,
-        event: Event | None = None,
+        events: Sequence[Event] = (),
     ) -> Resource:
-        """Add a resource with its tags and first event, in one transaction. Raises ``AlreadyExists``."""
+        """Add a resource with its tags and first events, in one transaction. Raises ``AlreadyExists``."""
         now = self._clock.now()
         made = Resource(
-            run_id(), account, region, kind, name, arn, spec, status or {}, {}, phase, wish, now, now, 1, due
+            run_id(), account, region, kind, name, arn, spec, status or {}, run or {}, phase, wish, now, now, 1, due
         )
         try:
-            self._insert(made, tag_set or {}, event)
+            self._insert(made, tag_set or {}, events)
         except IntegrityError:
             existing = self.get(account, region, kind, name) or self.by_arn(arn)
             if existing is not None:
                 raise AlreadyExists(existing) from None
-            self._insert(made, tag_set or {}, event)  # it was deleted meanwhile, and the name is free
+            self._insert(made, tag_set or {}, events)  # it was deleted meanwhile, and the name is free
         self.changed(region)
         return made
 
-    def _insert(self, made: Resource, tag_set: Mapping[str, str], event: Event | None) -> None:
+    def _insert(self, made: Resource, tag_set: Mapping[str, str], first: Sequence[Event]) -> None:
         with self._database.write() as connection:
-            connection.execute(_INSERT, {key: getattr(made, key) for key in Resource.__slots__})
+            connection.execute(_INSERT, made._asdict())
             if tag_set:
                 connection.execute(insert(tags), [{"arn": made.arn, "key": k, "value": v} for k, v in tag_set.items()])
-            if event is not None:
-                append_events(connection, made.id, made.arn, (event,))
+            append_events(connection, made.id, made.arn, first)
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
         """The resource of that name, or None."""
@@ -211,18 +216,17 @@ class ResourceStore:
     def list(self, account: str, region: str, kind: str, query: Query | None = None) -> Sequence[Resource]:
         """One page, in order; ask for one more than a page to know whether another follows."""
         query = query or Query(limit=1_000_000)
-        column = resources.c[query.order]
-        where = [resources.c.account == account, resources.c.region == region, resources.c.kind == kind]
-        where += _filters(query)
+        filters = {name: value for name in _FILTERS if (value := getattr(query, name)) not in ("", None)}
+        statement = _listing(query.order, query.descending, query.specs, query.after is not None, frozenset(filters))
+        values = {"account": account, "region": region, "kind": kind, "most": query.limit, **filters}
+        if query.name_contains:
+            escaped = re.sub("([%_/])", r"/\1", query.name_contains.lower())
+            values["name_contains"] = f"%{escaped}%"
         if query.after is not None:
-            value, name = query.after
-            beyond = column < value if query.descending else column > value
-            tie = resources.c.name < name if query.descending else resources.c.name > name
-            where.append(or_(beyond, and_(column == value, tie)))
-        order = (column.desc(), resources.c.name.desc()) if query.descending else (column.asc(), resources.c.name.asc())
+            values["last"], values["last_name"] = query.after
         with self._database.read() as connection:
-            rows = connection.execute(select(*_COLUMNS).where(*where).order_by(*order).limit(query.limit)).all()
-        return [_resource(row) for row in rows]
+            rows = connection.execute(statement, values).all()
+        return [Resource._make(row if query.specs else (*row[:_SPEC], {}, *row[_SPEC:])) for row in rows]
 
     def update(  # noqa: PLR0913 - each member may change alone
         self,
@@ -296,8 +300,7 @@ class ResourceStore:
                 return None
             current = _resource(row)
             moved = change.phase is not None and change.phase != current.phase
-            written = replace(
-                current,
+            written = current._replace(
                 phase=change.phase or current.phase,
                 status=_merge(current.status, change.status),
                 run=_merge(current.run, change.run),
@@ -338,22 +341,35 @@ class ResourceStore:
         return _resource(row) if row is not None else None
 
 
-def _filters(query: Query) -> list[Any]:
-    where: list[Any] = []
-    if query.name_contains:
-        where.append(func.lower(resources.c.name).contains(query.name_contains.lower(), autoescape=True))
-    if query.phases is not None:
-        where.append(resources.c.phase.in_(query.phases))
-    bounds = (
-        (resources.c.created, query.created_after, query.created_before),
-        (resources.c.modified, query.modified_after, query.modified_before),
-    )
-    for column, after, before in bounds:
-        if after is not None:
-            where.append(column > after)
-        if before is not None:
-            where.append(column < before)
-    return where
+def _bound(name: str, column: Any, compare: Callable[[Any, Any], Any]) -> Any:
+    return compare(column, bindparam(name, type_=column.type))
+
+
+# What each filter of a Query asks of a row.
+_FILTERS: Mapping[str, Any] = {
+    "name_contains": func.lower(resources.c.name).like(bindparam("name_contains", type_=String), escape="/"),
+    "phases": resources.c.phase.in_(bindparam("phases", expanding=True)),
+    "created_after": _bound("created_after", resources.c.created, gt),
+    "created_before": _bound("created_before", resources.c.created, lt),
+    "modified_after": _bound("modified_after", resources.c.modified, gt),
+    "modified_before": _bound("modified_before", resources.c.modified, lt),
+}
+
+
+@cache
+def _listing(order: str, descending: bool, specs: bool, further: bool, filters: frozenset[str]) -> Select[Any]:
+    """The query for a page; ``further`` when it begins after a last row."""
+    column, name = resources.c[order], resources.c.name
+    where = [resources.c[each] == bindparam(each) for each in ("account", "region", "kind")]
+    where += [_FILTERS[each] for each in sorted(filters)]
+    if further:
+        beyond, from_there = (lt, le) if descending else (gt, ge)
+        last = bindparam("last", type_=column.type)
+        # the first of the two, which the second implies, lets an index find the place
+        where += [from_there(column, last), or_(beyond(column, last), beyond(name, bindparam("last_name")))]
+    columns = _COLUMNS if specs else [each for each in _COLUMNS if each.name != "spec"]
+    ordered = (column.desc(), name.desc()) if descending else (column.asc(), name.asc())
+    return select(*columns).where(*where).order_by(*ordered).limit(bindparam("most", type_=Integer))
 
 
 def _merge(document: Json, changes: Mapping[str, Any]) -> Json:

@@ -51,7 +51,7 @@ class StoreCase:
     def test_documents_come_back_as_they_were(self, database: Database) -> None:
         store = ResourceStore(database, SystemClock())
         spec = {"odd": [*ODD_TEXTS, "nul\0nul"], "n": [0, -1, 1.5, 1e300, 2**60, True, None], "": {"b": 1, "a": {}}}
-        made = make(store, "a", spec=spec, event=Event(5.0, "Starting", "m", {"nul": "\0"}))
+        made = make(store, "a", spec=spec, events=[Event(5.0, "Starting", "m", {"nul": "\0"})])
         found = store.by_id(made.id)
         assert found == made
         assert list(found.spec) == ["odd", "n", ""]
@@ -62,7 +62,7 @@ class StoreCase:
         values = {f"k{number}": text[:256] for number, text in enumerate(ODD_TEXTS)}
         assert tags.add("arn:a", values, 50)
         assert tags.of("arn:a") == values
-        made = make(ResourceStore(database, SystemClock()), "a", event=Event(1.0, "Failed", "nul\0nul"))
+        made = make(ResourceStore(database, SystemClock()), "a", events=[Event(1.0, "Failed", "nul\0nul")])
         assert events.of(made.id)[0].message in ("nul\0nul", "nul\ufffdnul"), "PostgreSQL's text has no NUL"
 
     @pytest.mark.parametrize("name", ["a", "b", "c", "d"])

@@ -66,6 +66,27 @@ class AwsChunkedReader:
             self._hash.update(data)
         return data
 
+    def readinto(self, buffer: memoryview, /) -> int:
+        """As ``BodyReader.readinto``, and as ``read``; only what came with a chunk's head is copied."""
+        filled = 0
+        while filled < len(buffer):
+            if self._left == 0 and not self._ended:
+                self._next_chunk()
+            room = buffer[filled : filled + self._left]
+            if not room:
+                break
+            waiting = self._buffer[: len(room)]
+            self._buffer = self._buffer[len(waiting) :]
+            room[: len(waiting)] = waiting
+            if self._source.readinto(room[len(waiting) :]) < len(room) - len(waiting):
+                raise _incomplete()
+            self._left -= len(room)
+            self._seen += len(room)
+            if self._proof is not None:
+                self._hash.update(room)
+            filled += len(room)
+        return filled
+
     def _next_chunk(self) -> None:
         if self._begun:
             if self._line():

@@ -8,12 +8,29 @@ from pathlib import Path
 from typing import Protocol
 
 
-class BodyReader(Protocol):
-    """A request body as it arrives. Reading blocks the calling thread, never the event loop."""
+class SupportsRead(Protocol):
+    """What can be read piece by piece."""
 
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes, ``b""`` at the end; all that is left when ``size`` is negative."""
         ...
+
+
+class BodyReader(SupportsRead, Protocol):
+    """A request body as it arrives. Reading blocks the calling thread, never the event loop."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer``; the number of bytes read, less than there is room for only at the end."""
+        ...
+
+
+def fill(source: SupportsRead, buffer: memoryview) -> int:
+    """``readinto`` by means of ``read``."""
+    filled = 0
+    while filled < len(buffer) and (data := source.read(len(buffer) - filled)):
+        buffer[filled : filled + len(data)] = data
+        filled += len(data)
+    return filled
 
 
 class ChunkProof(Protocol):
@@ -87,3 +104,8 @@ class BytesReader:
         end = len(self._data) if size < 0 else size
         chunk, self._data = bytes(self._data[:end]), self._data[end:]
         return chunk
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        size = min(len(buffer), len(self._data))
+        buffer[:size], self._data = self._data[:size], self._data[size:]
+        return size

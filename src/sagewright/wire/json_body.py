@@ -1,7 +1,7 @@
 """JSON bodies by shape, shared by the json and rest-json protocols.
 
-``reader`` and ``writer`` compile a shape once into a function; structures look up their members' functions when a
-member first appears, so recursive shapes end and unused ones cost nothing.
+``reader`` and ``writer`` compile a shape once into a function; structures compile a member when it first appears, so
+recursive shapes end and unused ones cost nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+import msgspec
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sagewright.core.errors import SerializationException
@@ -24,6 +25,8 @@ MAX_DEPTH = 64
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 def load(body: bytes) -> dict[str, Any]:
@@ -31,10 +34,7 @@ def load(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        text = body.decode("utf-8")
-        value = json.loads(text, parse_constant=_refuse_constant)
-        if "\\ud" in text or "\\uD" in text:  # a lone surrogate is no character
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        value = _decode(body)
     except (ValueError, RecursionError):
         raise SerializationException("Unexpected token received from parser") from None
     if not isinstance(value, dict):
@@ -46,11 +46,10 @@ def load(body: bytes) -> dict[str, Any]:
 
 def dump(value: Any) -> bytes:
     """Compact JSON in UTF-8."""
-    return _encoder.encode(value).encode("utf-8", "replace")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(name)
+    try:
+        return _encode(value)
+    except (TypeError, UnicodeEncodeError):  # half a character, as headers may have brought in
+        return _encoder.encode(value).encode("utf-8", "replace")
 
 
 def _check_depth(value: Any) -> None:
@@ -78,7 +77,7 @@ def reader(shape: Shape) -> Reader:
     It raises ``SerializationException`` for a value of the wrong JSON type.
     """
     if isinstance(shape, StructureShape):
-        return _document_reader if shape.is_document_type else _structure_reader(shape)
+        return _as_it_is if shape.is_document_type else _structure_reader(shape)
     if isinstance(shape, ListShape):
         return _list_reader(shape)
     if isinstance(shape, MapShape):
@@ -86,24 +85,44 @@ def reader(shape: Shape) -> Reader:
     return _SCALAR_READERS[shape.type_name](shape)
 
 
-def _document_reader(value: Any) -> Any:
+def _as_it_is(value: Any) -> Any:
     return value
 
 
+class _Members(dict[str, tuple[str, Reader]]):
+    """A structure's members in the body: by their name on one side, the name on the other and the function there."""
+
+    def __init__(self, shape: StructureShape, compiled: Callable[[Shape], Reader], *, by_wire_name: bool) -> None:
+        super().__init__()
+        self._compiled = compiled
+        self._shapes: dict[str, tuple[str, Shape]] = {}
+        for name, member in shape.members.items():
+            if "location" not in member.serialization:
+                wire_name = member.serialization.get("name", name)
+                self._shapes[wire_name if by_wire_name else name] = (name if by_wire_name else wire_name, member)
+
+    def __missing__(self, name: str) -> tuple[str, Reader]:
+        found = self._shapes.get(name)
+        if found is None:
+            return _NO_MEMBER  # and not kept: anything may be sent
+        made = self[name] = (found[0], self._compiled(found[1]))
+        return made
+
+
+_NO_MEMBER = ("", _as_it_is)
+
+
 def _structure_reader(shape: StructureShape) -> Reader:
-    members = {
-        member.serialization.get("name", name): (name, member)
-        for name, member in shape.members.items()
-        if "location" not in member.serialization
-    }
+    members = _Members(shape, reader, by_wire_name=True)
 
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _collection_expected("structure", value)
         parsed = {}
         for wire_name, item in value.items():
-            if item is not None and (found := members.get(wire_name)):
-                parsed[found[0]] = reader(found[1])(item)
+            name, read_item = members[wire_name]
+            if name and item is not None:
+                parsed[name] = read_item(item)
         return parsed
 
     return read
@@ -225,31 +244,28 @@ _SCALAR_READERS: Mapping[str, Callable[[Shape], Reader]] = {
 
 @cache
 def writer(shape: Shape) -> Callable[[Any], Any]:
-    """A function from the Python value of ``shape`` to what ``json.dumps`` takes. None is left out of structures."""
+    """A function from the Python value of ``shape`` to what ``dump`` takes. None is left out of structures."""
     if isinstance(shape, StructureShape):
-        return _document_reader if shape.is_document_type else _structure_writer(shape)
+        return _as_it_is if shape.is_document_type else _structure_writer(shape)
     if isinstance(shape, ListShape):
         return _list_writer(shape)
     if isinstance(shape, MapShape):
         return _map_writer(shape)
     if shape.type_name == "timestamp":
         return _timestamp_writer(shape)
-    return _SCALAR_WRITERS.get(shape.type_name, _document_reader)
+    return _SCALAR_WRITERS.get(shape.type_name, _as_it_is)
 
 
 def _structure_writer(shape: StructureShape) -> Callable[[Any], Any]:
-    members = {
-        name: (member.serialization.get("name", name), member)
-        for name, member in shape.members.items()
-        if "location" not in member.serialization
-    }
+    members = _Members(shape, writer, by_wire_name=False)
 
     def write(value: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            found[0]: writer(found[1])(item)
-            for name, item in value.items()
-            if item is not None and (found := members.get(name))
-        }
+        written = {}
+        for name, item in value.items():
+            wire_name, write_item = members[name]
+            if wire_name and item is not None:
+                written[wire_name] = item if write_item is _as_it_is else write_item(item)
+        return written
 
     return write
 

@@ -119,7 +119,8 @@ class Watch:
         peak = self._limiter.peak_bytes()
         out_of_memory = code != 0 and self._limiter.out_of_memory()
         last = remembered[-1] if remembered else f"bubblewrap exited with code {code}"
-        if not self._process.ran() and not self._killed:
+        # Out of memory, cgroup v2 ends the whole group: bubblewrap cannot tell the exit code of what it started.
+        if not self._process.ran() and not self._killed and not out_of_memory:
             if not last.startswith("bwrap: execvp "):
                 return {"reason": f"the sandbox could not start: {last}"}
             code = 126 if last.endswith("Permission denied") else 127  # as shells and container engines say it

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import selectors
+import select
 import signal
 import socket
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -71,9 +72,11 @@ class _Peer:
         self._lock = threading.Lock()
 
     def send(self, data: bytes) -> None:
-        # A router that went away is no error here: the reader sees the end of the stream and forgets it.
-        with self._lock, contextlib.suppress(OSError):
-            self.stream.sendall(data)
+        try:
+            with self._lock:
+                self.stream.sendall(data)
+        except OSError:  # a router that went away is no error here: the reader sees the end of the stream
+            pass
 
 
 _Item = tuple[_Peer, int, Request]
@@ -118,25 +121,29 @@ class ModelServer:
                 self._execute([item])
 
     def _read(self, listener: socket.socket, deliver: Callable[[list[_Item]], None]) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(listener, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            while True:
-                batch: list[_Item] = []
-                stopping = False
-                for key, _ in selector.select():
-                    if key.fileobj is listener:
-                        stream = listener.accept()[0]
-                        selector.register(stream, selectors.EVENT_READ, _Peer(stream))
-                    elif key.fileobj is self._wake_read:
-                        stopping = True
-                    elif not self._receive(key.data, batch):
-                        selector.unregister(key.fileobj)
-                        key.data.stream.close()
-                if batch:
-                    deliver(batch)
-                if stopping:
-                    return
+        poll = select.poll()  # not selectors, whose objects for each event cost more than the event
+        poll.register(listener, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        peers: dict[int, _Peer] = {}
+        while True:
+            batch: list[_Item] = []
+            stopping = False
+            for descriptor, _ in poll.poll():
+                peer = peers.get(descriptor)
+                if peer is not None:
+                    if not self._receive(peer, batch):
+                        poll.unregister(descriptor)
+                        peers.pop(descriptor).stream.close()
+                elif descriptor == listener.fileno():
+                    stream = listener.accept()[0]
+                    poll.register(stream, select.POLLIN)
+                    peers[stream.fileno()] = _Peer(stream)
+                else:
+                    stopping = True
+            if batch:
+                deliver(batch)
+            if stopping:
+                return
 
     @staticmethod
     def _receive(peer: _Peer, batch: list[_Item]) -> bool:
@@ -169,7 +176,14 @@ class ModelServer:
 
 def _encode_answer(frame_id: int, answer: Answer) -> bytes:
     try:
-        head = frames.encode_headers({frames.CONTENT_TYPE: answer.content_type, **answer.headers})
+        head = _head(answer.content_type)
+        if answer.headers:
+            head = frames.encode_headers({frames.CONTENT_TYPE: answer.content_type, **answer.headers})
         return frames.encode(frame_id, answer.status, head, answer.body)
     except frames.FrameError as error:
         return frames.encode(frame_id, 500, b"", f"The answer of the model cannot be sent: {error}".encode())
+
+
+@lru_cache(maxsize=64)
+def _head(content_type: str) -> bytes:
+    return frames.encode_headers({frames.CONTENT_TYPE: content_type})

@@ -15,7 +15,7 @@ from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidDig
 from sagewright.store.objects import Blob, checksums
 from sagewright.wire import rest
 from sagewright.wire.aws_chunked import AwsChunkedReader, is_aws_chunked
-from sagewright.wire.http import BodyReader
+from sagewright.wire.http import BodyReader, fill
 from sagewright.wire.routing import read_body
 
 MAX_PUT = 5 << 30
@@ -35,6 +35,10 @@ class FileRange:
         data = self._file.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(data)
         return data
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Fill ``buffer`` as far as the range goes."""
+        return fill(self, buffer)
 
 
 def check_document(call: Call) -> None:

@@ -195,7 +195,7 @@ KIND = RunKind(
     plan=plan,
     trail=TRAIL,
     finish=finish,
-    instances=lambda resource: int(resource.spec["ProcessingResources"]["ClusterConfig"]["InstanceCount"]),
+    instances=lambda spec: int(spec["ProcessingResources"]["ClusterConfig"]["InstanceCount"]),
     namespace=LOG_GROUP,
 )
 

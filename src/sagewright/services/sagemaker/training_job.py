@@ -106,7 +106,7 @@ KIND = RunKind(
     plan=plan,
     trail=TRAIL,
     finish=finish,
-    instances=lambda resource: int(resource.spec["ResourceConfig"]["InstanceCount"]),
+    instances=lambda spec: int(spec["ResourceConfig"]["InstanceCount"]),
     namespace=LOG_GROUP,
     secondary="SecondaryStatus",
 )

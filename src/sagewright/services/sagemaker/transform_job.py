@@ -175,7 +175,7 @@ KIND = RunKind(
     plan=plan,
     trail=TRAIL,
     finish=finish,
-    instances=lambda resource: int(resource.spec["TransformResources"]["InstanceCount"]),
+    instances=lambda spec: int(spec["TransformResources"]["InstanceCount"]),
     namespace=LOG_GROUP,
     together=False,
 )

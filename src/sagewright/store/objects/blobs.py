@@ -11,7 +11,6 @@ Where blobs are **durable**, the bytes and the name of a blob are on the disk (f
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
@@ -26,10 +25,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
 
-from sagewright.store.objects import checksums
 from sagewright.store.objects.doubts import Doubts
-from sagewright.store.objects.model import Blob, Sums
-from sagewright.store.room import require_room
+from sagewright.store.objects.model import Blob
+from sagewright.store.objects.pouring import pour
 from sagewright.wire.http import BodyReader
 
 GRACE = 30.0
@@ -65,7 +63,7 @@ class Blobs:
         with self._new() as (blob, path):
             descriptor = self._create(path)
             try:
-                sums = _pour(source, algorithms, descriptor)
+                sums = pour(source, algorithms, descriptor)
                 self._sync(path, descriptor)
             finally:
                 os.close(descriptor)
@@ -85,7 +83,7 @@ class Blobs:
                 linked = self._link(Path(f"/proc/self/fd/{file.fileno()}"), path)
                 if linked:
                     os.fchmod(file.fileno(), 0o444)
-                    sums = _pour(file, algorithms, None)
+                    sums = pour(file, algorithms, None)
                     self._sync(path, file.fileno())
                     yield Blob(blob, path, sums)
             if not linked:
@@ -253,29 +251,6 @@ def _sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) -> Sums:
-    """Read ``source`` to its end, into the file ``descriptor`` when there is one."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    hashers = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
-    size = 0
-    while chunk := source.read(CHUNK):
-        md5.update(chunk)
-        for hasher in hashers.values():
-            hasher.update(chunk)
-        if descriptor is not None:
-            require_room(descriptor)
-            _write(descriptor, chunk)
-        size += len(chunk)
-    values = {algorithm: checksums.encode(hasher.digest()) for algorithm, hasher in hashers.items()}
-    return Sums(size, md5.hexdigest(), values)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):
-        written += os.write(descriptor, data[written:])
 
 
 def _append(source: Path, descriptor: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ DEFAULT = "CRC64NVME"
 class Hasher(Protocol):
     """The part of ``hashlib``'s objects that is needed here."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -31,10 +32,10 @@ class Hasher(Protocol):
 class _Crc:
     """A cyclic redundancy check in ``hashlib``'s form; ``size`` is its width in bytes."""
 
-    def __init__(self, function: Callable[[bytes, int], int], size: int) -> None:
+    def __init__(self, function: Callable[[bytes | memoryview, int], int], size: int) -> None:
         self._function, self._size, self._value = function, size, 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._value = self._function(data, self._value)
 
     def digest(self) -> bytes:
@@ -47,7 +48,7 @@ class _XXHash:
     def __init__(self, new: Callable[[], crt.XXHash]) -> None:
         self._hash = new()
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._hash.update(data)
 
     def digest(self) -> bytes:
@@ -65,7 +66,7 @@ class _Algorithm:
 
 
 _ALGORITHMS = {
-    "CRC32": _Algorithm(partial(_Crc, crt.crc32, 4), crt.combine_crc32, (COMPOSITE, FULL_OBJECT)),
+    "CRC32": _Algorithm(partial(_Crc, zlib.crc32, 4), crt.combine_crc32, (COMPOSITE, FULL_OBJECT)),
     "CRC32C": _Algorithm(partial(_Crc, crt.crc32c, 4), crt.combine_crc32c, (COMPOSITE, FULL_OBJECT)),
     "CRC64NVME": _Algorithm(partial(_Crc, crt.crc64nvme, 8), crt.combine_crc64nvme, (FULL_OBJECT,)),
     "SHA1": _Algorithm(partial(hashlib.sha1, usedforsecurity=False)),
