@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sagewright.core.errors import AwsError, ValidationError
 from sagewright.core.ids import request_id
@@ -19,6 +19,7 @@ from sagewright.gateway import sigv4, steps
 from sagewright.gateway.hub import FastPath
 from sagewright.gateway.refusals import Refusal, refuse
 from sagewright.kernel.asked import Permission
+from sagewright.kernel.operations import Call
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import Invoker, InvokeRequest, InvokeResponse
 from sagewright.wire.codec import serialise_error
@@ -54,7 +55,7 @@ class Invocations:
             return self._answer_waiting(request, body, identifier)
         try:
             key, asked = self._read(request, body, _sha256(body))
-            if self._platform.access.settled(key.access_key_id, ACTION, _arn(asked)) and self._invoker.ask(
+            if self._is_allowed(request, key, asked, identifier) and self._invoker.ask(
                 asked, lambda result: done(_told(result, request, identifier))
             ):
                 return None
@@ -99,16 +100,25 @@ class Invocations:
         )
         return key, _invocation(request, body, key.account, claim.region)
 
+    def _is_allowed(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> bool:
+        """Whether memory says yes, nearly always by one look. No is no answer."""
+        access = self._platform.access
+        if access.settled(key.access_key_id, ACTION, _arn(asked)):
+            return True
+        call, parameters = self._call(request, key, asked, identifier)
+        return access.allows_at_once(call, parameters, Permission(ACTION, _arn(asked)))
+
     async def _authorize(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> None:
-        """Nearly always one look into memory; what must be worked out is worked out in a thread."""
-        if self._platform.access.settled(key.access_key_id, ACTION, _arn(asked)):
-            return
+        """What must be worked out is worked out in a thread. Raises ``AwsError``."""
+        if not self._is_allowed(request, key, asked, identifier):
+            await asyncio.to_thread(steps.authorize, *self._call(request, key, asked, identifier))
+
+    def _call(
+        self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str
+    ) -> tuple[Call, dict[str, Any]]:
         caller = steps.Caller(steps.principal_of(key), asked.region)
-        call = steps.call(request, _route(), caller, identifier, self._platform)
         parameters = {"EndpointName": asked.endpoint, "TargetModel": asked.target_model}
-        if self._platform.access.allows_at_once(call, parameters, Permission(ACTION, _arn(asked))):
-            return
-        await asyncio.to_thread(steps.authorize, call, parameters)
+        return steps.call(request, _route(), caller, identifier, self._platform), parameters
 
     def _too_large(self, request: Request, size: int) -> Response:
         message = f"The request body of {size} bytes or more exceeds the limit of {BODY_LIMIT} bytes."
