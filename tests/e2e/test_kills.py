@@ -171,7 +171,8 @@ def check_trainings(jobs: Jobs, trainings: load.Trainings) -> None:
         packed = io.BytesIO(jobs.fetch(job["ModelArtifacts"]["S3ModelArtifacts"]))
         with tarfile.open(fileobj=packed) as model:
             assert model.extractfile("run").read().decode() == begun[0]  # type: ignore[union-attr]
-        words = [each["Status"] for each in job["SecondaryStatusTransitions"]]
+        # Pending is for want of room: more jobs than fit wait at that time.
+        words = [each["Status"] for each in job["SecondaryStatusTransitions"] if each["Status"] != "Pending"]
         assert words == ["Starting", "Downloading", "Training", "Uploading", "Completed"], (name, words)
 
 

@@ -255,20 +255,15 @@ class Connection(asyncio.Protocol):
             self._wait_for_next()
 
     def _after_upgrade(self, *, early: bool) -> None:
-        """CONNECT becomes a tunnel, unless something came behind it already that would be lost (``early``).
-
-        Any other upgrade is declined by answering in HTTP/1.1, as RFC 9110 7.8 allows.
-        """
+        """CONNECT becomes a tunnel, unless something came behind it already (``early``) that would be lost; other
+        upgrades are declined by answering in HTTP/1.1, as RFC 9110 7.8 allows."""
         if self._parser.get_method() == b"CONNECT":
-            self._ending = True
             if self.hub.doorman is None or self.secure or self._active is not None:
-                self._ending = False
                 self._refuse(405, "CONNECT is not served here")
             elif early:
-                self._ending = False
                 self._refuse(400, "Wait for the answer to CONNECT before you go on")
             else:
-                self.deadline = math.inf
+                self._ending, self.deadline = True, math.inf
                 self.hub.doorman.connect(self, self._target.decode("latin-1"))
             return
         last = self._line[-1] if self._line else self._active
