@@ -354,6 +354,20 @@ def test_stop_gives_up_after_the_drain(app: Echo) -> None:
     app.gate.set()
 
 
+def test_stop_frees_a_thread_that_receives_a_large_body(app: Echo) -> None:
+    server = Server(app, host="127.0.0.1", port=0)
+    port = server.start()
+    app.gone.clear()
+    app.entered.clear()
+    app.gate.set()
+    one = Raw(port)
+    one.send(b"PUT /slow-hash HTTP/1.1\r\n" + HOST + b"Content-Length: 3000000\r\n\r\n" + bytes(1_000_000))
+    assert app.entered.wait(5)
+    server.stop(0.1)
+    eventually(lambda: app.gone)
+    assert one.rest() == b""
+
+
 def test_a_taken_port_is_an_error(app: Echo, port: int) -> None:
     with pytest.raises(OSError, match="in use"):
         Server(app, host="127.0.0.1", port=port).start()

@@ -11,6 +11,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from sagewright.gateway.hub import ClientGone, Limits
 
@@ -50,10 +51,10 @@ class LentSocket:
             except BlockingIOError:
                 self._wait(least - count)
                 continue
-            except OSError as error:
-                raise ClientGone("the client hung up") from error
+            except OSError:
+                raise self._gone("the client hung up") from None
             if not got:
-                raise ClientGone("the client hung up in the middle of its request")
+                raise self._gone("the client hung up in the middle of its request")
             count += got
             self._patience = min(self._limits.stall_seconds, self._patience + got / self._limits.slowest_body)
         self._left -= count
@@ -65,7 +66,8 @@ class LentSocket:
     def close(self) -> None:
         """Let go of the socket, as one that the loop can go on with."""
         if self._socket.fileno() >= 0:
-            self._await(1)
+            with suppress(OSError):
+                self._await(1)
             self._socket.close()
 
     def _wait(self, count: int) -> None:
@@ -75,9 +77,13 @@ class LentSocket:
         self._poll.poll(POLL_MILLISECONDS)
         self._patience -= time.monotonic() - begun
         if self.failure is not None:
-            raise ClientGone(self.failure)
+            raise self._gone(self.failure)
         if self._patience < 0:
-            raise ClientGone("the client went silent in the middle of its request")
+            raise self._gone("the client went silent in the middle of its request")
+
+    def _gone(self, why: str) -> ClientGone:
+        self.close()
+        return ClientGone(why)
 
     def _await(self, count: int) -> None:
         if count != self._awaited:

@@ -111,10 +111,11 @@ def test_published_example() -> None:
         AwsChunkedReader(BytesReader(body.replace(b"a\r\n", b"b\r\n") + b"\r\n"), 66560, forged).read()
 
 
-def test_signed_chunks(server: ServerProcess, s3: Any, bucket: str) -> None:
-    assert put(server, f"/{bucket}/k") == (200, b"")
+@pytest.mark.parametrize("data", [DATA, DATA * 20], ids=["small", "large"])
+def test_signed_chunks(server: ServerProcess, s3: Any, bucket: str, data: bytes) -> None:
+    assert put(server, f"/{bucket}/k", data=data) == (200, b"")
     got = s3.get_object(Bucket=bucket, Key="k")
-    assert got["Body"].read() == DATA
+    assert got["Body"].read() == data
     assert "ContentEncoding" not in got
 
 

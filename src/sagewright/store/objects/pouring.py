@@ -1,7 +1,7 @@
 """Bytes on their way into a blob: received, hashed and written block by block, in constant memory.
 
-MD5 costs more than all the rest together, so while it is computed in a thread beside, the next block is received.
-Who finds no core free for that computes it in its own thread: many bodies at once keep all cores busy anyway.
+MD5 costs more than all the rest together, so it is computed in a thread beside, while the next block is received.
+That is for few bodies: many at once keep all cores busy anyway, and each does without changing threads.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from sagewright.wire.http import BodyReader
 BLOCK = 512 * 1024
 """Bytes of a block. Each body has two of them: one is filled while the other is hashed."""
 _WORTH_A_THREAD = 64 * 1024
-_HELPERS = max(1, len(os.sched_getaffinity(0)) - 1)
-_free = threading.Semaphore(_HELPERS)
-_pool = ThreadPoolExecutor(_HELPERS, thread_name_prefix="md5")
+_CORES = len(os.sched_getaffinity(0))
+_pool = ThreadPoolExecutor(_CORES, thread_name_prefix="md5")
 _spare: deque[bytearray] = deque(maxlen=8)
 """Blocks to use again; fresh ones have to be mapped page by page."""
 
@@ -35,17 +34,18 @@ def pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) 
     md5 = hashlib.md5(usedforsecurity=False)
     hashers = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
     size = 0
-    with _blocks() as blocks, _Beside() as beside:
+    with _blocks() as blocks, _Beside(md5.update) as md5_of:
         for block in cycle(blocks):
             filled = block[: source.readinto(block)]
             if not filled:
                 break
-            beside.start(md5.update, filled)
-            for hasher in hashers.values():
-                hasher.update(filled)
-            if descriptor is not None:
-                require_room(descriptor)
-                _write(descriptor, filled)
+            with _load as load:
+                md5_of.start(filled, beside=len(filled) >= _WORTH_A_THREAD and 2 * load <= _CORES)
+                for hasher in hashers.values():
+                    hasher.update(filled)
+                if descriptor is not None:
+                    require_room(descriptor)
+                    _write(descriptor, filled)
             size += len(filled)
     values = {algorithm: checksums.encode(hasher.digest()) for algorithm, hasher in hashers.items()}
     return Sums(size, md5.hexdigest(), values)
@@ -69,10 +69,11 @@ def _block() -> bytearray:
 
 
 class _Beside:
-    """One step at a time beside the caller; the end of the block waits for the last."""
+    """``step``, of one block after the other, in a thread beside the caller. Leaving waits for the last."""
 
-    def __init__(self) -> None:
-        self._step: Future[None] | None = None
+    def __init__(self, step: Callable[[memoryview], None]) -> None:
+        self._step = step
+        self._last: Future[None] | None = None
 
     def __enter__(self) -> _Beside:
         return self
@@ -80,25 +81,38 @@ class _Beside:
     def __exit__(self, *_error: object) -> None:
         self._wait()
 
-    def start(self, step: Callable[[memoryview], None], block: memoryview) -> None:
-        """``step(block)``, after the one before; the caller must leave the block alone until the next call returns."""
+    def start(self, block: memoryview, *, beside: bool) -> None:
+        """The step of ``block``, ``beside`` the caller or at once. The block must stay as it is until the next one."""
         self._wait()
-        if len(block) >= _WORTH_A_THREAD and _free.acquire(blocking=False):
-            self._step = _pool.submit(_then_free, step, block)
+        if beside:
+            self._last = _pool.submit(self._step, block)
         else:
-            step(block)
+            self._step(block)
 
     def _wait(self) -> None:
-        if self._step is not None:
-            self._step.result()
-            self._step = None
+        if self._last is not None:
+            self._last.result()
+            self._last = None
 
 
-def _then_free(step: Callable[[memoryview], None], block: memoryview) -> None:
-    try:
-        step(block)
-    finally:
-        _free.release()
+class _Load:
+    """How many blocks are being hashed and written just now: bodies that wait for slow clients do not count."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+
+    def __enter__(self) -> int:
+        with self._lock:
+            self._blocks += 1
+            return self._blocks
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self._blocks -= 1
+
+
+_load = _Load()
 
 
 def _write(descriptor: int, data: memoryview) -> None:
