@@ -10,7 +10,7 @@ export UV_PYTHON_DOWNLOADS ?= never
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 J ?= 2
-CLIENTS := .clients/v2/.ready .clients/v3/.ready .clients/cli/.ready
+CLIENTS := .clients/v2/.ready .clients/v3/.ready .clients/cli/.ready .clients/protocols/cases/.ready
 
 .PHONY: help install demo up test lint types bench docs lock
 
@@ -45,7 +45,7 @@ docs: .venv/.ready ## Write the generated pages, docs/coverage.md for one
 
 lock: .venv/.ready ## Lock all dependencies anew: the server's, the clients', the benchmarks'
 	uv lock --upgrade
-	for name in v2 v3 cli; do \
+	for name in v2 v3 cli protocols; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 tests/clients/requirements-$$name.in -o tests/clients/requirements-$$name.txt; \
 	done
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 benchmarks/requirements.in -o benchmarks/requirements.txt
@@ -58,8 +58,13 @@ lock: .venv/.ready ## Lock all dependencies anew: the server's, the clients', th
 .clients/v2/.ready: tests/clients/requirements-v2.txt
 .clients/v3/.ready: tests/clients/requirements-v3.txt
 .clients/cli/.ready: tests/clients/requirements-cli.txt
+.clients/protocols/.ready: tests/clients/requirements-protocols.txt
 .clients/%/.ready: | .venv/.ready
 	@echo "setting up .clients/$* (once)" >&2
 	uv venv --quiet --clear --python .venv/bin/python .clients/$*
 	uv pip sync --quiet --python .clients/$*/bin/python $(filter %.txt,$^)
+	@touch $@
+
+.clients/protocols/cases/.ready: .clients/protocols/.ready scripts/protocol_cases.py uv.lock
+	.clients/protocols/bin/python scripts/protocol_cases.py $(@D)
 	@touch $@

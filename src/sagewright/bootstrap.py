@@ -37,6 +37,7 @@ from sagewright.kernel.nouns import all_nouns
 from sagewright.kernel.platform import Platform
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
+from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.database import Database, sqlite_url
@@ -98,6 +99,7 @@ class Installation:
             metrics=MetricStore(self._database, self._clock),
             objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable),
             access=Authorizer(resource_store, credentials, self._clock),
+            streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
         )
@@ -164,6 +166,7 @@ class Installation:
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
+        self._platform.stopping.set()
         self._server.stop(DRAIN_SECONDS)
         self._reconciler.stop()
         self._sweeper.stop()

@@ -19,12 +19,17 @@ SCRIPTS = Path(__file__).parent / "scripts"
 
 
 @functools.cache
-def client_bin(name: str) -> Path:
-    """``.clients/<name>/bin``, built if it is not there; two test processes may ask at once."""
+def made(name: str) -> Path:
+    """``.clients/<name>``, made if it is not there; two test processes may ask at once."""
     with (ROOT / "Makefile").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run(["make", "--silent", f".clients/{name}/.ready"], cwd=ROOT, check=True, timeout=900)
-    return ROOT / ".clients" / name / "bin"
+    return ROOT / ".clients" / name
+
+
+def client_bin(name: str) -> Path:
+    """Where a client's programs are."""
+    return made(name) / "bin"
 
 
 @pytest.fixture(scope="session")

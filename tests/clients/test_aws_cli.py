@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,25 @@ def settled(aws: Aws, kind: str, status: str) -> dict[str, Any]:
 
     found: dict[str, Any] = eventually(described, what=lambda: f"the {kind} does not settle", seconds=150)
     return found
+
+
+def test_a_group_is_followed(aws: Aws, shell: dict[str, str], tmp_path: Path) -> None:
+    aws("logs", "create-log-group", "--log-group-name", "/cli/live")
+    aws("logs", "create-log-stream", "--log-group-name", "/cli/live", "--log-stream-name", "s")
+    group = "arn:aws:logs:us-east-1:123456789012:log-group:/cli/live"
+    output = tmp_path / "tail"
+    command = [client_bin("cli") / "aws", "logs", "start-live-tail", "--log-group-identifiers", group]
+    with output.open("w") as out:
+        tail = subprocess.Popen(command, env=shell | {"PYTHONUNBUFFERED": "1"}, stdout=out, stderr=out, cwd=tmp_path)
+
+    def told() -> bool:
+        events = json.dumps([{"timestamp": int(time.time() * 1000), "message": "hello from the CLI"}])
+        aws("logs", "put-log-events", "--log-group-name", "/cli/live", "--log-stream-name", "s", "--log-events", events)
+        assert tail.poll() is None, output.read_text()
+        return "hello from the CLI" in output.read_text()
+
+    try:
+        eventually(told, what=output.read_text, seconds=40)
+    finally:
+        tail.terminate()
+        tail.wait(10)

@@ -33,6 +33,7 @@ from sagewright.kernel.authorization import Authorizer
 from sagewright.kernel.operations import Call, Operation
 from sagewright.kernel.platform import Platform
 from sagewright.serving.base import InvokeRequest, InvokeResponse
+from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.database import Database
@@ -121,7 +122,7 @@ class Models:
         except Exception as error:
             return error
 
-    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+    async def invoke(self, request: InvokeRequest, part: Any = None) -> InvokeResponse:
         return self._answer(request)
 
     def _answer(self, request: InvokeRequest) -> InvokeResponse:
@@ -165,6 +166,7 @@ class House:
             metrics=MetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
             access=Authorizer(resources, self.credentials, clock),
+            streams=Streams(self.models, lambda: self.server.loop),
             hint=lambda _: None,
         )
         self.key = self.credentials.issue(USER, "AIDAUSER", administrator=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -104,3 +104,15 @@ def client(service: str, answer: Any, region: str = "us-east-1", **config: Any) 
 
     made.meta.events.register("before-send", send)
     return made
+
+
+def streamed(
+    operation: OperationModel, response: Response, protocol: str, member: str
+) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
+    """What botocore reads of an event stream: the members beside it, and its events one by one."""
+    body = Raw(body_bytes(response))
+    message = {"headers": HeadersDict(response.headers), "status_code": response.status, "body": body}
+    message["context"] = {"operation_name": operation.name}
+    found = create_parser(protocol).parse(message, operation.output_shape)
+    found.pop("ResponseMetadata", None)
+    return found, iter(found.pop(member))

@@ -180,22 +180,6 @@ def test_a_model_error_has_its_members() -> None:
     assert (found["Error"]["Code"], found["ResponseMetadata"]["HTTPStatusCode"]) == ("ModelError", 424)
 
 
-def test_cloudwatch_errors_in_query_mode() -> None:
-    made = raising("cloudwatch", AwsError("no", code="InvalidParameterValue"))
-    with pytest.raises(ClientError) as caught:
-        made.list_metrics()
-    assert (
-        caught.value.response["Error"]
-        == {
-            "Code": "InvalidParameterValue",
-            "Message": "no",
-            "QueryErrorCode": "InvalidParameterValueException",
-            "Type": "Sender",
-        }
-        or caught.value.response["Error"]["Type"] == "Sender"
-    )
-
-
 def test_an_invocation() -> None:
     def answer(parameters: dict[str, Any]) -> dict[str, Any]:
         assert parameters["Body"] == b"1,2"

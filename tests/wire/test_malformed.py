@@ -16,6 +16,7 @@ from sagewright.wire import codec, json_body
 from sagewright.wire.models import service_model
 from sagewright.wire.routing import Route, identify
 
+VERSIONING = b"<VersioningConfiguration><Status>perhaps</Status></VersioningConfiguration>"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -129,6 +130,28 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Delete><Object><K
 )
 def test_xml_that_is_refused(body: bytes) -> None:
     assert refusal("s3", "DeleteObjects", body, "/b?delete").code == "MalformedXML"
+
+
+@pytest.mark.parametrize(
+    ("operation", "target", "body", "code"),
+    [
+        ("DeleteObjects", "/b?delete", b"<Delete/>", "MalformedXML"),
+        ("DeleteObjects", "/b?delete", b"<Delete><Object/></Delete>", "MalformedXML"),
+        ("DeleteObjects", "/b?delete", b"<Delete><Object><Key></Key></Object></Delete>", "MalformedXML"),
+        ("DeleteObjects", "/b?delete", b"", "MissingRequestBodyError"),
+        ("PutBucketTagging", "/b?tagging", b"<Tagging/>", "MalformedXML"),
+        ("PutBucketVersioning", "/b?versioning", VERSIONING, "MalformedXML"),
+        ("PutBucketCors", "/b?cors", b"<CORSConfiguration><CORSRule/></CORSConfiguration>", "MalformedXML"),
+    ],
+)
+def test_a_document_that_is_no_such_document(operation: str, target: str, body: bytes, code: str) -> None:
+    method = "POST" if operation == "DeleteObjects" else "PUT"
+    made = request(method, target, {}, body)
+    route = identify(made, "s3")
+    assert route.operation.name == operation
+    with pytest.raises(AwsError) as error:
+        codec.check(route, codec.parse(route, made))
+    assert (error.value.code, error.value.status) == (code, 400)
 
 
 def test_xml_with_and_without_namespaces() -> None:

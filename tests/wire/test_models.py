@@ -13,7 +13,8 @@ from sagewright.wire.validation import compile_pattern
 def test_the_table_of_services_repeats_the_models(served: Served) -> None:
     model = service_model(served.name)
     assert served.signing_name == model.signing_name
-    assert set(served.protocols) <= set(model.metadata["protocols"])
+    assert set(served.protocols) == set(model.metadata["protocols"]), "any of them may be a client's choice"
+    assert served.protocols[0] == model.resolved_protocol, "boto3's choice comes first"
     if "json" in served.protocols:
         assert served.target_prefix == model.metadata["targetPrefix"]
     if "query" in served.protocols:

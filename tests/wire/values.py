@@ -9,6 +9,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from hypothesis import strategies as st
 
 _DEPTH = 3
+_TELLS_EMPTY = ("json", "rest-json", "smithy-rpc-v2-cbor")
 _HEADER = st.text("abcXYZ019-_./ ", min_size=1, max_size=12).map(str.strip).filter(bool)
 _HEADER_ITEM = st.text('abc",; ', min_size=1, max_size=8).map(str.strip).filter(bool)
 _VISIBLE = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
@@ -27,13 +28,13 @@ def values(shape: Shape, protocol: str, depth: int = 0) -> st.SearchStrategy[Any
     if isinstance(shape, ListShape):
         if shape.serialization.get("location") == "header":
             return st.lists(_HEADER_ITEM, min_size=1, max_size=3)
-        least = 0 if protocol in ("json", "rest-json") and "location" not in shape.serialization else 1
+        least = 0 if protocol in _TELLS_EMPTY and "location" not in shape.serialization else 1
         return st.lists(values(shape.member, protocol, depth + 1), min_size=least, max_size=2)
     if isinstance(shape, MapShape):
         if "location" in shape.serialization:
             return st.dictionaries(st.text("abcd-", min_size=1, max_size=6), _HEADER, max_size=2)
         keys = values(shape.key, protocol, depth + 1)
-        least = 0 if protocol in ("json", "rest-json") else 1
+        least = 0 if protocol in _TELLS_EMPTY else 1
         return st.dictionaries(keys, values(shape.value, protocol, depth + 1), min_size=least, max_size=2)
     return _scalars(shape, protocol)
 
@@ -55,6 +56,7 @@ def _structures(shape: StructureShape, protocol: str, depth: int) -> st.SearchSt
         for name, member in members.items()
         if member.serialization.get("location") == "uri"
         or member.serialization.get("hostLabel")
+        or member.serialization.get("eventpayload")
         or name == shape.serialization.get("payload")
     }
     if not always and members and protocol in ("query", "rest-xml"):

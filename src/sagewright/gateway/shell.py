@@ -45,6 +45,7 @@ def exports(settings: Settings, url: str, env: Mapping[str, str] | None = None) 
     proxy = f"http://{urlsplit(url).netloc}"  # also of a server with TLS: clients check a proxy's name elsewhere
     found = {
         "AWS_ENDPOINT_URL": url,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # StartLiveTail would go to stream-127.0.0.1, which is nowhere
         "AWS_ACCESS_KEY_ID": keys["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
         "AWS_DEFAULT_REGION": region,

@@ -287,7 +287,8 @@ def denied(call: Call, permission: Permission, outcome: Outcome) -> AwsError:
         text += f"with an explicit deny in {article} {layer}"
     else:
         text += f"because no {layer} allows the {action} action"
-    protocol = "json" if "x-amz-target" in call.http.headers else SERVED[call.service].protocols[-1]
+    rpc = call.http.headers.keys() & {"x-amz-target", "smithy-protocol"}
+    protocol = "json" if rpc else SERVED[call.service].protocols[-1]
     if protocol in ("query", "rest-xml"):
         return AwsError(text, code="AccessDenied", status=403)
     return AccessDeniedException(text, status=400 if protocol == "json" else 403)

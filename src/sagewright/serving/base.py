@@ -48,6 +48,8 @@ class Invoker(Protocol):
         """
         ...
 
-    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
-        """Answer ``request``."""
+    async def invoke(
+        self, request: InvokeRequest, part: Callable[[InvokeResponse], None] | None = None
+    ) -> InvokeResponse:
+        """Answer ``request``; ``part``, where given, takes the pieces that come before the last."""
         ...

@@ -207,7 +207,9 @@ class Router:
             response = error
         done(response)
 
-    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+    async def invoke(
+        self, request: InvokeRequest, part: Callable[[InvokeResponse], None] | None = None
+    ) -> InvokeResponse:
         """Answer one request. Raises ``AwsError`` as the runtime API models it."""
         started = time.perf_counter_ns()
         if self._loop is None:
@@ -216,8 +218,9 @@ class Router:
         if self._look is not None and key not in self._routes:
             await asyncio.to_thread(self._look, key)
         variant = self._variant(key, request)
+        take = (lambda frame: part(_read(frame, variant))) if part else None
         try:
-            outcome: Outcome = await self._call(variant, _head(request), request.body)
+            outcome: Outcome = await self._call(variant, _head(request), request.body, take)
         except frames.FrameError as error:
             raise _unsendable(error) from None
         except (NotSentError, WorkerLostError, WorkerTimeoutError) as error:
@@ -236,20 +239,13 @@ class Router:
         if not isinstance(outcome, Reply):
             self._record(key, variant, 0, started, time.perf_counter_ns() - started)
             message = _LOST if isinstance(outcome, WorkerLostError) else _TIMED_OUT
-            raise _model_error(key, 0, message)
+            raise _model_error(key, 0, message) from outcome
         frame = outcome.frame
         status = frame.code
         self._record(key, variant, status, started, outcome.latency)
         if not 200 <= status < 400:
             raise _model_error(key, status, frame.body.decode(errors="replace"))
-        headers = frames.decode_headers(frame.head)
-        attributes = headers.get(frames.CUSTOM_ATTRIBUTES)
-        return InvokeResponse(
-            frame.body,
-            _header_value(headers.get(frames.CONTENT_TYPE, "application/octet-stream")),
-            variant.name,
-            None if attributes is None else _header_value(attributes),
-        )
+        return _read(frame, variant)
 
     def _variant(self, key: EndpointKey, request: InvokeRequest) -> Variant:
         route = self._routes.get(key)
@@ -267,11 +263,13 @@ class Router:
             raise ValidationError(f"Endpoint {key.endpoint} has no variant with a weight above 0.")
         return picked
 
-    async def _call(self, variant: Variant, head: bytes, body: bytes) -> Reply:
+    async def _call(
+        self, variant: Variant, head: bytes, body: bytes, part: Callable[[frames.Frame], None] | None
+    ) -> Reply:
         """Ask the variant's workers in turn, least loaded first, until one has the request. Raises ``NotSentError``."""
         for worker in self._candidates(variant):
             try:
-                return await worker.call(head, body, self._timing.invoke)
+                return await worker.call(head, body, self._timing.invoke, part)
             except NotSentError:
                 continue
         raise NotSentError
@@ -345,6 +343,17 @@ def _plain_head(content_type: str, accept: str) -> bytes:
 
 def _unsendable(error: frames.FrameError) -> ValidationError:
     return ValidationError(f"The request cannot be sent to the model: {error}")
+
+
+def _read(frame: frames.Frame, variant: Variant) -> InvokeResponse:
+    headers = frames.decode_headers(frame.head)
+    attributes = headers.get(frames.CUSTOM_ATTRIBUTES)
+    return InvokeResponse(
+        frame.body,
+        _header_value(headers.get(frames.CONTENT_TYPE, "application/octet-stream")),
+        variant.name,
+        None if attributes is None else _header_value(attributes),
+    )
 
 
 def _header_value(text: str) -> str:

@@ -43,6 +43,9 @@ Outcome: TypeAlias = Reply | NotSentError | WorkerLostError | WorkerTimeoutError
 class _Pending:
     done: Callable[[Outcome], None]
     deadline: float
+    part: Callable[[frames.Frame], None] | None = None
+    timeout: float = 0.0
+    """For an answer in parts: who takes them, and the seconds that each may take."""
     sent_at: int = 0
     """``perf_counter_ns`` of the write; 0 while it waits for the turn's end."""
 
@@ -92,29 +95,42 @@ class Worker(asyncio.Protocol):
     def outstanding(self) -> int:
         return len(self._pending)
 
-    async def call(self, head: bytes, body: bytes, timeout: float) -> Reply:
+    async def call(
+        self, head: bytes, body: bytes, timeout: float, part: Callable[[frames.Frame], None] | None = None
+    ) -> Reply:
         """Connect where that is needed, send one request and await its answer for ``timeout`` seconds.
+
+        Where ``part`` takes parts of the answer, each of them may take so long.
 
         Raises ``NotSentError``, ``WorkerLostError``, ``WorkerTimeoutError``, and ``FrameError`` for a request too long.
         """
         if self._transport is None:
             await self._connect()
         future: asyncio.Future[Reply] = self._loop.create_future()
-        frame_id = self.ask(head, body, timeout, partial(_settle, future))
+        frame_id = self.ask(head, body, timeout, partial(_settle, future), part)
         try:
             return await future
         finally:
-            if self._pending.pop(frame_id, None) is not None and self.retired:
-                self._close_if_idle()
+            if self._pending.pop(frame_id, None) is not None:
+                self._give_up(frame_id, part is not None)
+                if self.retired:
+                    self._close_if_idle()
 
-    def ask(self, head: bytes, body: bytes, timeout: float, done: Callable[[Outcome], None]) -> int:
+    def ask(
+        self,
+        head: bytes,
+        body: bytes,
+        timeout: float,
+        done: Callable[[Outcome], None],
+        part: Callable[[frames.Frame], None] | None = None,
+    ) -> int:
         """Send one request on the connection there is; ``done`` is called once, later. Returns the frame's id.
 
         Raises ``FrameError`` for a request too long.
         """
         frame_id = next(self._ids) & 0xFFFFFFFF
-        encoded = frames.encode(frame_id, frames.INVOKE, head, body)
-        self._pending[frame_id] = _Pending(done, self._loop.time() + timeout)
+        encoded = frames.encode(frame_id, frames.INVOKE_STREAM if part else frames.INVOKE, head, body)
+        self._pending[frame_id] = _Pending(done, self._loop.time() + timeout, part, timeout)
         self._write(frame_id, encoded)
         return frame_id
 
@@ -124,6 +140,7 @@ class Worker(asyncio.Protocol):
         for frame_id, pending in list(self._pending.items()):
             if pending.deadline <= now:
                 del self._pending[frame_id]
+                self._give_up(frame_id, pending.part is not None)
                 pending.end(WorkerTimeoutError())
         if self._transport is None:
             if not self.retired:
@@ -189,6 +206,9 @@ class Worker(asyncio.Protocol):
             return
         now = time.perf_counter_ns()
         for frame in received:
+            if frame.code == frames.PART:
+                self._take_part(frame)
+                continue
             pending = self._pending.pop(frame.id, None)
             if pending is not None:
                 pending.end(Reply(frame, now - pending.sent_at))
@@ -196,6 +216,12 @@ class Worker(asyncio.Protocol):
                 self._ping, self._doubtful = None, False
         if self.retired:
             self._close_if_idle()
+
+    def _take_part(self, frame: frames.Frame) -> None:
+        pending = self._pending.get(frame.id)
+        if pending is not None and pending.part is not None:
+            pending.deadline = self._loop.time() + pending.timeout
+            pending.part(frame)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
         self._transport, self._doubtful = None, True
@@ -210,6 +236,11 @@ class Worker(asyncio.Protocol):
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append((frame_id, encoded))
+
+    def _give_up(self, frame_id: int, streams: bool) -> None:
+        """Nobody waits for the answer; a model that speaks in parts is told to stop."""
+        if streams:
+            self._write(frame_id, frames.encode(frame_id, frames.CANCEL))
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []

@@ -18,7 +18,7 @@ from typing import Any
 from botocore.model import OperationModel
 
 from sagewright.core.errors import AwsError, SerializationException
-from sagewright.wire import json_rpc, query, rest, rest_json, rest_xml
+from sagewright.wire import cbor_rpc, json_rpc, query, rest, rest_json, rest_xml
 from sagewright.wire.faults import status_of
 from sagewright.wire.http import Request, Response
 from sagewright.wire.models import SERVED
@@ -40,6 +40,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "query": Protocol(query.parse, query.serialise, query.serialise_error),
     "rest-json": Protocol(rest_json.parse, rest_json.serialise, rest_json.serialise_error),
     "rest-xml": Protocol(rest_xml.parse, rest_xml.serialise, rest_xml.serialise_error),
+    "smithy-rpc-v2-cbor": Protocol(cbor_rpc.parse, cbor_rpc.serialise, cbor_rpc.serialise_error),
 }
 
 
@@ -60,6 +61,8 @@ def check(route: Route, parameters: Mapping[str, Any]) -> None:
     shape = route.operation.input_shape
     found = violations(shape, parameters) if shape else []
     if found:
+        if shape and route.protocol == "rest-xml":
+            rest_xml.check_document(shape, parameters)
         raise validation_exception(found, SERVED[route.service].invalid)
 
 
@@ -103,6 +106,8 @@ def _likely_protocol(request: Request | None) -> str:
     """How a client that sent ``request`` will read an error."""
     if request is None or "x-amz-target" in request.headers:
         return "json"
+    if "smithy-protocol" in request.headers:
+        return "smithy-rpc-v2-cbor"
     scope = request.headers.get("authorization", "") + (request.parameter("X-Amz-Credential") or "")
     for served in SERVED.values():
         if f"/{served.signing_name}/aws4_request" in scope:

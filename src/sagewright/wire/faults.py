@@ -14,8 +14,16 @@ def error_shape(operation: OperationModel | None, code: str) -> StructureShape |
     """The modelled shape of an error code, if its service has one."""
     if operation is None:
         return None
-    found: StructureShape | None = operation.service_model.shape_for_error_code(code)  # type: ignore[arg-type, assignment]
+    # An old code may stand for several errors of a service, so the operation's own come first.
+    own = (shape for shape in operation.error_shapes if shape.metadata.get("error", {}).get("code", shape.name) == code)
+    found: StructureShape | None = next(own, None) or operation.service_model.shape_for_error_code(code)  # type: ignore[arg-type, assignment]
     return found
+
+
+def error_type(operation: OperationModel | None, error: AwsError) -> str:
+    """What goes into ``__type``: the shape's name, for services that used to speak query have other, older codes."""
+    shape = error_shape(operation, error.code)
+    return shape.name if shape else error.code
 
 
 def status_of(operation: OperationModel | None, error: AwsError) -> int:

@@ -222,6 +222,8 @@ def _timestamp_reader(shape: Shape) -> Reader:
 
 def _blob_reader(shape: Shape) -> Reader:
     def read(value: Any) -> bytes:
+        if isinstance(value, bytes):  # as CBOR has them
+            return value
         if isinstance(value, str):
             return scalars.blob(shape, value)
         raise _wrong(shape, value)

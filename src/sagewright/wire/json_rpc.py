@@ -12,7 +12,7 @@ from botocore.model import OperationModel
 
 from sagewright.core.errors import AwsError
 from sagewright.wire import event_stream, json_body
-from sagewright.wire.faults import error_members, error_shape
+from sagewright.wire.faults import error_members, error_type
 from sagewright.wire.http import Request, Response
 from sagewright.wire.routing import plain_body
 
@@ -43,15 +43,15 @@ def serialise_error(
     request_id: str,  # noqa: ARG001
 ) -> Response:
     """``{"__type": code, "message": …}`` and the modelled members."""
-    shape = error_shape(operation, error.code)
-    # A service that used to speak query has older codes than shape names; those go into x-amzn-query-error.
-    body = {"__type": shape.name if shape else error.code, **body_members(operation, error)}
+    body = {"__type": error_type(operation, error), **body_members(operation, error)}
     return Response(status, _content_type(operation), json_body.dump(body))
 
 
 def body_members(operation: OperationModel | None, error: AwsError) -> dict[str, Any]:
     """The message, spelled ``Message`` where the error is modelled so, and the error's modelled members."""
     shape, members = error_members(operation, error)
+    if not error.message:
+        return dict(json_body.writer(shape)(members)) if shape else {}
     if shape is None:
         return {"message": error.message}
     spelling = "Message" if "Message" in shape.members else "message"

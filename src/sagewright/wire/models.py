@@ -3,7 +3,8 @@
 ``data/served.json`` repeats the few facts that routing needs (signing name, target prefix, version), so that a server
 starts without reading a model; a test holds it to the models. A patch is a JSON merge patch (RFC 7396) on the model:
 ``null`` removes. Today's patches name the root elements of S3's answers, which botocore leaves out because its own
-parser ignores them, and drop operations that are byte for byte the same request as a newer one.
+parser ignores them, drop operations that are byte for byte the same request as a newer one, and leave to the tags' own
+rules what the key of a tag may be.
 """
 
 from __future__ import annotations

@@ -20,11 +20,12 @@ _VIRTUAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.(?:localhost|s3(?:
 def template_pattern(template: str) -> re.Pattern[str]:
     """A pattern with one group per label; the query part of the template is left out."""
     path = template.partition("?")[0]
-    parts = re.split(r"\{(\w+)\+?\}", path)
+    parts = re.split(r"\{(\w+\+?)\}", path)
     literals, labels = parts[::2], parts[1::2]
     pattern = re.escape(literals[0])
     for label, literal in zip(labels, literals[1:], strict=True):
-        pattern += f"(?P<{label}>[^/]+)" + re.escape(literal)
+        name = label.removesuffix("+")
+        pattern += f"(?P<{name}>{'[^/]+' if name == label else '.+'})" + re.escape(literal)
     return re.compile(pattern)
 
 

@@ -53,7 +53,8 @@ def serialise_error(operation: OperationModel | None, error: AwsError, status: i
     writer.open("Error")
     writer.text("Type", "Sender" if status < 500 else "Receiver")
     writer.text("Code", error.code)
-    writer.text("Message", error.message)
+    if error.message:
+        writer.text("Message", error.message)
     shape, members = error_members(operation, error)
     for name, value in members.items():
         member = shape.members.get(name) if shape else None

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from botocore.model import ListShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sagewright.core.errors import SerializationException
 from sagewright.wire import scalars
 from sagewright.wire.http import Request
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_DATE = re.compile(r"(?:[A-Z][a-z]{2}, )?[^,\s][^,]*")
 _LIST_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*))\s*(?:,|$)')
 
 
@@ -83,6 +84,8 @@ def _query_members(where: Bindings, request: Request) -> dict[str, Any]:
     parsed: dict[str, Any] = {}
     for name, wire, member in where.querystring:
         values = given.get(wire)
+        if isinstance(member, MapShape):
+            parsed[name] = _query_map(member, given)
         if values is None:
             continue
         if isinstance(member, ListShape):
@@ -90,6 +93,11 @@ def _query_members(where: Bindings, request: Request) -> dict[str, Any]:
         else:
             parsed[name] = scalars.from_text(member, values[0])
     return parsed
+
+
+def _query_map(shape: MapShape, given: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Every parameter, those too that other members are bound to: a server cannot tell them apart."""
+    return {key: list(values) if isinstance(shape.value, ListShape) else values[0] for key, values in given.items()}
 
 
 def header(request: Request, name: str) -> str | None:
@@ -104,6 +112,8 @@ def header(request: Request, name: str) -> str | None:
 def _header_value(shape: Shape, text: str) -> Any:
     if not isinstance(shape, ListShape):
         return scalars.from_text(shape, text)
+    if shape.member.type_name == "timestamp":
+        return [scalars.from_text(shape.member, date) for date in _DATE.findall(text)]
     items = [
         (match[1].replace('\\"', '"') if match[1] is not None else match[2].strip())
         for match in _LIST_ITEM.finditer(text)
@@ -136,7 +146,8 @@ def result_headers(shape: StructureShape, result: Mapping[str, Any]) -> dict[str
 
 def _to_header(shape: Shape, value: Any) -> str:
     if isinstance(shape, ListShape):
-        return ", ".join(_quoted(scalars.to_text(shape.member, item, "rfc822")) for item in value)
+        texts = (scalars.to_text(shape.member, item, "rfc822") for item in value)
+        return ", ".join(text if shape.member.type_name == "timestamp" else _quoted(text) for text in texts)
     return scalars.to_text(shape, value, "rfc822")
 
 
@@ -158,6 +169,11 @@ def status(shape: StructureShape | None, result: Mapping[str, Any], default: int
         if result.get(name) is not None:
             return int(result[name])
     return default
+
+
+def payload_headers(shape: Shape) -> dict[str, str]:
+    """The type of a payload that is text, where no header member says another; a blob's is its owner's matter."""
+    return {"content-type": "text/plain"} if shape.type_name == "string" else {}
 
 
 def stream(value: Any) -> Any:

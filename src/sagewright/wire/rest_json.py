@@ -12,6 +12,7 @@ from botocore.model import OperationModel, StructureShape
 
 from sagewright.core.errors import AwsError
 from sagewright.wire import event_stream, json_body, rest
+from sagewright.wire.faults import error_members
 from sagewright.wire.http import Request, Response
 from sagewright.wire.json_rpc import body_members
 from sagewright.wire.paths import labels
@@ -63,7 +64,7 @@ def _body(shape: StructureShape, result: Mapping[str, Any]) -> Response:
     name, member = payload
     value = result.get(name)
     if member.type_name in ("blob", "string"):
-        return Response(200, {}, rest.stream(value))
+        return Response(200, rest.payload_headers(member), rest.stream(value))
     return Response(
         200, {"content-type": _JSON}, b"" if value is None else json_body.dump(json_body.writer(member)(value))
     )
@@ -76,5 +77,7 @@ def serialise_error(
     request_id: str,  # noqa: ARG001
 ) -> Response:
     """The code in ``x-amzn-ErrorType``, message and modelled members in the body."""
-    headers = {"content-type": _JSON, "x-amzn-errortype": rest.header_text(error.code)}
+    shape, members = error_members(operation, error)
+    modelled = rest.result_headers(shape, members) if shape else {}
+    headers = {"content-type": _JSON, "x-amzn-errortype": rest.header_text(error.code), **modelled}
     return Response(status, headers, json_body.dump(body_members(operation, error)))

@@ -12,13 +12,24 @@ from botocore.model import OperationModel, Shape, StructureShape
 
 from sagewright.core.errors import AwsError, SerializationException
 from sagewright.wire import event_stream, rest, xml_body
+from sagewright.wire.faults import error_members
 from sagewright.wire.http import Request, Response
-from sagewright.wire.paths import s3_labels
+from sagewright.wire.paths import labels, s3_labels
 from sagewright.wire.routing import read_body
+from sagewright.wire.validation import violations
 from sagewright.wire.xml_body import XmlWriter
 
 _XML = "application/xml"
 _NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+
+def _document(shape: Shape, value: Mapping[str, Any], name: str) -> bytes:
+    writer = XmlWriter("iso8601ms")
+    writer.value(shape, value, name)
+    return writer.document()
+
+
+_EVENTS = event_stream.Writer("text/xml", _document)
 
 
 def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
@@ -30,15 +41,32 @@ def parse(operation: OperationModel, request: Request) -> dict[str, Any]:
     if shape is None:
         return {}
     try:
-        return _parse(shape, request)
+        return _parse(operation, shape, request)
     except SerializationException as error:
         if error.code != SerializationException.code:
             raise
         raise SerializationException(error.message, code="InvalidArgument") from None
 
 
-def _parse(shape: StructureShape, request: Request) -> dict[str, Any]:
-    parsed = rest.parse_bindings(shape, request, s3_labels(request))
+def check_document(shape: StructureShape, parameters: Mapping[str, Any]) -> None:
+    """What is wrong inside the document is wrong with the document: raises ``MalformedXML`` if anything is.
+
+    Raises ``MissingRequestBodyError`` for a document that is needed and not there.
+    """
+    name, member = rest.payload_of(shape) or ("", shape)
+    if not isinstance(member, StructureShape) or member is shape:
+        return
+    document = parameters.get(name)
+    if document is None and name in shape.required_members:
+        raise SerializationException("Request body is empty", code="MissingRequestBodyError")
+    if document is not None and (found := violations(member, document)):
+        raise xml_body.malformed("; ".join(found))
+
+
+def _parse(operation: OperationModel, shape: StructureShape, request: Request) -> dict[str, Any]:
+    s3 = operation.service_model.service_name == "s3"
+    found = s3_labels(request) if s3 else labels(operation.http["requestUri"], request)
+    parsed = rest.parse_bindings(shape, request, found)
     payload = rest.payload_of(shape)
     if payload is None:
         if rest.bindings(shape).body and (body := read_body(request)):
@@ -72,7 +100,7 @@ def serialise(operation: OperationModel, result: Mapping[str, Any], request_id: 
     if shape is None:
         return Response(default, {}, b"")
     stream = shape.event_stream_name
-    answer = event_stream.response(shape, result, stream) if stream else _body(operation, shape, result)
+    answer = event_stream.response(shape, result, stream, _EVENTS) if stream else _body(operation, shape, result)
     answer.headers.update(rest.result_headers(shape, result))
     if default == 200 and "content-range" in answer.headers:
         default = 206
@@ -86,7 +114,7 @@ def _body(operation: OperationModel, shape: StructureShape, result: Mapping[str,
         name, member = payload
         value = result.get(name)
         if member.type_name in ("blob", "string"):
-            return Response(200, {}, rest.stream(value))
+            return Response(200, rest.payload_headers(member), rest.stream(value))
         if value is None:
             return Response(200, {}, b"")
         namespace = "" if xml_body.namespace(member) else _NAMESPACE
@@ -101,14 +129,14 @@ def _body(operation: OperationModel, shape: StructureShape, result: Mapping[str,
         # The one answer whose value is the text of the root itself, which no model can say.
         writer.text(root, result.get("LocationConstraint") or "")
     else:
-        writer.open(root, _NAMESPACE)
+        writer.open(root, (xml_body.namespace(shape) or _NAMESPACE) + xml_body.tag_attributes(shape, result))
         writer.members(shape, result)
         writer.close(root)
     return Response(200, {"content-type": _XML}, writer.document())
 
 
 def serialise_error(
-    operation: OperationModel | None,  # noqa: ARG001
+    operation: OperationModel | None,
     error: AwsError,
     status: int,
     request_id: str,
@@ -118,10 +146,15 @@ def serialise_error(
     writer.open("Error")
     writer.text("Code", error.code)
     writer.text("Message", error.message)
-    for name, value in error.members.items():
-        if value is not None:
+    shape, members = error_members(operation, error)
+    modelled = shape.members if shape else {}
+    for name, value in members.items():
+        if name not in modelled:
             writer.text(name, str(value))
+        elif "location" not in modelled[name].serialization:
+            writer.value(modelled[name], value, modelled[name].serialization.get("name", name))
     writer.text("RequestId", request_id)
     writer.text("HostId", "sagewright")
     writer.close("Error")
-    return Response(status, {"content-type": _XML}, writer.document())
+    headers = rest.result_headers(shape, members) if shape else {}
+    return Response(status, {"content-type": _XML, **headers}, writer.document())

@@ -2,7 +2,8 @@
 
 Asked in this order, the most certain sign first:
 
-1. ``X-Amz-Target`` names service and operation (json protocols).
+1. ``X-Amz-Target`` names service and operation (json protocols); so does the path, where ``Smithy-Protocol`` says
+   that it is rpc-v2-cbor's.
 2. ``Action`` in a form body or query string of ``/`` (query protocol); the signing name, then ``Version``, tell the
    services apart.
 3. Method and path of a REST service that has the request's signing name, such as SageMaker's data planes.
@@ -11,6 +12,7 @@ Asked in this order, the most certain sign first:
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from sagewright.wire.paths import s3_labels, template_pattern
 
 MAX_BODY = 32 * 1024 * 1024
 """Bytes. More than the largest body that is not a stream (InvokeEndpoint: 25 MiB)."""
+_RPC_PATH = re.compile(r"(?:/[^/]+)*/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -51,6 +54,8 @@ def identify(request: Request, signing_name: str | None) -> Route:
     target = request.headers.get("x-amz-target")
     if target is not None:
         return _by_target(target)
+    if "smithy-protocol" in request.headers:
+        return _by_rpc_path(request)
     if signing_name != "s3":
         action = _by_action(request, signing_name)
         if action is not None:
@@ -122,6 +127,17 @@ def _by_target(target: str) -> Route:
             if operation is not None:
                 return Route(served.name, operation, "json")
     raise UnknownOperationException(f"The operation {target} is unknown.")
+
+
+def _by_rpc_path(request: Request) -> Route:
+    named = _RPC_PATH.fullmatch(request.raw_path)
+    if named and request.headers["smithy-protocol"] == "rpc-v2-cbor":
+        for served in SERVED.values():
+            if "smithy-rpc-v2-cbor" in served.protocols and named["service"] == served.target_prefix:
+                operation = _operation(served, named["operation"])
+                if operation is not None:
+                    return Route(served.name, operation, "smithy-rpc-v2-cbor")
+    raise UnknownOperationException(f"The operation {request.path} is unknown.", status=404)
 
 
 def _by_action(request: Request, signing_name: str | None) -> Route | None:

@@ -152,7 +152,7 @@ class XmlWriter:
         """``value`` as an element ``name``; flattened lists and maps as several."""
         attributes += namespace(shape)
         if isinstance(shape, StructureShape):
-            self.open(name, attributes + _attributes(shape, value))
+            self.open(name, attributes + tag_attributes(shape, value))
             self.members(shape, value)
             self.close(name)
         elif isinstance(shape, ListShape):
@@ -180,7 +180,7 @@ class XmlWriter:
             self.open(name, attributes)
         for key, item in entries.items():
             entry = name if flattened else "entry"
-            self.open(entry)
+            self.open(entry, attributes if flattened else "")
             self.value(shape.key, key, shape.key.serialization.get("name", "key"))
             self.value(shape.value, item, shape.value.serialization.get("name", "value"))
             self.close(entry)
@@ -197,7 +197,8 @@ def namespace(shape: Shape) -> str:
     return f' xmlns:{prefix}="{escape(uri)}"' if prefix else f' xmlns="{escape(uri)}"'
 
 
-def _attributes(shape: StructureShape, value: Mapping[str, Any]) -> str:
+def tag_attributes(shape: StructureShape, value: Mapping[str, Any]) -> str:
+    """The members of ``value`` that stand in the tag, each with its leading space."""
     return "".join(
         f' {member.serialization["name"]}="{escape(str(value[name]))}"'
         for name, member in shape.members.items()

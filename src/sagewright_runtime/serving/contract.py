@@ -3,7 +3,9 @@
 ``model_fn(model_dir)`` loads; then for each request either ``transform_fn(model, body, content_type, accept)``, or
 ``input_fn(body, content_type)``, ``predict_fn(data, model)``, ``output_fn(prediction, accept)``, each with a default
 by framework. Any of them may take one more argument, the ``context``. Optional: ``pre_model_fn(model_dir)`` and
-``model_warmup_fn(model_dir, model)``. After the SageMaker inference toolkit and the framework containers.
+``model_warmup_fn(model_dir, model)``. What answers with an iterator, such as a generator, answers in parts, which
+InvokeEndpointWithResponseStream passes on as they come. After the SageMaker inference toolkit and the framework
+containers.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import sys
 import tarfile
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -147,9 +149,10 @@ class UserModel:
         answer_type = accept
         if isinstance(result, tuple) and len(result) == 2:
             result, answer_type = result
-        return Answer(
-            context.status or 200, _body(result), context.content_type or str(answer_type), context.response_headers
-        )
+        parts = map(_body, result) if isinstance(result, Iterator) else None
+        body = b"" if parts else _body(result)
+        content_type = context.content_type or str(answer_type)
+        return Answer(context.status or 200, body, content_type, context.response_headers, parts)
 
 
 def _call(function: Function, context: Context, *arguments: Any) -> Any:

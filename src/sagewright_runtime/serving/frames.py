@@ -4,10 +4,13 @@ A frame, all integers big-endian::
 
     u32 length   of all that follows
     u32 id       chosen by the router; an answer carries the id of its request
-    u16 code     request: PING or INVOKE; answer: an HTTP status
+    u16 code     request: PING, INVOKE, INVOKE_STREAM or CANCEL; answer: an HTTP status, or PART
     u16 size     of the headers in bytes
     headers      UTF-8 lines ``name: value`` joined by LF, names in lower case
     body         the rest
+
+INVOKE_STREAM asks for the answer as it comes to be: any number of PARTs, each with the headers, then a frame with the
+status and what is left. CANCEL says that nobody waits for the answer to the request of that id any more.
 
 Frames, not HTTP: all requests of one turn of the router's loop leave in one write and reach the model server in one
 read, which is what makes its batches; and an answer needs no order.
@@ -23,6 +26,10 @@ from typing import Final, NamedTuple
 
 PING: Final = 0
 INVOKE: Final = 1
+INVOKE_STREAM: Final = 2
+CANCEL: Final = 3
+
+PART: Final = 100
 
 CONTENT_TYPE: Final = "content-type"
 ACCEPT: Final = "accept"

@@ -13,9 +13,10 @@ import queue
 import select
 import signal
 import socket
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -28,10 +29,11 @@ _READ_SIZE = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One invocation. Header names are in lower case."""
+    """One invocation. Header names are in lower case. ``streams``: its answer may go back in parts."""
 
     headers: Mapping[str, str]
     body: bytes
+    streams: bool = False
 
     @property
     def content_type(self) -> str:
@@ -44,12 +46,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: an HTTP status, the body and its type, and further headers."""
+    """What goes back: an HTTP status, the body and its type, and further headers; ``parts`` are a body to come."""
 
     status: int
     body: bytes
     content_type: str = "text/plain"
     headers: Mapping[str, str] = field(default_factory=dict)
+    parts: Iterator[bytes] | None = None
 
 
 class Handler(Protocol):
@@ -69,6 +72,8 @@ class _Peer:
     def __init__(self, stream: socket.socket) -> None:
         self.stream = stream
         self.splitter = frames.Splitter()
+        self.gone = False
+        self.cancelled: set[int] = set()
         self._lock = threading.Lock()
 
     def send(self, data: bytes) -> None:
@@ -133,6 +138,7 @@ class ModelServer:
                 if peer is not None:
                     if not self._receive(peer, batch):
                         poll.unregister(descriptor)
+                        peer.gone = True
                         peers.pop(descriptor).stream.close()
                 elif descriptor == listener.fileno():
                     stream = listener.accept()[0]
@@ -154,8 +160,11 @@ class ModelServer:
         except (OSError, frames.FrameError):
             return False
         for frame_id, code, head, body in found:
-            if code == frames.INVOKE:
-                batch.append((peer, frame_id, Request(frames.decode_headers(head), body)))
+            if code in (frames.INVOKE, frames.INVOKE_STREAM):
+                headers = frames.decode_headers(head)
+                batch.append((peer, frame_id, Request(headers, body, code == frames.INVOKE_STREAM)))
+            elif code == frames.CANCEL:
+                peer.cancelled.add(frame_id)
             else:
                 peer.send(frames.encode(frame_id, 200 if code == frames.PING else 400))
         return bool(data)
@@ -168,10 +177,32 @@ class ModelServer:
             print(text, flush=True)
             answers = [Answer(500, text.encode())] * len(batch)
         outgoing: dict[_Peer, list[bytes]] = {}
-        for (peer, frame_id, _), answer in zip(batch, answers, strict=True):
+        for (peer, frame_id, request), whole in zip(batch, answers, strict=True):
+            answer = whole if whole.parts is None else _flow(peer, frame_id, request, whole)
             outgoing.setdefault(peer, []).append(_encode_answer(frame_id, answer))
         for peer, encoded in outgoing.items():
             peer.send(b"".join(encoded))
+
+
+def _flow(peer: _Peer, frame_id: int, request: Request, answer: Answer) -> Answer:
+    """Send the parts as they come; what is left for the last frame: the whole body for who takes no parts."""
+    assert answer.parts is not None
+    gathered: list[bytes] = []
+    try:
+        for part in answer.parts:
+            if peer.gone or frame_id in peer.cancelled:
+                peer.cancelled.discard(frame_id)
+                break
+            if request.streams:
+                head = frames.encode_headers({frames.CONTENT_TYPE: answer.content_type, **answer.headers})
+                peer.send(frames.encode(frame_id, frames.PART, head, part))
+            else:
+                gathered.append(part)
+    except (Exception, SystemExit):  # the user's generator broke
+        text = traceback.format_exc()
+        print(text, file=sys.stderr, flush=True)
+        return Answer(500, text.encode(errors="replace"))
+    return Answer(answer.status, b"".join(gathered), answer.content_type, answer.headers)
 
 
 def _encode_answer(frame_id: int, answer: Answer) -> bytes:

@@ -52,7 +52,7 @@ def test_rules_are_kept(s3: Any, bucket: str) -> None:
     ("change", "code"),
     [
         ({"AllowedMethods": ["PATCH"]}, "InvalidRequest"),
-        ({"AllowedMethods": []}, "InvalidArgument"),
+        ({"AllowedMethods": []}, "MalformedXML"),
         ({"AllowedOrigins": ["*.a.*"]}, "InvalidRequest"),
         ({"AllowedHeaders": ["*-*"]}, "InvalidRequest"),
         ({"ExposeHeaders": ["x-*"]}, "InvalidRequest"),

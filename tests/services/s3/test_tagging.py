@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from typing import Any
 
 import pytest
@@ -75,6 +77,9 @@ def test_refusals(server: ServerProcess, s3: Any, bucket: str) -> None:
     path = f"/{bucket}/k?tagging"
     assert b"InvalidRequest" in raw(server, "PUT", path, document).data
     assert b"BadDigest" in raw(server, "PUT", path, document, {"x-amz-checksum-crc32": "AAAAAA=="}).data
+    nameless = document.replace(b"<Key>a", b"<Key>")
+    digest = {"x-amz-checksum-crc32": base64.b64encode(zlib.crc32(nameless).to_bytes(4)).decode()}
+    assert b"InvalidTag" in raw(server, "PUT", path, nameless, digest).data
     assert tags(s3, bucket) == {}
 
 

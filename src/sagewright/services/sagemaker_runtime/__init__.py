@@ -1,0 +1,1 @@
+"""SageMaker's runtime, but for InvokeEndpoint, which the gateway answers itself (``gateway/invoke.py``)."""
