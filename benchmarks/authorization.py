@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import statistics
@@ -41,7 +40,7 @@ from sagewright.store.objects import ObjectStore
 from sagewright.store.resources import ResourceStore
 from sagewright.store.tags import TagStore
 from sagewright.wire import codec
-from sagewright.wire.http import BytesReader, Request
+from sagewright.wire.http import BytesReader, Request, Response
 
 ROUNDS = 1000
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
@@ -73,6 +72,10 @@ def run() -> str:
 
 class Models:
     """Answers at once: what is left is the front's own time."""
+
+    def ask(self, request: InvokeRequest, done: Callable[[InvokeResponse | Exception], None]) -> bool:
+        done(InvokeResponse(request.body, "text/csv", "blue", None))
+        return True
 
     async def invoke(self, request: InvokeRequest) -> InvokeResponse:
         return InvokeResponse(request.body, "text/csv", "blue", None)
@@ -151,24 +154,16 @@ class Bench:
 
     def measure_invoke(self, key: Credential) -> list[str]:
         """The fast path; its validation is of the endpoint's name alone, and counted as part of the whole."""
+        self._seen([invocation(key)])  # what only the store knows is asked for once
         fast, spent, whole = self._gateway.fast, list[float](), list[float]()
-        asked = Invocations._authorize
-
-        async def timed(*arguments: Any) -> None:
-            begun = time.perf_counter()
-            await asked(*arguments)
-            spent.append(time.perf_counter() - begun)
-
-        async def all_of_them() -> None:
+        with patch.object(Invocations, "_is_allowed", _timed(Invocations._is_allowed, spent)):
             for _ in range(ROUNDS):
-                request = invocation(key)
+                request, answers = invocation(key), list[Response]()
                 begun = time.perf_counter()
-                answer = await fast.answer(request, b"1,2,3")
+                awaited = fast.answer(request, b"1,2,3", answers.append)
                 whole.append(time.perf_counter() - begun)
-                assert answer.status == 200, answer.body
-
-        with patch.object(Invocations, "_authorize", timed):
-            asyncio.run(all_of_them())
+                assert awaited is None
+                assert answers[0].status == 200, answers[0].body
         return _cells(whole, spent, [0.0], self._seen(invocation(key) for _ in range(ROUNDS)))
 
     def _seen(self, requests: Iterable[Request]) -> list[float]:

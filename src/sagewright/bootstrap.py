@@ -46,6 +46,9 @@ from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
+from sagewright.store.objects.blobs import Storage
+from sagewright.store.objects.remote import Remote, tried
+from sagewright.store.objects.s3_client import Location
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
@@ -74,6 +77,8 @@ class Installation:
         data.chmod(0o700)
         if settings.ephemeral and settings.database_url:
             raise ValueError("an ephemeral server keeps nothing: give it no database URL")
+        if settings.ephemeral and settings.s3_bucket:
+            raise ValueError("an ephemeral server keeps nothing: give it no S3 bucket")
         self._claim = Claim(data, shared=bool(settings.database_url))
         if settings.ephemeral:
             _empty(data)
@@ -85,7 +90,7 @@ class Installation:
         self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
-        resource_store = ResourceStore(self._database, self._clock)
+        resource_store, storage = self._stores()
         credentials = CredentialStore(self._database, self._clock)
         queues: dict[str, RunController] = {}
         self._platform = Platform(
@@ -97,14 +102,12 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable),
+            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
             access=Authorizer(resource_store, credentials, self._clock),
             streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
         )
-        if self._database.shared:
-            self._claim.bind(self._platform.resources)
         backend = choose(settings, self._hints.path)
         working = {noun.kind: noun for noun in all_nouns() if noun.controller is not None}
         self._lifecycles = {kind: noun.lifecycle for kind, noun in working.items() if noun.lifecycle is not None}
@@ -132,6 +135,7 @@ class Installation:
                 Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
                 Sweep("expired logs", HOUR, logs.expire),
                 Sweep("old metrics", HOUR, metrics.compact),
+                Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_strays),
             ],
             self._clock,
         )
@@ -143,6 +147,22 @@ class Installation:
             fast=gateway.fast,
             doorman=Proxy(tls.identity(data).server_context(), upstream(os.environ)),
         )
+
+    def _stores(self) -> tuple[ResourceStore, Storage | None]:
+        """Resources, and the storage of objects unless it is the data directory; all found to belong together."""
+        location = Location.of(self.settings)
+        places = location is not None and self._database.shared
+        resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "")
+        if location is None:
+            if self._database.shared or self._claim.bound:
+                self._claim.bind(resource_store)
+            return resource_store, None
+        if wrong := tried(location):
+            raise OSError(wrong)
+        cache = self.settings.data_dir / "objects" / "cache"
+        storage = Remote(location, cache, self.settings.s3_cache_mb << 20)
+        storage.claim(self._claim.bind(resource_store, location.uri))
+        return resource_store, storage
 
     def start(self) -> str:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""

@@ -10,13 +10,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from sagewright import __version__
 from sagewright.core.config import Settings
+
+if TYPE_CHECKING:
+    from sagewright.store.backup import Elsewhere
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("file", type=Path, help="a tar file; gzipped if its name ends in gz")
         command.add_argument("--data-dir", type=Path, help="the server's data directory")
         command.set_defaults(run=run)
+
+    backup.add_argument("--with-objects", action="store_true", help="fetch the bytes of objects in an external S3, too")
 
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to install")
     doctor.set_defaults(run=_doctor)
@@ -119,7 +125,8 @@ def _backup(arguments: argparse.Namespace) -> int:
 
     settings = _settings(arguments)
     database = Database(settings.database_url or sqlite_url(settings.data_dir))
-    backup(database, settings.data_dir.resolve(), arguments.file.resolve())
+    with _elsewhere(settings) as elsewhere:
+        backup(database, settings.data_dir.resolve(), arguments.file.resolve(), elsewhere, whole=arguments.with_objects)
     database.close()
     return 0
 
@@ -130,16 +137,46 @@ def _restore(arguments: argparse.Namespace) -> int:
 
     settings = _settings(arguments)
     database = Database(settings.database_url) if settings.database_url else None
-    restore(arguments.file.resolve(), database, settings.data_dir.resolve())
+    with _elsewhere(settings) as elsewhere:
+        lost = restore(arguments.file.resolve(), database, settings.data_dir.resolve(), elsewhere)
+    if lost:
+        print(f"{lost} objects cannot be read: their bytes were deleted after the backup", file=sys.stderr)
     return 0
 
 
-def _doctor(_arguments: argparse.Namespace) -> int:
-    from sagewright.backends.probe import probe, warm_start
+@contextmanager
+def _elsewhere(settings: Settings) -> Iterator[Elsewhere | None]:
+    """The S3 that the settings name, with a cache that is thrown away."""
+    from sagewright.store.backup import Elsewhere
+    from sagewright.store.objects.remote import Remote, tried
+    from sagewright.store.objects.s3_client import Location
+
+    location = Location.of(settings)
+    if location is None:
+        yield None
+        return
+    if wrong := tried(location):
+        raise OSError(wrong)
+    with tempfile.TemporaryDirectory(prefix="sagewright-") as scratch:
+        remote = Remote(location, Path(scratch), 0)
+        try:
+            yield Elsewhere(remote, location.uri)
+        finally:
+            remote.close()
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from sagewright.backends.probe import Finding, probe, warm_start
+    from sagewright.store.objects.remote import tried
+    from sagewright.store.objects.s3_client import Location
 
     findings = probe()
     if all(finding.ok for finding in findings if finding.required):
         findings.append(warm_start())
+    location = Location.of(_settings(arguments))
+    if location is not None:
+        wrong = tried(location)
+        findings.append(Finding("object store", not wrong, wrong or str(location), required=True))
     for finding in findings:
         print(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name}: {finding.detail}")
         if not finding.ok and finding.remedy:

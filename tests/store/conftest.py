@@ -27,10 +27,10 @@ def shared_database(new_url: Callable[[], str]) -> Iterator[Database]:
 
 
 @pytest.fixture
-def database(shared_database: Database) -> Iterator[Database]:
-    """A database with all tables, empty."""
-    yield shared_database
+def database(shared_database: Database) -> Database:
+    """A database with all tables, empty, whatever the test before left."""
     empty(shared_database)
+    return shared_database
 
 
 def empty(database: Database) -> None:

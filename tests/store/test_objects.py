@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sagewright.store.database import Database
-from sagewright.store.objects import ObjectStore, checksums
+from sagewright.store.objects import ObjectStore, StoredObject, checksums
 from sagewright.store.objects.doubts import Doubts
 from sagewright.store.schema import metadata
-from sagewright.testing.objects import ObjectStoreCase, put
+from sagewright.testing.objects import ObjectStoreCase, content, put
 from sagewright.wire.http import BytesReader
 
 
@@ -42,6 +42,10 @@ def store(tmp_path: Path) -> Iterator[ObjectStore]:
 
 def files(directory: Path) -> list[Path]:
     return [path for path in (directory / "objects").rglob("*") if path.is_file()]
+
+
+def file_of(store: ObjectStore, stored: StoredObject) -> Path:
+    return store.files([stored.extent])[0]
 
 
 class TestOnBothDatabases(ObjectStoreCase):
@@ -65,7 +69,7 @@ def test_deleted_bytes_leave_the_disk(tmp_path: Path) -> None:
 
 def test_objects_are_write_protected(store: ObjectStore) -> None:
     store.create_bucket("one", "123456789012", "us-east-1")
-    assert put(store, "k").path.stat().st_mode & 0o777 == 0o444
+    assert file_of(store, put(store, "k")).stat().st_mode & 0o777 == 0o444
 
 
 def test_checksums_are_those_of_the_standards() -> None:
@@ -102,7 +106,7 @@ def test_writers_of_one_key_never_mix(store: ObjectStore) -> None:
         for _ in range(25):
             put(store, "k", letter * 5000)
             found = store.head("one", "k")
-            data = found.path.read_bytes() if found else b""
+            data = content(store, found) if found else b""
             if len(set(data)) != 1 or len(data) != 5000:
                 failures.append(repr(data[:20]))
 
@@ -150,7 +154,7 @@ def test_killed_writer_loses_nothing_and_tears_nothing(tmp_path: Path) -> None:
         assert max(acknowledged.values()) >= 60
         store = open_store(tmp_path)
         for info in store.list("one").objects:
-            words = info.path.read_text().split()
+            words = content(store, info).decode().split()
             assert len(words) == 3000
             assert set(words) == {words[0]}
             assert int(words[0]) >= acknowledged[info.key]
@@ -169,7 +173,7 @@ root = Path(sys.argv[1])
 store = ObjectStore(Database(f"sqlite:///{root}/index.db"), root / "objects")
 with store.receive(BytesReader(b"never named")) as blob:
     store.delete("one", ["old"])
-    print(blob.path, flush=True)
+    print(store.files([blob.extent])[0], flush=True)
     time.sleep(60)
 """
 
@@ -177,7 +181,8 @@ with store.receive(BytesReader(b"never named")) as blob:
 def test_start_sweeps_what_a_killed_process_left(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.create_bucket("one", "123456789012", "us-east-1")
-    old, kept = put(store, "old", b"deleted, but not yet from the disk"), put(store, "kept", b"kept")
+    old = file_of(store, put(store, "old", b"deleted, but not yet from the disk"))
+    kept = file_of(store, put(store, "kept", b"kept"))
     store.close()
     process = subprocess.Popen([sys.executable, "-c", HALF_WAY, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -185,9 +190,9 @@ def test_start_sweeps_what_a_killed_process_left(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     assert half.exists()
-    assert old.path.exists()
+    assert old.exists()
     open_store(tmp_path).close()
-    assert files(tmp_path) == [kept.path]
+    assert files(tmp_path) == [kept]
 
 
 def test_sweep_leaves_the_living_alone(store: ObjectStore, tmp_path: Path) -> None:
@@ -195,7 +200,7 @@ def test_sweep_leaves_the_living_alone(store: ObjectStore, tmp_path: Path) -> No
     with store.receive(BytesReader(b"in flight")) as blob:
         open_store(tmp_path / "data").close()
         stored = store.put("one", "k", blob)
-    assert stored.path.read_bytes() == b"in flight"
+    assert content(store, stored) == b"in flight"
 
 
 KEY = st.text("ab/\u00e9\U0001f680", min_size=1, max_size=4)
@@ -266,7 +271,7 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def same(self) -> None:
         if hasattr(self, "model"):
-            found = {info.key: info.path.read_bytes() for info in self.store.list("one").objects}
+            found = {info.key: content(self.store, info) for info in self.store.list("one").objects}
             assert found == self.model
 
 

@@ -152,3 +152,28 @@ def test_gone_removes_the_row(world: World) -> None:
     assert leased is not None
     assert world.store.apply("one", leased, Change(due=None, gone=True)) is None
     assert world.store.by_id(made.id) is None
+
+
+def test_each_place_sees_to_its_own_work(world: World) -> None:
+    """Where machines share a database; what no place accepted is anybody's."""
+    anybodys = world.make("anybody's", phase="running", due=1.0)
+    places = [ResourceStore(world.database, world.clock, place) for place in ("one", "two")]
+    made = []
+    for place in places:
+        world.store = place
+        made.append(world.make(f"of {len(made)}\0", phase="running", due=1.0))
+    for place, own, other in zip(places, made, reversed(made), strict=True):
+        assert {identifier for identifier, _ in place.due(9)} == {own.id, anybodys.id}
+        assert {each.id for each in place.in_phases([KIND], ["running"])} == {own.id, anybodys.id}
+        assert place.lease("server", other.id, 10) is None
+        assert place.lease("server", own.id, 10) is not None
+        assert [place.here(each) for each in (own, other, anybodys)] == [True, False, True]
+    places[0].release()
+    assert places[1].lease("next", made[1].id, 10) is None, "of another place, which may be alive"
+    leased = places[0].lease("next", made[0].id, 10)
+    assert leased is not None
+    kept = places[0].apply("next", leased, Change(due=2.0, run={"handle": {"a": "\0"}}))
+    assert kept is not None
+    assert places[0].here(kept)
+    world.clock.pass_(11)
+    assert made[0].id in {identifier for identifier, _ in places[0].due(9)}, "whatever characters its notes hold"

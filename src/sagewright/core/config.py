@@ -36,6 +36,19 @@ class Settings:
         lambda: _home("XDG_CACHE_HOME", ".cache"), "where environments are built, shared by all servers of this user"
     )
     database_url: str = _setting("", "SQLAlchemy URL, such as postgresql://…; empty: SQLite in data_dir", flag=False)
+    s3_bucket: str = _setting(
+        "", "bucket of an S3 elsewhere (MinIO, Ceph, AWS) for the bytes of objects; empty: files in data_dir"
+    )
+    s3_prefix: str = _setting("sagewright", "what the names of those bytes begin with, this installation's alone")
+    s3_endpoint_url: str = _setting("", "URL of that S3; empty: AWS's for s3_region")
+    s3_ca_file: str = _setting("", "file of the authority (PEM) to trust for its HTTPS; empty: those of the system")
+    s3_region: str = _setting("us-east-1", "the region that requests to it are signed for")
+    s3_credentials_file: str = _setting(
+        "", "file with its keys, like ~/.aws/credentials; empty: AWS_* variables, that file, the machine's role"
+    )
+    s3_profile: str = _setting("", "the profile in that file")
+    s3_timeout_seconds: float = _setting(20.0, "seconds of its silence after which a request to it has failed")
+    s3_cache_mb: int = _setting(10240, "MiB of those bytes that are kept on this machine's disk for reading")
     ephemeral: bool = _setting(False, "keep nothing; allow POST /_sagewright/reset")
     account_id: str = _setting("123456789012", "the AWS account that everything is in")
     default_region: str = _setting("us-east-1", "the region of requests that name none")

@@ -20,7 +20,7 @@ from typing import Protocol
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
 from sagewright.engine.lifecycle import Lifecycle
-from sagewright.store.outages import outage
+from sagewright.store.outages import Coming, outage
 from sagewright.store.resources import Change, Resource, ResourceStore
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 10.0
 POLL_SECONDS = 1.0
 ATTEMPTS = 5
+FETCH_SECONDS = 0.2
+"""How often to look whether what an act needs has been fetched."""
 
 
 class Controller(Protocol):
@@ -160,6 +162,8 @@ class Reconciler:
         controller = self._controllers[resource.kind]
         try:
             change = controller.act(resource)
+        except Coming:
+            return Change(due=self._clock.now() + FETCH_SECONDS)
         except Exception as error:
             if outage(error):  # not the act's fault: it waits until the disk or the database is back
                 raise

@@ -51,7 +51,7 @@ class Routes:
         """Find out about one endpoint, which another server may have made a moment ago."""
         for kind in self._kinds:
             resource = self._resources.get(key.account, key.region, kind, key.endpoint)
-            if resource is not None and _serves(resource):
+            if resource is not None and _serves(resource) and self._resources.here(resource):
                 self.put(resource, resource.run["live"])
 
     def follow(self, resources: Sequence[Resource]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagewright.core.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.gateway import sigv4
@@ -24,8 +23,7 @@ from sagewright.wire.routing import Route
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who signed the request, and for which region."""
 
     principal: Principal

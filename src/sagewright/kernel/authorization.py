@@ -8,7 +8,7 @@ condition or variable had a part in are kept as well, so that a call's usual cos
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +23,7 @@ from sagewright.kernel.policy import Access, Decision, Policies, Policy, parse
 from sagewright.kernel.request_context import MustWait, RequestContext
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.resources import Resource, ResourceStore
+from sagewright.store.tags import TagStore
 from sagewright.wire.models import SERVED
 
 Json = Mapping[str, Any]
@@ -100,6 +101,7 @@ class Authorizer:
         self._principals = Memory[_Known](resources, clock)
         self._targets = Memory[_Target](resources, clock)
         self._granted = Memory[bool](resources, clock)
+        self._tags = Memory[Mapping[str, str]](resources, clock)
 
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it; in the account of the resource's owner, when that is another.
@@ -160,6 +162,16 @@ class Authorizer:
             self._granted.put((call.principal.access_key_id, permission.action, permission.resource), version, True)
         return outcome.allowed
 
+    def known_tags(self, tags: TagStore, arn: str, *, look: bool) -> Mapping[str, str] | None:
+        """The tags of an ARN, from memory while nothing changed; None when they are not there and may not be looked up.
+
+        Resources bring their tags along, so what changes a region's resources may change tags there.
+        """
+        parts = arn.split(":", 4)
+        region = (parts[3] if len(parts) > 3 else "") or GLOBAL
+        key = (arn, tags.changes, self._resources.changes(region))
+        return self._tags.of(key, partial(tags.of, arn)) if look else self._tags.get(key)
+
     def trusts(self, call: Call, request: Json, role: Resource) -> bool:
         """Whether a role's trust policy lets the caller take it on."""
         key = self._credentials.find(call.principal.access_key_id)
@@ -185,7 +197,7 @@ class Authorizer:
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if owner != call.account:
-            return replace(call, principal=replace(call.principal, account=owner))
+            return call._replace(principal=call.principal._replace(account=owner))
         if own and lasting:
             self._granted.put((key_id, permission.action, permission.resource), version, True)
         return call

@@ -73,11 +73,11 @@ class Noun:
         """``TrainingJobName``: the one required member of Describe's input."""
         return input_shape(self.service, f"Describe{self.kind}").required_members[0]
 
-    @property
+    @cached_property
     def arn_member(self) -> str:
         return f"{self.kind}Arn"
 
-    @property
+    @cached_property
     def status_member(self) -> str:
         return f"{self.kind}Status"
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sagewright.kernel.platform import Platform
 from sagewright.wire.http import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who calls: ``arn`` of a user or an assumed role, the account, and the access key used."""
 
     arn: str
@@ -20,8 +19,7 @@ class Principal:
     user_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One verified API call."""
 
     service: str

@@ -102,7 +102,7 @@ class RequestContext(Mapping[str, list[str]]):
     def _principal_tags(self) -> Context:
         if self.key is None:
             return {}
-        tags = self._tags(self.holder or "") | self.key.session.get("Tags", {})
+        tags = {**self._tags(self.holder or ""), **self.key.session.get("Tags", {})}
         return _lowered({f"aws:PrincipalTag/{name}": [value] for name, value in tags.items()})
 
     @cached_property
@@ -112,10 +112,12 @@ class RequestContext(Mapping[str, list[str]]):
         families = ("aws", service)
         return _lowered({f"{family}:ResourceTag/{key}": [tags[key]] for key in tags for family in families})
 
-    def _tags(self, arn: str) -> dict[str, str]:
-        if self._hurry:
+    def _tags(self, arn: str) -> Mapping[str, str]:
+        platform = self.call.platform
+        found = platform.access.known_tags(platform.tags, arn, look=not self._hurry)
+        if found is None:
             raise MustWait
-        return self.call.platform.tags.of(arn)
+        return found
 
 
 def _lowered(context: Context) -> Context:

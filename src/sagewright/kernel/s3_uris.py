@@ -10,7 +10,7 @@ from sagewright.backends.base import InputFile
 from sagewright.core.errors import ValidationException
 from sagewright.kernel.asked import s3_arn
 from sagewright.kernel.operations import Call
-from sagewright.store.objects import ObjectStore
+from sagewright.store.objects import ObjectInfo, ObjectStore
 
 MAX_REQUIREMENTS = 1 << 20
 LOOKED_AT = 100
@@ -74,27 +74,29 @@ def _looked_at(call: Call, uri: str) -> list[str]:
 
 
 def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
-    """The objects a container gets for an S3Prefix: names relative to the prefix, folders left out."""
+    """The objects a container gets for an S3Prefix: names relative to the prefix, folders left out.
+
+    Raises ``Coming`` while they are being fetched from elsewhere.
+    """
     bucket, prefix = split(uri)
     if objects.bucket(bucket) is None:
         return ()
     base = prefix[: prefix.rfind("/") + 1]
     exact = objects.head(bucket, prefix) if prefix and not prefix.endswith("/") else None
-    found: list[InputFile] = []
+    named: list[tuple[str, ObjectInfo]] = []
     if exact is not None:
-        found.append(InputFile(prefix.rpartition("/")[2], str(exact.path), exact.size))
-        return tuple(found)
+        named.append((prefix.rpartition("/")[2], exact))
     root = base if prefix.endswith("/") or not prefix else f"{prefix}/"
-    after = ""
-    while True:
+    after: str | None = "" if exact is None else None
+    while after is not None:
         page = objects.list(bucket, prefix=prefix, start_after=after, limit=1000)
         for info in page.objects:
             if not info.key.endswith("/"):
                 name = info.key[len(root) :] if info.key.startswith(root) else info.key[len(base) :]
-                found.append(InputFile(name, str(info.path), info.size))
-        if not page.next:
-            return tuple(found)
+                named.append((name, info))
         after = page.next
+    files = objects.files([info.extent for _, info in named])
+    return tuple(InputFile(name, str(file), info.size) for (name, info), file in zip(named, files, strict=True))
 
 
 def requirements_in(archive: Path, name: str = "requirements.txt") -> str | None:

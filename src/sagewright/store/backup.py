@@ -5,6 +5,9 @@
     objects/ logs/   the files that the tables name
     …                the small files of the data directory: keys, certificates, the installation's id
 
+Where the bytes of objects are in an S3 elsewhere they stay there, and the manifest names the place, unless the backup
+is asked to be **whole**. A whole one restores anywhere, so it is also the way to and from an S3.
+
 First comes a snapshot of the database, then a second name (a hard link) for each file it needs, which keeps the bytes
 whatever happens to the first name; packing them takes its time after that. A file that went between the two steps
 belonged to something deleted half a minute before (``blobs.GRACE``): then the steps are repeated.
@@ -23,24 +26,41 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from sagewright import __version__
+from sagewright.core.ids import run_id
 from sagewright.store import migrate
 from sagewright.store.database import Database
-from sagewright.store.schema import metadata, objects, parts
+from sagewright.store.objects.blobs import CHUNK
+from sagewright.store.objects.model import Extent
+from sagewright.store.objects.reading import reading
+from sagewright.store.objects.remote import Remote
+from sagewright.store.schema import metadata, objects, parts, resources
 
 SMALL_FILES = ("credentials.json", "installation", "tls")
 ATTEMPTS = 5
 ROWS = 1000
 
 
-def backup(database: Database, data_dir: Path, target: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The storage of objects that are not in the data directory, and its URI."""
+
+    storage: Remote
+    uri: str
+
+
+def backup(
+    database: Database, data_dir: Path, target: Path, elsewhere: Elsewhere | None = None, *, whole: bool = False
+) -> None:
     """Write a backup to ``target``, readable by its owner alone; gzipped if the name ends in ``gz``.
 
-    The file appears when it is complete. Raises ``OSError``, ``ValueError`` when there is nothing to back up.
+    ``whole``: with the bytes that are elsewhere. The file appears when it is complete. Raises ``OSError``, and
+    ``ValueError`` when there is nothing to back up.
     """
     if not (data_dir / "objects").exists():
         raise ValueError(f"no server has run with --data-dir {data_dir}")
@@ -48,19 +68,23 @@ def backup(database: Database, data_dir: Path, target: Path) -> None:
         place = Path(scratch)
         for _ in range(ATTEMPTS):
             _snapshot(database, place / "sagewright.db")
-            if _link_all(place, data_dir):
+            if (elsewhere is not None and not whole) or _bring_objects(place, data_dir, elsewhere):
                 break
         else:
             raise OSError("objects are deleted faster than they can be noted; try again at a quieter time")
-        about = {"version": __version__, "revision": migrate.head(), "taken": time.time()}
+        for log in (data_dir / "logs").glob("*/*.log"):
+            _link(log, place / log.relative_to(data_dir))
+        there = elsewhere.uri if elsewhere is not None and not whole else ""
+        about = {"version": __version__, "revision": migrate.head(), "taken": time.time(), "objects": there}
         (place / "manifest.json").write_text(json.dumps(about) + "\n")
         _pack(place, target)
 
 
-def restore(source: Path, database: Database | None, data_dir: Path) -> None:
+def restore(source: Path, database: Database | None, data_dir: Path, elsewhere: Elsewhere | None = None) -> int:
     """Make ``data_dir`` what ``source`` holds, and fill ``database`` when it is not the SQLite in there.
 
-    Raises ``ValueError`` when the directory or the database is not empty, or ``source`` is no backup.
+    Gives the number of objects whose bytes, being elsewhere, were deleted since the backup. Raises ``ValueError`` when
+    the directory or the database is not empty, or ``source`` is no backup, or not one of objects in that place.
     """
     if data_dir.exists() and any(data_dir.iterdir()):
         raise ValueError(f"{data_dir} is not empty: a backup is restored into a new data directory")
@@ -68,10 +92,16 @@ def restore(source: Path, database: Database | None, data_dir: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="restore-", dir=data_dir.parent) as scratch:
         place = Path(scratch) / "data"
         place.mkdir(mode=0o700)
-        _unpack(source, place)
+        there = _unpack(source, place)
+        if there and there != (elsewhere.uri if elsewhere is not None else ""):
+            raise ValueError(f"the objects of this backup are {there}: set SAGEWRIGHT_S3_BUCKET and _PREFIX to that")
+        if elsewhere is not None:
+            _take(elsewhere, place)
         restored = Database(f"sqlite:///{place / 'sagewright.db'}")
         with closing(restored):
             migrate.upgrade(restored)
+            _settle(restored, elsewhere.uri if elsewhere is not None else "")
+            lost = _lost(restored, elsewhere) if elsewhere is not None else 0
             if database is not None:
                 _fill(database, restored)
         if database is not None:
@@ -79,6 +109,38 @@ def restore(source: Path, database: Database | None, data_dir: Path) -> None:
         if data_dir.exists():
             data_dir.rmdir()
         place.rename(data_dir)
+    return lost
+
+
+def _take(elsewhere: Elsewhere, place: Path) -> None:
+    """Bring the bytes of a whole backup to where they are to be, which is this installation's from now on."""
+    installation = place / "installation"
+    if not installation.exists():
+        installation.write_text(run_id() + "\n")
+    elsewhere.storage.claim(installation.read_text().strip())
+    for blob in (place / "objects" / "blobs").glob("*/*"):
+        with blob.open("rb", buffering=0) as file:
+            elsewhere.storage.write(blob.name, file, ())
+        blob.unlink()
+
+
+def _settle(restored: Database, uri: str) -> None:
+    """Make the rows say where the bytes of objects are now; work is no longer bound to the place that it was at."""
+    with restored.write() as connection:
+        for row in connection.execute(
+            select(resources.c.id, resources.c.kind, resources.c.spec, resources.c.run)
+        ).all():
+            here = update(resources).where(resources.c.id == row.id)
+            if row.kind == "Installation":
+                connection.execute(here.values(spec={**row.spec, "objects": uri}))
+            if "place" in row.run:
+                connection.execute(here.values(run={key: row.run[key] for key in row.run if key != "place"}))
+
+
+def _lost(restored: Database, elsewhere: Elsewhere) -> int:
+    known = {blob for some in elsewhere.storage.present() for blob in some}
+    with restored.read() as connection:
+        return sum(extent.blob not in known for extent in _extents(connection))
 
 
 def _snapshot(database: Database, path: Path) -> None:
@@ -122,22 +184,35 @@ def _fill(database: Database, source: Database) -> None:
                     target.execute(text(following), {"highest": highest})
 
 
-def _link_all(place: Path, data_dir: Path) -> bool:
-    """Link what the snapshot needs, as far as it is not linked yet; False when an object's bytes are gone already."""
-    for blob in _blobs(place / "sagewright.db"):
-        name = Path("objects", "blobs", blob[:2], blob)
-        if not _link(data_dir / name, place / name):
-            return False
-    for log in (data_dir / "logs").glob("*/*.log"):
-        _link(log, place / log.relative_to(data_dir))
+def _bring_objects(place: Path, data_dir: Path, elsewhere: Elsewhere | None) -> bool:
+    """Link or fetch what the snapshot needs and is not there yet; False when an object's bytes are gone already."""
+    snapshot = Database(f"sqlite:///{place / 'sagewright.db'}")
+    with closing(snapshot), snapshot.read() as connection:
+        for extent in _extents(connection):
+            name = Path("objects", "blobs", extent.blob[:2], extent.blob)
+            if not (
+                _link(data_dir / name, place / name) if elsewhere is None else _fetch(elsewhere, extent, place / name)
+            ):
+                return False
     return True
 
 
-def _blobs(snapshot: Path) -> Iterator[str]:
-    database = Database(f"sqlite:///{snapshot}")
-    with closing(database), database.read() as connection:
-        for table in (objects, parts):
-            yield from connection.execution_options(yield_per=ROWS).scalars(select(table.c.blob))
+def _extents(connection: Connection) -> Iterator[Extent]:
+    for table in (objects, parts):
+        rows = connection.execution_options(yield_per=ROWS).execute(select(table.c.blob, table.c.size))
+        yield from (Extent(row.blob, row.size) for row in rows)
+
+
+def _fetch(elsewhere: Elsewhere, extent: Extent, path: Path) -> bool:
+    if path.exists() and path.stat().st_size == extent.size:
+        return True
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with reading(elsewhere.storage.body(extent, 0, extent.size)) as source, path.open("wb") as file:
+            shutil.copyfileobj(source, file, CHUNK)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _link(source: Path, link: Path) -> bool:
@@ -173,7 +248,8 @@ def _pack(place: Path, target: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _unpack(source: Path, place: Path) -> None:
+def _unpack(source: Path, place: Path) -> str:
+    """Gives the URI of the place of the objects, empty when they are in the backup."""
     try:
         with tarfile.open(source) as tar:
             tar.extractall(place, filter="data")
@@ -181,9 +257,11 @@ def _unpack(source: Path, place: Path) -> None:
         raise ValueError(f"{source} is no backup: {error}") from None
     if not (place / "manifest.json").exists() or not (place / "sagewright.db").exists():
         raise ValueError(f"{source} is no backup of Sagewright's")
+    about = json.loads((place / "manifest.json").read_text())
     (place / "manifest.json").unlink()
     for private in ("sagewright.db", "credentials.json"):
         if (place / private).exists():
             (place / private).chmod(0o600)
     for blob in (place / "objects" / "blobs").glob("*/*"):
         blob.chmod(0o444)
+    return str(about.get("objects", ""))

@@ -2,10 +2,13 @@
 
 Objects, logs and the directories of runs are files, and runs are processes of this machine. So servers that share a
 database share the data directory too, and the machine; this file refuses everything else with a sentence that says so.
+Where objects are in an S3 elsewhere, servers of other machines may join, each with a data directory of its own, which
+is then a **place**: work stays at the place that accepted it.
 
     lock            held by every server: alone while it starts, or for good with SQLite; shared after that
     servers/<n>     held by one server; says which machine it is on. Server 0 is the first, 1 joined it, and so on
     installation    an id that the database knows too
+    place           an id of this directory
 """
 
 from __future__ import annotations
@@ -47,10 +50,28 @@ class Claim:
         self._seat.close()
         self._lock.close()
 
-    def bind(self, resources: ResourceStore) -> None:
-        """See to it that the database and the directory belong together. Raises ``OSError`` when they do not."""
+    def place(self) -> str:
+        """The id of the directory."""
+        path = self._directory / "place"
+        if not path.exists():
+            path.write_text(run_id() + "\n")
+        return path.read_text().strip()
+
+    @property
+    def bound(self) -> bool:
+        """Whether ``bind`` was called before."""
+        return (self._directory / "installation").exists()
+
+    def bind(self, resources: ResourceStore, objects: str = "") -> str:
+        """See to it that the database, the directory and the bytes of objects belong together; gives their common id.
+
+        ``objects`` is the URI where the bytes are, empty when they are in the directory. Raises ``OSError`` when they
+        do not.
+        """
         path = self._directory / "installation"
-        identifier = path.read_text().strip() if path.exists() else run_id()
+        identifier = path.read_text().strip() if self.bound else run_id()
+        if objects and any((self._directory / "objects" / "blobs").glob("*/*")):
+            raise OSError(_moved(f"files in {self._directory}", objects))
         try:
             resources.create(
                 account="0" * 12,
@@ -58,16 +79,21 @@ class Claim:
                 kind="Installation",
                 name="installation",
                 arn="sagewright:installation",
-                spec={"id": identifier, "directory": str(self._directory)},
+                spec={"id": identifier, "directory": str(self._directory), "objects": objects},
             )
         except AlreadyExists as found:
             known = found.existing.spec
+            if known.get("objects", "") != objects:
+                raise OSError(_moved(known.get("objects") or f"files in {known['directory']}", objects)) from None
+            if objects and not self.bound:
+                identifier = str(known["id"])  # a place that joins
             if known["id"] != identifier:
                 raise OSError(
                     f"the database belongs to the data directory {known['directory']}, not to {self._directory}: "
-                    "servers that share a database share the data directory too"
+                    "servers that share a database share the data directory too, or an S3 by SAGEWRIGHT_S3_BUCKET"
                 ) from None
         path.write_text(identifier + "\n")
+        return identifier
 
     def _take(self, shared: bool) -> bool:
         if _try(self._lock, fcntl.LOCK_EX):
@@ -98,6 +124,13 @@ class Claim:
         seat.write(_machine())
         seat.flush()
         return number, seat
+
+
+def _moved(there: str, here: str) -> str:
+    return (
+        f"the objects of this installation are {there}, but SAGEWRIGHT_S3_BUCKET and SAGEWRIGHT_S3_PREFIX say "
+        f"{here or 'files in the data directory'}: `sagewright backup` and `restore` move them"
+    )
 
 
 def _machine() -> str:

@@ -19,6 +19,15 @@ BROKEN = "The server's disk cannot be read or written."
 UNREACHABLE = "The database cannot be reached."
 BUSY = "The database has no room for another connection."
 
+
+class Away(Exception):
+    """Another system that the store needs cannot be used now; the text says so in words for users."""
+
+
+class Coming(Exception):
+    """What was asked for is being fetched; asked again in a moment, it is there."""
+
+
 _ERRNO = {
     errno.ENOSPC: FULL,
     errno.EDQUOT: FULL,
@@ -46,12 +55,16 @@ _SQLSTATE = {
 
 def outage(error: BaseException) -> str:
     """Why the store cannot work now, in words for users; empty when ``error`` is something else, such as a bug."""
+    if isinstance(error, Away):
+        return str(error)
     if isinstance(error, OSError):
         return _ERRNO.get(error.errno or 0, "")
     if isinstance(error, PoolTimeoutError):
         return BUSY
-    if not isinstance(error, DBAPIError):
-        return ""
+    return _of_database(error) if isinstance(error, DBAPIError) else ""
+
+
+def _of_database(error: DBAPIError) -> str:
     if isinstance(error.orig, sqlite3.Error):
         return _SQLITE.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF, "")
     state = sqlstate(error.orig)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -108,6 +109,8 @@ class Change:
 _COLUMNS = [resources.c[name] for name in Resource._fields]
 _SPEC = Resource._fields.index("spec")
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
+_NOTES = cast(resources.c.run, String)
+"""As text, since PostgreSQL looks into no document that holds a \\0. In a string of one, quotes have backslashes."""
 _NOW = bindparam("now", type_=Float)
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
 
@@ -144,11 +147,14 @@ def _resource(row: Sequence[Any]) -> Resource:
 
 
 class ResourceStore:
-    """Resources in the database."""
+    """Resources in the database. Where servers of several machines share it, each sees to the work of its ``place``."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, place: str = "") -> None:
         self._database = database
         self._clock = clock
+        self._notes = {"place": place} if place else {}
+        self._here = [or_(_NOTES.contains(f'"{place}"'), ~_NOTES.contains('"place":'))] if place else []
+        self._due, self._take = (_DUE.where(*self._here), _TAKE.where(*self._here)) if place else (_DUE, _TAKE)
         self._lock = threading.Lock()
         self._changes: dict[str, int] = {}
 
@@ -180,8 +186,9 @@ class ResourceStore:
     ) -> Resource:
         """Add a resource with its tags and first events, in one transaction. Raises ``AlreadyExists``."""
         now = self._clock.now()
+        notes = self._notes | (run or {})
         made = Resource(
-            run_id(), account, region, kind, name, arn, spec, status or {}, run or {}, phase, wish, now, now, 1, due
+            run_id(), account, region, kind, name, arn, spec, status or {}, notes, phase, wish, now, now, 1, due
         )
         try:
             self._insert(made, tag_set or {}, events)
@@ -269,13 +276,17 @@ class ResourceStore:
         now = self._clock.now()
         values = {"which": identifier, "now": now, "owner": owner, "until": now + seconds}
         with self._database.write() as connection:
-            row = connection.execute(_TAKE, values).first()
+            row = connection.execute(self._take, values).first()
         return _resource(row) if row is not None else None
+
+    def here(self, resource: Resource) -> bool:
+        """Whether this place sees to its work."""
+        return not self._notes or resource.run.get("place", self._notes["place"]) == self._notes["place"]
 
     def due(self, limit: int) -> Sequence[tuple[str, float]]:
         """Ids and times of the resources the reconciler has to look at, soonest first, leased ones left out."""
         with self._database.read() as connection:
-            rows = connection.execute(_DUE, {"now": self._clock.now(), "most": limit}).all()
+            rows = connection.execute(self._due, {"now": self._clock.now(), "most": limit}).all()
         return [(row.id, row.due) for row in rows]
 
     def renew(self, owner: str, identifiers: Sequence[str], seconds: float) -> None:
@@ -312,14 +323,14 @@ class ResourceStore:
         return written
 
     def release(self, owner: str | None = None) -> None:
-        """Give back all leases of an owner that is ending; of every owner, when none can be alive."""
-        freed = update(resources).values(lease_owner=None, lease_until=None)
+        """Give back all leases of an owner that is ending; of every owner here, when none can be alive."""
+        freed = update(resources).where(*self._here).values(lease_owner=None, lease_until=None)
         with self._database.write() as connection:
             connection.execute(freed.where(resources.c.lease_owner == owner) if owner else freed)
 
     def wake(self, kinds: Sequence[str], phases: Sequence[str]) -> None:
         """Make resources due now, such as those that waited for a server that ended."""
-        where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
+        where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases), *self._here)
         with self._database.write() as connection:
             connection.execute(update(resources).where(*where).values(due=self._clock.now()))
 
@@ -330,8 +341,8 @@ class ResourceStore:
             return {row.id: row.phase for row in connection.execute(query)}
 
     def in_phases(self, kinds: Sequence[str], phases: Sequence[str]) -> Sequence[Resource]:
-        """All resources of these kinds in these phases, oldest first, over all accounts and regions."""
-        query = select(*_COLUMNS).where(resources.c.kind.in_(kinds), resources.c.phase.in_(phases))
+        """All resources of these kinds in these phases here, oldest first, over all accounts and regions."""
+        query = select(*_COLUMNS).where(resources.c.kind.in_(kinds), resources.c.phase.in_(phases), *self._here)
         with self._database.read() as connection:
             return [_resource(row) for row in connection.execute(query.order_by(resources.c.created)).all()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 from sqlalchemy import delete, insert, select
 
@@ -15,6 +16,9 @@ class TagStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._writes = count(1)
+        self.changes = 0
+        """Another number after each write of this server's, but for those of tags that come and go with a resource."""
 
     def of(self, arn: str) -> dict[str, str]:
         """The tags of an ARN in order of their keys."""
@@ -41,9 +45,11 @@ class TagStore:
                 return False
             connection.execute(delete(tags).where(tags.c.arn == arn))
             connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in merged.items()])
+        self.changes = next(self._writes)
         return True
 
     def remove(self, arn: str, keys: Sequence[str]) -> None:
         """Take tags off; keys that are not there are no error."""
         with self._database.write() as connection:
             connection.execute(delete(tags).where(tags.c.arn == arn, tags.c.key.in_(keys)))
+        self.changes = next(self._writes)

@@ -10,6 +10,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -292,7 +293,13 @@ def _timestamp_writer(shape: Shape) -> Callable[[Any], Any]:
     form = shape.serialization.get("timestampFormat", "unixTimestamp")
     if form.lower() != "unixtimestamp":
         return lambda value: scalars.time_text(value, form)
-    return lambda value: value if isinstance(value, str) else scalars.epoch(value)
+    return _epoch_or_text
+
+
+def _epoch_or_text(value: float | datetime | str) -> float | str:
+    if type(value) is float:  # nearly always, and a list has many
+        return round(value, 3)
+    return value if isinstance(value, str) else scalars.epoch(value)
 
 
 _SCALAR_WRITERS: Mapping[str, Callable[[Any], Any]] = {

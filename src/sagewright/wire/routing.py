@@ -16,7 +16,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import parse_qsl
 
 from botocore.model import OperationModel, OperationNotFoundError
@@ -119,6 +119,7 @@ def form(request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
+@lru_cache(maxsize=4096)
 def _by_target(target: str) -> Route:
     prefix, _, name = target.rpartition(".")
     for served in SERVED.values():

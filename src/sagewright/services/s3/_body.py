@@ -7,7 +7,6 @@ import binascii
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import FileIO
 from typing import Any
 
 from sagewright.kernel.operations import Call
@@ -15,30 +14,12 @@ from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidDig
 from sagewright.store.objects import Blob, checksums
 from sagewright.wire import rest
 from sagewright.wire.aws_chunked import AwsChunkedReader, is_aws_chunked
-from sagewright.wire.http import BodyReader, fill
+from sagewright.wire.http import BodyReader
 from sagewright.wire.routing import read_body
 
 MAX_PUT = 5 << 30
 """Bytes that one PUT may bring."""
 _CHECKSUM = "x-amz-checksum-"
-
-
-class FileRange:
-    """A ``BodyReader`` over ``length`` bytes of an open file from ``offset`` on."""
-
-    def __init__(self, file: FileIO, offset: int, length: int) -> None:
-        file.seek(offset)
-        self._file, self._left = file, length
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes, ``b""`` at the end of the range."""
-        data = self._file.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        return data
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill ``buffer`` as far as the range goes."""
-        return fill(self, buffer)
 
 
 def check_document(call: Call) -> None:

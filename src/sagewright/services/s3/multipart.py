@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sagewright.kernel.operations import Call, operation
-from sagewright.services.s3._body import FileRange, check_checksum, received
+from sagewright.services.s3._body import check_checksum, received
 from sagewright.services.s3._conditions import write_guard
 from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidArgument, InvalidRequest, MalformedXML
 from sagewright.services.s3._request import (
@@ -25,7 +25,6 @@ from sagewright.services.s3._request import (
 from sagewright.services.s3.listing import common_prefixes, encoder, limited
 from sagewright.services.s3.object import MAX_COPY, copy_source
 from sagewright.store.objects import Part, StoredObject, Upload, checksums
-from sagewright.store.objects.blobs import open_regular
 from sagewright.store.objects.errors import NoSuchUpload
 from sagewright.store.objects.uploads import Choice
 
@@ -69,7 +68,7 @@ def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     source = copy_source(call, request)
     first, length = _copied_range(request.get("CopySourceRange"), source.size)
     objects = call.platform.objects
-    with open_regular(source.path) as file, objects.receive(FileRange(file, first, length), upload.algorithm) as blob:
+    with objects.reader(source.extent, first, length) as some, objects.receive(some, upload.algorithm) as blob:
         part = objects.uploads.put_part(upload, number, blob)
     result = {"ETag": quoted(part.etag), "LastModified": seconds(part.modified)}
     return {"CopyPartResult": result | {f"Checksum{upload.algorithm}": part.checksum}}

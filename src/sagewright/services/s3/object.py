@@ -36,7 +36,6 @@ from sagewright.services.s3._request import (
 )
 from sagewright.store.objects import StoredObject
 from sagewright.store.objects.errors import NoSuchKey
-from sagewright.wire.http import FileSlice
 
 MAX_COPY = 5 << 30
 """Bytes that one CopyObject may copy."""
@@ -58,8 +57,8 @@ def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation("s3", "GetObject")
 def get_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     found = object_of(call, request)
-    answer, part = _described(found, request)
-    return {"Body": part, **answer}
+    answer, (offset, length) = _described(found, request)
+    return {"Body": call.platform.objects.body(found.extent, offset, length), **answer}
 
 
 @operation("s3", "HeadObject")
@@ -67,22 +66,22 @@ def head_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     return _described(object_of(call, request), request)[0]
 
 
-def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, Any], FileSlice]:
-    """The answer to GET and HEAD, and the part of the file that it is about."""
+def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int]]:
+    """The answer to GET and HEAD, and the part of the object that it is about: offset and length."""
     check_read(request, found)
     part = _wanted(found, request)
     whole = part is None
-    part = part or FileSlice(found.path, 0, found.size)
+    offset, length = part = part or (0, found.size)
     answer: dict[str, Any] = {
         "AcceptRanges": "bytes",
-        "ContentLength": part.length,
+        "ContentLength": length,
         "ETag": quoted(found.etag),
         "LastModified": seconds(found.modified),
         "Metadata": found.attributes.metadata,
         **found.attributes.headers,
     }
-    if not whole and part.length:
-        answer["ContentRange"] = f"bytes {part.offset}-{part.offset + part.length - 1}/{found.size}"
+    if not whole and length:
+        answer["ContentRange"] = f"bytes {offset}-{offset + length - 1}/{found.size}"
     if found.attributes.tags:
         answer["TagCount"] = len(found.attributes.tags)
     if "PartNumber" in request and found.parts:
@@ -92,7 +91,7 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
     return answer | {member: request[name] for name, member in _OVERRIDES.items() if name in request}, part
 
 
-def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice | None:
+def _wanted(found: StoredObject, request: dict[str, Any]) -> tuple[int, int] | None:
     """The bytes that ``Range`` or ``PartNumber`` ask for, None for all; raises InvalidRange and InvalidPartNumber.
 
     A range that is not of the form of RFC 9110, or several of them, is ignored, as S3 does.
@@ -103,7 +102,7 @@ def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice | None:
         sizes, number = [part.size for part in found.parts] or [found.size], request["PartNumber"]
         if not 1 <= number <= len(sizes):
             raise InvalidPartNumber(PartNumberRequested=number, ActualPartCount=len(sizes))
-        return FileSlice(found.path, sum(sizes[: number - 1]), sizes[number - 1])
+        return sum(sizes[: number - 1]), sizes[number - 1]
     match = _RANGE.fullmatch(request.get("Range", "").strip())
     if match is None or match[1] == match[2] == "" or (match[1] and match[2] and int(match[1]) > int(match[2])):
         return None
@@ -114,7 +113,7 @@ def _wanted(found: StoredObject, request: dict[str, Any]) -> FileSlice | None:
         begin, end = max(0, found.size - int(last)), found.size - 1
     if begin > end:
         raise InvalidRange(RangeRequested=request["Range"], ActualObjectSize=found.size)
-    return FileSlice(found.path, begin, end - begin + 1)
+    return begin, end - begin + 1
 
 
 @operation("s3", "DeleteObject")

@@ -1,7 +1,7 @@
-"""The object store: buckets, objects and multipart uploads, in a database and a directory.
+"""The object store: buckets, objects and multipart uploads, in a database and a storage.
 
 Reading order: ``model`` (the values), ``store`` (the doors), ``uploads``, ``index`` and ``listing`` (the database),
-``blobs`` (the files), ``checksums``, ``errors``.
+``blobs`` (the bytes, with ``files``), ``checksums``, ``errors``.
 """
 
 from sagewright.store.objects.model import (
@@ -10,6 +10,7 @@ from sagewright.store.objects.model import (
     Blob,
     Bucket,
     Checksum,
+    Extent,
     Guard,
     ObjectInfo,
     ObjectPart,
@@ -26,6 +27,7 @@ __all__ = [
     "Blob",
     "Bucket",
     "Checksum",
+    "Extent",
     "Guard",
     "ObjectInfo",
     "ObjectPart",

@@ -1,34 +1,33 @@
-"""The bytes of objects: immutable files under random names.
+"""The fate of blobs: immutable bytes under random names, in a ``Storage`` (``files``, ``remote``).
 
-The index says which blobs count; a blob it does not name is garbage. No walk over all files ever looks for garbage:
-while a blob's fate is open (being written, about to be replaced), its id stands in this process's log of **doubts**.
-
-    blobs/3f/3f9c…        the bytes
-    doubt/<process>/log   "ask the index about 3f9c…", a line each (``doubts``)
-
-Where blobs are **durable**, the bytes and the name of a blob are on the disk (fsync) before the index may name it.
+The index says which blobs count; a blob it does not name is garbage. No walk over all of them looks for garbage: while
+a blob's fate is open (being written, about to be replaced), its id stands in this process's log of **doubts**.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
 import stat
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
 from sagewright.store.objects.doubts import Doubts
-from sagewright.store.objects.model import Blob
-from sagewright.store.objects.pouring import pour
-from sagewright.wire.http import BodyReader
+from sagewright.store.objects.model import Blob, Extent, Sums
+from sagewright.store.outages import Away
+from sagewright.wire.http import BodyReader, FileSlice
+
+log = logging.getLogger(__name__)
+OUTAGES = (Away, OSError)
 
 GRACE = 30.0
 """Seconds for which the bytes of a replaced or deleted object stay, for readers that have its path but not yet the
@@ -36,76 +35,84 @@ file."""
 CHUNK = 1 << 20
 
 
-class Blobs:
-    """The files under ``root``. Thread-safe; several processes of one machine may share ``root``."""
+class Storage(Protocol):
+    """Where the bytes of blobs are: files of this machine, or an S3 elsewhere. Thread-safe; every method may block.
 
-    def __init__(self, root: Path, *, durable: bool = False) -> None:
-        self._root = root
-        self._durable = durable
+    A blob is written once. What cannot be done now raises an error that ``outages.outage`` knows.
+    """
+
+    def write(self, blob: str, source: BodyReader, algorithms: Sequence[str]) -> Sums:
+        """Make the bytes of ``source``, to its end, those of a new blob; in constant memory."""
+        ...
+
+    def adopt(self, blob: str, source: Path, algorithms: Sequence[str]) -> Sums:
+        """Like ``write``, from a regular file, which may be moved. Raises ``OSError`` for a link and for no file."""
+        ...
+
+    def join(self, blob: str, sources: Sequence[Extent]) -> None:
+        """Make a new blob of others, one after the other. Raises ``FileNotFoundError`` when one is gone."""
+        ...
+
+    def body(self, extent: Extent, offset: int, length: int) -> FileSlice | Iterator[bytes]:
+        """Part of a blob, to be sent or read. Raises ``FileNotFoundError`` when its bytes are gone."""
+        ...
+
+    def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
+        """Files with the bytes, never to be written to. Raises ``Coming`` while they are being fetched."""
+        ...
+
+    def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
+        """Delete blobs; those that are not there are no error. ``torn``: and what a killed writer left of them."""
+        ...
+
+    def clear(self) -> None:
+        """Delete every blob."""
+        ...
+
+    def strays(self, seconds: float) -> Iterator[Sequence[str]]:
+        """The blobs older than that, some at a time, where a machine may have been lost with its doubts."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+class Blobs:
+    """What becomes of blobs: who may vanish, and when. Thread-safe; several processes may share ``root``."""
+
+    def __init__(self, root: Path, storage: Storage) -> None:
+        self._storage = storage
         self._lock = threading.Lock()
         self._open: set[str] = set()
         self._graves: deque[tuple[float, Sequence[str]]] = deque()
         self._digger: threading.Timer | None = None
-        (root / "blobs").mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
         self._doubts = Doubts(root / "doubt")
-        if durable:
-            _sync_directory(root)
-            _sync_directory(root.parent)
         self._closed = False
-
-    def path(self, blob: str) -> Path:
-        """Where the bytes of ``blob`` are."""
-        return Path(f"{self._root}/blobs/{blob[:2]}/{blob}")
 
     @contextmanager
     def receive(self, source: BodyReader, algorithms: Sequence[str]) -> Iterator[Blob]:
         """Write ``source`` to its end into a new blob, in constant memory; ``keep`` it inside the block or lose it."""
-        with self._new() as (blob, path):
-            descriptor = self._create(path)
-            try:
-                sums = pour(source, algorithms, descriptor)
-                self._sync(path, descriptor)
-            finally:
-                os.close(descriptor)
-            yield Blob(blob, path, sums)
+        with self._new() as blob:
+            yield Blob(blob, self._storage.write(blob, source, algorithms))
 
     @contextmanager
     def adopt(self, source: Path, algorithms: Sequence[str]) -> Iterator[Blob]:
-        """Like ``receive``, from a regular file that is moved in rather than copied where the disk allows.
-
-        It is gone from its old place only after the block.
+        """Like ``receive``, from a regular file that is given away, and not copied where the storage allows.
 
         Raises ``OSError`` when ``source`` is missing, a symbolic link or not a regular file.
         """
-        with open_regular(source) as file:
-            with self._new() as (blob, path):
-                # A second name first: killed before the index names the blob, the source is there to be adopted again.
-                linked = self._link(Path(f"/proc/self/fd/{file.fileno()}"), path)
-                if linked:
-                    os.fchmod(file.fileno(), 0o444)
-                    sums = pour(file, algorithms, None)
-                    self._sync(path, file.fileno())
-                    yield Blob(blob, path, sums)
-            if not linked:
-                with self.receive(file, algorithms) as received:
-                    yield received
-        source.unlink()
+        with self._new() as blob:
+            yield Blob(blob, self._storage.adopt(blob, source, algorithms))
+        source.unlink(missing_ok=True)
 
     @contextmanager
-    def join(self, sources: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-        """A new blob with the bytes of ``sources`` one after the other. One source is not copied but linked."""
-        with self._new() as (blob, path):
-            if len(sources) == 1 and self._link(sources[0], path):
-                self._sync(path)
-            else:
-                descriptor = self._create(path)
-                try:
-                    for source in sources:
-                        _append(source, descriptor)
-                    self._sync(path, descriptor)
-                finally:
-                    os.close(descriptor)
-            yield blob, path
+    def join(self, sources: Sequence[Extent]) -> Iterator[str]:
+        """A new blob with the bytes of ``sources`` one after the other. Raises ``FileNotFoundError``."""
+        with self._new() as blob:
+            self._storage.join(blob, sources)
+            yield blob
 
     def keep(self, blob: str) -> None:
         """The index names ``blob`` now."""
@@ -127,28 +134,35 @@ class Blobs:
 
     def sweep(self, indexed: Callable[[Sequence[str]], set[str]]) -> int:
         """Delete what killed processes left, and say how many blobs; ``indexed`` tells those that the index names."""
-        for trash in self._root.glob("trash-*"):
-            shutil.rmtree(trash, ignore_errors=True)
-        swept: list[str] = []
+        swept = 0
 
         def resolve(blobs: Sequence[str]) -> None:
+            nonlocal swept
             garbage = set(blobs) - (indexed(blobs) if blobs else set())
-            for blob in garbage:
-                self.path(blob).unlink(missing_ok=True)
-            swept.extend(garbage)
+            self._storage.remove(list(garbage), torn=True)
+            swept += len(garbage)
 
         self._doubts.sweep(resolve)
-        return len(swept)
+        return swept
+
+    def sweep_strays(self, indexed: Callable[[Sequence[str]], set[str]], seconds: float) -> int:
+        """Delete blobs older than ``seconds`` that the index does not name, and say how many: those of lost machines.
+
+        A blob of that age is never still being written, and one being replaced was named until just now.
+        """
+        swept = 0
+        for blobs in self._storage.strays(seconds):
+            garbage = set(blobs) - indexed(blobs)
+            self._storage.remove(list(garbage))
+            swept += len(garbage)
+        return swept
 
     def clear(self) -> None:
-        """Forget every blob at once; the files go in the background."""
-        trash = self._root / f"trash-{uuid.uuid4().hex}"
+        """Forget every blob at once; the bytes go in the background."""
         with self._lock:
             self._graves.clear()
-            (self._root / "blobs").rename(trash)
-            (self._root / "blobs").mkdir()
             self._doubts.clear()
-        threading.Thread(target=shutil.rmtree, args=(trash, True), name="objects-trash").start()
+        self._storage.clear()
 
     def close(self) -> None:
         """Delete what waits for deletion and let go of the directory."""
@@ -158,18 +172,18 @@ class Blobs:
             self._closed = True
             if self._digger is not None:
                 self._digger.cancel()
+        with suppress(*OUTAGES):  # its doubts stay, for the next start
             self._dig(float("inf"))
-            self._doubts.close()
+        self._doubts.close()
 
     @contextmanager
-    def _new(self) -> Iterator[tuple[str, Path]]:
+    def _new(self) -> Iterator[str]:
         blob = uuid.uuid4().hex
-        path = self.path(blob)
         self.doubt([blob])
         with self._lock:
             self._open.add(blob)
         try:
-            yield blob, path
+            yield blob
         except DBAPIError:
             with self._lock:  # the commit may have happened: the doubt stays, for the sweep to resolve
                 self._open.discard(blob)
@@ -179,60 +193,46 @@ class Blobs:
                 lost = blob in self._open
                 self._open.discard(blob)
             if lost:
-                path.unlink(missing_ok=True)
-                self._doubts.settle(blob)
+                self._drop(blob)
 
-    def _create(self, path: Path) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    def _drop(self, blob: str) -> None:
         try:
-            return os.open(path, flags, 0o444)
-        except FileNotFoundError:
-            self._make_parent(path)
-            return os.open(path, flags, 0o444)
-
-    def _link(self, source: Path, target: Path) -> bool:
-        """A second name for the same bytes; False where the file system has no more of them to give."""
-        self._make_parent(target)
-        try:
-            target.hardlink_to(source)
-        except OSError:
-            return False
-        return True
-
-    def _make_parent(self, path: Path) -> None:
-        """The directory that a new file is to be in."""
-        try:
-            path.parent.mkdir()
-        except FileExistsError:
-            return
-        if self._durable:
-            _sync_directory(path.parent.parent)
-
-    def _sync(self, path: Path, descriptor: int | None = None) -> None:
-        """Bring a new file's bytes, and then its name, to the disk."""
-        if not self._durable:
-            return
-        if descriptor is not None:
-            os.fdatasync(descriptor)
-        _sync_directory(path.parent)
+            self._storage.remove([blob])
+        except OUTAGES:  # what is told is the error that led here
+            self.bury([blob])
+        else:
+            self._doubts.settle(blob)
 
     def _set_timer(self) -> None:
-        if self._digger is None and self._graves:
+        if self._digger is None and self._graves and not self._closed:
             self._digger = threading.Timer(max(0.0, self._graves[0][0] - time.monotonic()) + 0.1, self._on_timer)
             self._digger.daemon = True
             self._digger.start()
 
     def _on_timer(self) -> None:
-        with self._lock:
-            self._digger = None
-            if not self._closed:
-                self._dig(time.monotonic())
+        try:
+            self._dig(time.monotonic())
+        except OUTAGES as error:
+            log.warning("deleted objects still take room: %s", error)
+        finally:
+            with self._lock:
+                self._digger = None
                 self._set_timer()
 
     def _dig(self, now: float) -> None:
-        while self._graves and self._graves[0][0] <= now:
-            for blob in self._graves.popleft()[1]:
-                self.path(blob).unlink(missing_ok=True)
+        """Delete what is due; what cannot be deleted now is buried again."""
+        while True:
+            with self._lock:
+                if not self._graves or self._graves[0][0] > now:
+                    return
+                blobs = self._graves.popleft()[1]
+            try:
+                self._storage.remove(blobs)
+            except OUTAGES:
+                with self._lock:
+                    self._graves.append((time.monotonic() + GRACE, blobs))
+                raise
+            for blob in blobs:
                 self._doubts.settle(blob)
 
 
@@ -243,20 +243,3 @@ def open_regular(path: Path) -> FileIO:
         file.close()
         raise OSError(f"not a regular file: {path}")
     return file
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _append(source: Path, descriptor: int) -> None:
-    with source.open("rb", buffering=0) as file, open(descriptor, "wb", closefd=False) as target:
-        try:
-            while os.copy_file_range(file.fileno(), descriptor, 1 << 30):  # in the kernel; shared blocks on some disks
-                pass
-        except OSError:
-            shutil.copyfileobj(file, target, CHUNK)

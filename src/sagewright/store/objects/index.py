@@ -41,7 +41,7 @@ class Index:
             size=row.size,
             etag=row.etag,
             modified=row.modified,
-            path=self._blobs.path(row.blob),
+            blob=row.blob,
             checksum=Checksum(row.algorithm, row.checksum, row.checksum_type),
             attributes=Attributes(**row.attributes),
             parts=tuple(ObjectPart(*part) for part in made.get("parts", ())),
@@ -58,7 +58,7 @@ class Index:
         if guard is not None:
             guard(old)
         values: dict[str, Any] = {
-            "blob": new.path.name,
+            "blob": new.blob,
             "size": new.size,
             "etag": new.etag,
             "modified": new.modified,
@@ -72,7 +72,7 @@ class Index:
             connection.execute(_INSERT, {"bucket": new.bucket, "key": new.key, **values})
             return []
         connection.execute(_UPDATE, {"in_bucket": new.bucket, "under_key": new.key, **values})
-        lost = [old.path.name]
+        lost = [old.blob]
         self._blobs.doubt(lost)
         return lost
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, select
 
-from sagewright.store.objects.blobs import Blobs
 from sagewright.store.objects.model import Checksum, ObjectInfo, Page
 from sagewright.store.schema import objects
 
@@ -43,7 +42,7 @@ class Lister:
     def __init__(self, bucket: str, prefix: str, delimiter: str) -> None:
         self._bucket, self._prefix, self._delimiter = bucket, prefix, delimiter
 
-    def page(self, connection: Connection, blobs: Blobs, start_after: str, limit: int) -> Page:
+    def page(self, connection: Connection, start_after: str, limit: int) -> Page:
         """Up to ``limit`` keys and common prefixes that come after ``start_after``."""
         if limit <= 0:
             return Page()
@@ -66,7 +65,7 @@ class Lister:
                     folded.append(common)
                     low = successor(common)
                 else:
-                    found.append(_info(self._bucket, row, blobs))
+                    found.append(_info(self._bucket, row))
                     low = row.key.encode() + b"\0"
             if len(rows) < want:
                 return Page(tuple(found), tuple(folded))
@@ -93,13 +92,13 @@ def successor(prefix: str) -> bytes:
     return raw[:-1] + bytes([raw[-1] + 1])
 
 
-def _info(bucket: str, row: Any, blobs: Blobs) -> ObjectInfo:
+def _info(bucket: str, row: Any) -> ObjectInfo:
     return ObjectInfo(
         bucket=bucket,
         key=row.key,
         size=row.size,
         etag=row.etag,
         modified=row.modified,
-        path=blobs.path(row.blob),
+        blob=row.blob,
         checksum=Checksum(row.algorithm, row.checksum, row.checksum_type),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from sagewright.store.objects.checksums import FULL_OBJECT
@@ -53,20 +52,31 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """A blob and its size in bytes: all that is needed to read it."""
+
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Blob:
     """Bytes in the store that no key names yet, and what they came to."""
 
     id: str
-    path: Path
     sums: Sums
+
+    @property
+    def extent(self) -> Extent:
+        """Its bytes."""
+        return Extent(self.id, self.sums.size)
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
     """An object as lists show it: ``etag`` without quotes, ``modified`` in seconds since the epoch.
 
-    ``path`` is a file with the object's bytes, never to be written to. It outlives a replaced or deleted object for
-    ``blobs.GRACE`` seconds; who needs it longer opens or links it.
+    ``blob`` is the id of its bytes. They outlive a replaced or deleted object for ``blobs.GRACE`` seconds.
     """
 
     bucket: str
@@ -74,8 +84,13 @@ class ObjectInfo:
     size: int
     etag: str
     modified: float
-    path: Path
+    blob: str
     checksum: Checksum
+
+    @property
+    def extent(self) -> Extent:
+        """Its bytes."""
+        return Extent(self.blob, self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,12 @@ class Part:
     etag: str
     checksum: str
     modified: float
-    path: Path
+    blob: str
+
+    @property
+    def extent(self) -> Extent:
+        """Its bytes."""
+        return Extent(self.blob, self.size)
 
 
 Guard: TypeAlias = Callable[[StoredObject | None], None]

@@ -1,4 +1,4 @@
-"""Buckets and objects: an index in the database, bytes in files. Keys are names, never paths."""
+"""Buckets and objects: an index in the database, bytes in a storage. Keys are names, never paths."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.core.clock import Clock, SystemClock
 from sagewright.store.database import Database
 from sagewright.store.objects import checksums
-from sagewright.store.objects.blobs import Blobs, open_regular
+from sagewright.store.objects.blobs import Blobs, Storage, open_regular
 from sagewright.store.objects.errors import BucketExists, BucketNotEmpty, NoSuchBucket
+from sagewright.store.objects.files import Files
 from sagewright.store.objects.index import Index, retried
 from sagewright.store.objects.listing import Lister
 from sagewright.store.objects.model import (
@@ -23,17 +24,20 @@ from sagewright.store.objects.model import (
     Blob,
     Bucket,
     Checksum,
+    Extent,
     Guard,
     ObjectInfo,
     Page,
     StoredObject,
     Sums,
 )
+from sagewright.store.objects.reading import reading
 from sagewright.store.objects.uploads import Uploads
 from sagewright.store.schema import buckets, objects, parts, uploads
-from sagewright.wire.http import BodyReader
+from sagewright.wire.http import BodyReader, FileSlice
 
 NOTHING = Attributes()
+WEEK = 7 * 86_400.0
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 _BUCKET = select(buckets).where(buckets.c.name == bindparam("named"))
 
@@ -41,16 +45,23 @@ _BUCKET = select(buckets).where(buckets.c.name == bindparam("named"))
 class ObjectStore:
     """All buckets of one server. Thread-safe; the last writer of a key wins, and no reader sees half an object.
 
-    ``durable``: bytes are on the disk before the index names them, so that a power cut costs nothing that a durable
-    database still knows.
+    ``storage`` is where the bytes are, ``directory`` when None. ``durable``: they are on its disk before the index
+    names them, so that a power cut costs nothing that a durable database still knows.
     """
 
     def __init__(
-        self, database: Database, directory: Path, clock: Clock | None = None, *, durable: bool = False
+        self,
+        database: Database,
+        directory: Path,
+        clock: Clock | None = None,
+        *,
+        durable: bool = False,
+        storage: Storage | None = None,
     ) -> None:
         self._database = database
         self._clock = clock or SystemClock()
-        self._blobs = Blobs(directory, durable=durable)
+        self._storage = storage or Files(directory, durable=durable)
+        self._blobs = Blobs(directory, self._storage)
         self._index = Index(self._blobs)
         self.uploads = Uploads(database, self._blobs, self._index, self._clock)
         """Multipart uploads in progress."""
@@ -126,11 +137,24 @@ class ObjectStore:
         wanted = algorithm or source.checksum.algorithm
         known = source.checksum
         if known.algorithm == wanted and known.type == checksums.FULL_OBJECT and "-" not in source.etag:
-            with self._blobs.join([source.path]) as (blob_id, path):
-                yield Blob(blob_id, path, Sums(source.size, source.etag, {wanted: known.value}))
+            with self._blobs.join([source.extent]) as blob_id:
+                yield Blob(blob_id, Sums(source.size, source.etag, {wanted: known.value}))
             return
-        with open_regular(source.path) as file, self.receive(file, wanted) as blob:
+        with self.reader(source.extent, 0, source.size) as whole, self.receive(whole, wanted) as blob:
             yield blob
+
+    def body(self, extent: Extent, offset: int, length: int) -> FileSlice | Iterator[bytes]:
+        """Part of an object's bytes, to be sent. Raises ``FileNotFoundError`` when they are gone."""
+        return self._storage.body(extent, offset, length)
+
+    def reader(self, extent: Extent, offset: int, length: int) -> AbstractContextManager[BodyReader]:
+        """Part of an object's bytes, to be read. Raises ``FileNotFoundError`` when they are gone."""
+        return reading(self.body(extent, offset, length))
+
+    def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
+        """Files of this machine with the bytes of objects, never to be written to; for ``blobs.GRACE`` seconds at
+        least, unless linked or opened. Raises ``Coming`` while they are being fetched: ask again."""
+        return self._storage.files(extents)
 
     def put(
         self, bucket: str, key: str, blob: Blob, attributes: Attributes = NOTHING, guard: Guard | None = None
@@ -146,7 +170,7 @@ class ObjectStore:
             size=blob.sums.size,
             etag=blob.sums.md5,
             modified=self._clock.now(),
-            path=blob.path,
+            blob=blob.id,
             checksum=Checksum(algorithm, value),
             attributes=attributes,
         )
@@ -174,7 +198,7 @@ class ObjectStore:
             return self.put(bucket, key, blob, attributes)
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
-        """The object, with the path of its bytes, or None."""
+        """The object, or None."""
         with self._database.read() as connection:
             return self._index.get(connection, bucket, key)
 
@@ -203,7 +227,7 @@ class ObjectStore:
         after ``start_after`` itself. An unknown bucket has no keys.
         """
         with self._database.read() as connection:
-            return Lister(bucket, prefix, delimiter).page(connection, self._blobs, start_after, limit)
+            return Lister(bucket, prefix, delimiter).page(connection, start_after, limit)
 
     def wipe(self) -> None:
         """Forget everything, at once."""
@@ -212,9 +236,14 @@ class ObjectStore:
                 connection.execute(delete(table))
         self._blobs.clear()
 
+    def sweep_strays(self, seconds: float = WEEK) -> int:
+        """Delete bytes of that age that no row names, and say of how many blobs; see ``Blobs.sweep_strays``."""
+        return self._blobs.sweep_strays(self._indexed, seconds)
+
     def close(self) -> None:
         """Delete what still waits for deletion and let go of the directory."""
         self._blobs.close()
+        self._storage.close()
 
     def _indexed(self, blobs: Sequence[str]) -> set[str]:
         with self._database.read() as connection:

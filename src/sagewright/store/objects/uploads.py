@@ -82,7 +82,7 @@ class Uploads:
         The first checksum that was asked of ``receive`` must be in the upload's algorithm.
         """
         sums = blob.sums
-        part = Part(number, sums.size, sums.md5, sums.checksums[upload.algorithm], self._clock.now(), blob.path)
+        part = Part(number, sums.size, sums.md5, sums.checksums[upload.algorithm], self._clock.now(), blob.id)
         values = {
             "blob": blob.id,
             "size": part.size,
@@ -113,9 +113,7 @@ class Uploads:
         query = select(parts).where(parts.c.upload == upload.id, parts.c.number > after)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(parts.c.number).limit(limit)).all()
-        return [
-            Part(row.number, row.size, row.etag, row.checksum, row.modified, self._blobs.path(row.blob)) for row in rows
-        ]
+        return [Part(row.number, row.size, row.etag, row.checksum, row.modified, row.blob) for row in rows]
 
     def complete(
         self,
@@ -134,8 +132,8 @@ class Uploads:
         if check is not None:
             check(planned)
         try:
-            with self._blobs.join([part.path for part in chosen]) as (blob, path):
-                new = replace(planned, path=path, modified=self._clock.now())
+            with self._blobs.join([part.extent for part in chosen]) as blob:
+                new = replace(planned, blob=blob, modified=self._clock.now())
                 lost = retried(lambda: self._finish(upload, new, guard))
                 self._blobs.keep(blob)
         except FileNotFoundError:  # a part went: the upload was aborted, or completed by another
@@ -195,7 +193,7 @@ class Uploads:
             size=sum(part.size for part in chosen),
             etag=f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(chosen)}",
             modified=0.0,
-            path=self._blobs.path(""),
+            blob="",
             checksum=Checksum(upload.algorithm, value, upload.checksum_type),
             attributes=upload.attributes,
             parts=tuple(ObjectPart(part.number, part.size, part.checksum) for part in chosen),
