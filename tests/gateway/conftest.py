@@ -86,6 +86,12 @@ class Echo:
     def do_refuse(self, request: Request) -> Response:
         return Response(403, {}, b"no")
 
+    def do_refuse_late(self, request: Request) -> Response:
+        left = 1_200_000
+        while left > 0:
+            left -= len(request.body.read(left))
+        return Response(403, {}, b"too late")
+
     def do_big(self, request: Request) -> Response:
         self.bigs += 1
         return Response(200, {}, b"z" * 4_000_000)

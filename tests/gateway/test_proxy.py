@@ -197,6 +197,13 @@ def test_a_target_without_host_or_port_is_a_bad_request(app: Echo, home: Path, t
         assert one.rest().startswith(b"HTTP/1.1 400 ")
 
 
+def test_who_speaks_before_the_answer_to_connect_is_told_to_wait(app: Echo, home: Path) -> None:
+    with serving(app, home) as (port, _):
+        one = Raw(port)
+        one.send(b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: h\r\n\r\n\x16\x03\x01\x00\x00")
+        assert one.rest().startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_client_that_speaks_no_tls_harms_nobody(app: Echo, home: Path) -> None:
     with serving(app, home) as (port, _):
         one = Raw(port)

@@ -206,6 +206,28 @@ def test_connections_that_say_nothing_are_counted(app: Echo, home: Path) -> None
     server.stop(0)
 
 
+def test_a_refusal_in_the_middle_of_a_body_is_not_cut_off_by_its_rest(port: int, home: Path) -> None:
+    """Little is left, so the connection stays."""
+    with connected(port, home) as one:
+        one.sendall(b"PUT /refuse-late HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 1_300_000)
+        assert read_to(one, b"too late").startswith(b"HTTP/1.1 403")
+        one.sendall(b"x" * 700_000 + b"GET /request HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert read_to(one, b"}").startswith(b"HTTP/1.1 200")
+
+
+def test_a_refused_client_may_send_to_the_end_before_it_reads(port: int, home: Path) -> None:
+    with connected(port, home) as one:
+        one.sendall(b"PUT /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
+        assert read_to(one, b"no").startswith(b"HTTP/1.1 403")
+
+
+def read_to(one: ssl.SSLSocket, end: bytes) -> bytes:
+    data = b""
+    while not data.endswith(end) and (more := one.recv(65536)):
+        data += more
+    return data
+
+
 def test_no_connect_inside_tls(port: int, home: Path) -> None:
     with connected(port, home) as connection:
         connection.sendall(b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nHost: sts.amazonaws.com:443\r\n\r\n")

@@ -8,7 +8,8 @@ Rules (``sagewright.testing.backends.BackendCase`` checks them for every backend
 - ``start`` is idempotent by run id: a second start of the same run returns the same handle and starts nothing.
 - ``poll`` never blocks; after the end it keeps giving the same report until ``remove``.
 - ``stop`` asks (SIGTERM to the user's process), waits ``grace`` in the agent, then kills; it returns at once.
-- ``remove`` kills what is left and deletes the run's files; a second remove does nothing.
+- ``remove`` kills what is left and deletes the run's files; a second remove does nothing. ``remove_all`` does it to
+  runs whose handles nobody has: a server may have been killed between a start and its note of it.
 """
 
 from __future__ import annotations
@@ -61,13 +62,16 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Per instance: cores, bytes of memory (0 = no limit), processes, seconds of wall time (0 = no limit).
+    """Per instance: cores, bytes of memory and of disk (0 = no limit), processes, seconds of wall time (0 = no limit).
+
+    On disk is all that the process writes, its inputs too, and its outputs may not have more bytes than that.
 
     ``grace_seconds`` lie between SIGTERM and SIGKILL when the wall time is over.
     """
 
     cpus: float = 1.0
     memory_bytes: int = 0
+    disk_bytes: int = 0
     processes: int = 4096
     max_runtime_seconds: float = 0.0
     grace_seconds: float = 120.0
@@ -182,6 +186,10 @@ class Backend(Protocol):
 
     def remove(self, handle: Handle) -> None:
         """Kill what is left and forget the run."""
+        ...
+
+    def remove_all(self, prefix: str) -> None:
+        """Remove each run whose id is ``prefix`` or begins with ``prefix`` and a dash."""
         ...
 
     def instance_directory(self, handle: Handle, host: str) -> Path:

@@ -25,6 +25,7 @@ def choose(settings: Settings, hint_socket: Path | None = None, doors: Doors | N
     found = _named(settings, hint_socket)
     found.log_limit = settings.log_limit_mb << 20
     found.network, found.doors = settings.job_network, doors
+    found.disk_reserve = settings.disk_reserve_mb << 20
     return found
 
 

@@ -76,6 +76,8 @@ class LocalBackend:
     """What jobs reach that are not isolated: ``none``, ``server`` or ``host``, as the setting ``job_network`` says."""
     doors: Doors | None = None
     """Where the requests of jobs go; None for nowhere."""
+    disk_reserve = 0
+    """Bytes of disk below which a job that goes on writing is ended."""
 
     def __init__(self, root: Path, hint_socket: Path | None = None) -> None:
         self._root = root
@@ -149,6 +151,7 @@ class LocalBackend:
             "metrics": [(metric.name, metric.regex) for metric in workload.metrics],
             "log": log,
             "log_limit": self.log_limit,
+            "disk_reserve": self.disk_reserve,
             "hint": str(self._hint_socket or ""),
         }
 
@@ -210,6 +213,15 @@ class LocalBackend:
         run = self._root / handle["run_id"]
         for leftover in (run, *self._root.glob(f".{handle['run_id']}.*")):
             _delete(leftover)
+
+    def remove_all(self, prefix: str) -> None:
+        """As ``remove``, by the names of the directories, of those too that were never finished."""
+        found = {path.name for path in self._root.glob(f"{prefix}*")}
+        found |= {path.name[1:].rpartition(".")[0] for path in self._root.glob(f".{prefix}*")}
+        for run_id in found:
+            if run_id == prefix or run_id.startswith(f"{prefix}-"):
+                hosts = [path.name for path in (self._root / run_id).glob("*") if _NAME.fullmatch(path.name)]
+                self.remove({"run_id": run_id, "hosts": hosts})
 
     def instance_directory(self, handle: Handle, host: str) -> Path:
         """``root/<run_id>/<host>``."""
@@ -283,15 +295,21 @@ def _kill(pid: int, number: signal.Signals) -> None:
 
 
 def _delete(path: Path) -> None:
-    """Delete a tree in which a user may have taken our own permissions away."""
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
+    """Delete a tree in which a user may have taken our own permissions away, or nested directories without end.
+
+    Each directory is moved to the top before it is entered, so no name gets long and nothing recurses.
+    """
+    if not path.is_dir():
         return
-    except PermissionError:
-        for directory, names, _ in os.walk(path):  # opens each directory before it is entered
-            for name in names:
-                inner = Path(directory, name)
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
-        shutil.rmtree(path)
+    left, token, numbers = [path], secrets.token_hex(4), itertools.count()
+    while left:
+        directory = left.pop()
+        for entry in list(os.scandir(directory)):
+            if entry.is_dir(follow_symlinks=False):
+                Path(entry.path).chmod(0o700)
+                left.append(Path(entry.path).rename(path / f".{token}-{next(numbers)}"))
+            else:
+                Path(entry.path).unlink()
+        if directory != path:
+            directory.rmdir()
+    path.rmdir()

@@ -2,13 +2,16 @@
 
 Made here as classic BPF, so that no library is needed. The list follows the reasons of Docker's default profile:
 loading kernel code, clocks and reboot, keyrings, mounts and namespaces, tracing the whole machine, pushing input into
-a terminal. ``clone3`` and io_uring answer ENOSYS, which makes callers fall back; the rest answers EPERM.
+a terminal. ``clone3`` and io_uring answer ENOSYS, which makes callers fall back; the rest answers EPERM. Sockets are
+the local machine's and the internet's: other families are no part of a network namespace (vsock reaches the host of a
+virtual machine), or are old code of the kernel that nothing else keeps from a job.
 """
 
 from __future__ import annotations
 
 import errno
 import platform
+import socket
 import struct
 
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -34,7 +37,8 @@ _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
 _ABSENT: dict[str, tuple[int | None, int | None]] = {
     "clone3": (435, 435), "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "io_uring_setup": (425, 425),
 }  # fmt: skip
-_CLONE, _IOCTL = (56, 220), (16, 29)
+_CLONE, _IOCTL, _SOCKET = (56, 220), (16, 29), (41, 198)
+_FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
@@ -57,6 +61,9 @@ def program(machine: str = "") -> bytes:
                 code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, answer)]
     code += [(_EQUAL, 0, 4, _CLONE[column]), (_LOAD, 0, 0, _ARG0), (_ANY_BIT, 0, 1, _NEW_NAMESPACES)]
     code += [(_RETURN, 0, 0, forbid), (_RETURN, 0, 0, _ALLOW)]
+    code += [(_EQUAL, 0, len(_FAMILIES) + 3, _SOCKET[column]), (_LOAD, 0, 0, _ARG0)]
+    code += [(_EQUAL, len(_FAMILIES) - number, 0, family) for number, family in enumerate(_FAMILIES)]
+    code += [(_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
     code += [(_EQUAL, 0, 4, _IOCTL[column]), (_LOAD, 0, 0, _ARG1), (_EQUAL, 1, 0, _TIOCSTI), (_EQUAL, 0, 1, _TIOCLINUX)]
     code += [(_RETURN, 0, 0, forbid), (_RETURN, 0, 0, _ALLOW)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)

@@ -72,6 +72,11 @@ class Settings:
     )
     stop_grace_seconds: float = _setting(120.0, "seconds between SIGTERM and SIGKILL when a job is stopped")
     log_limit_mb: int = _setting(1024, "MiB that one log stream may take; beyond it the oldest events go")
+    process_limit: int = _setting(4096, "processes and threads that an instance of a job or endpoint may have")
+    disk_limit_gb: int = _setting(
+        0, "GiB of disk that an instance of a job or endpoint may take; 0 for the job's VolumeSizeInGB, or 30"
+    )
+    disk_reserve_mb: int = _setting(1024, "MiB of free disk below which a job that goes on writing is ended")
     log_level: str = _setting(
         "INFO", "what the server tells on standard error", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )

@@ -218,12 +218,15 @@ class DeploymentController:
         self._drop(resource.run.get("live"))
         self._drop(resource.run.get("next"))
         self._drop({"workers": resource.run.get("retired", ())})
+        self._tools.backend.remove_all(resource.id)  # started by a server killed before it noted them
         return Change(due=None, gone=True)
 
     def _fail(self, resource: Resource, reason: str) -> Change:
         """Give the next fleet up; an endpoint that still has a live one goes on serving with it."""
         now = self._tools.clock.now()
         self._drop(resource.run.get("next"))
+        if "next" in resource.run:
+            self._tools.backend.remove_all(f"{resource.id}-{resource.run['next']['generation']}")
         told = reason[:REASON_LENGTH]
         run: Json = {"next": None, "granted": resource.wish}
         if "live" in resource.run:

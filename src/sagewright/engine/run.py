@@ -254,8 +254,8 @@ class RunController:
 
     def _clean(self, resource: Resource) -> Change:
         self._tools.placement.release(resource.id)
-        if "handle" in resource.run:
-            self._tools.backend.remove(resource.run["handle"])
+        # By name, for a run that was stopped while pending may have been started by a server killed before it said so.
+        self._tools.backend.remove_all(resource.id)
         return Change(due=None, run={"handle": None})
 
     def _change(
@@ -285,15 +285,18 @@ class RunController:
 
 
 def _failed(instance: InstanceReport) -> bool:
-    """Whether an instance ended, and not well; one whose process never started has no exit code."""
-    return instance.stage == "lost" or (instance.stage == "ended" and instance.exit_code != 0)
+    """Whether an instance ended, and not well; one whose process never started has no exit code, and one that ended
+    well may have made outputs that could not be kept."""
+    if instance.stage != "ended":
+        return instance.stage == "lost"
+    return instance.exit_code != 0 or bool(instance.reason and not instance.timed_out)
 
 
 def failure_reason(instance: InstanceReport) -> str:
     """What went wrong on an instance, in AWS's frame with the agent's digest and the failure file's text inside."""
     if instance.stage == "lost":
         return f"InternalServerError: {instance.reason or 'the agent of the job ended without a word'}"
-    if instance.exit_code is None or instance.out_of_memory:
+    if not instance.exit_code or instance.out_of_memory:
         return f"ClientError: {instance.reason}"
     said = instance.failure.strip()
     digest = instance.reason

@@ -117,8 +117,8 @@ class Connection(asyncio.Protocol):
         self._head_size += len(data) if self._receiving is None and self._head_size else 0
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._after_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._after_upgrade(early=upgrade.args[0] < len(data))
         except (httptools.HttpParserError, heads.BadHead) as error:
             log.debug("bad request from %s: %r", self.peer, error)
             self._refuse(400, "The request is not valid HTTP/1.1")
@@ -228,9 +228,8 @@ class Connection(asyncio.Protocol):
         exchange.expects = False
         exchange.size += len(data)
         if exchange.done or exchange.ready is not None:
-            if exchange.size > self.hub.limits.drained_body and exchange.done:
-                self._close()
-        elif exchange.gathered is not None:
+            return  # thrown away: of a long rest, the answer ended the connection (``_will_close``)
+        if exchange.gathered is not None:
             exchange.gathered.append(data)
             fast = self.hub.fast
             if exchange.fast and fast is not None and exchange.size > fast.body_limit:
@@ -254,15 +253,16 @@ class Connection(asyncio.Protocol):
         if self._active is None:
             self._wait_for_next()
 
-    def _after_upgrade(self) -> None:
-        """CONNECT becomes a tunnel; any other upgrade is declined by answering in HTTP/1.1, as RFC 9110 7.8 allows."""
+    def _after_upgrade(self, *, early: bool) -> None:
+        """CONNECT becomes a tunnel, unless something came behind it already (``early``) that would be lost; other
+        upgrades are declined by answering in HTTP/1.1, as RFC 9110 7.8 allows."""
         if self._parser.get_method() == b"CONNECT":
-            self._ending = True
             if self.hub.doorman is None or self.secure or self._active is not None:
-                self._ending = False
                 self._refuse(405, "CONNECT is not served here")
+            elif early:
+                self._refuse(400, "Wait for the answer to CONNECT before you go on")
             else:
-                self.deadline = math.inf
+                self._ending, self.deadline = True, math.inf
                 self.hub.doorman.connect(self, self._target.decode("latin-1"))
             return
         last = self._line[-1] if self._line else self._active

@@ -319,6 +319,17 @@ class BackendCase(IsolationCase, DoorCase):
         assert bench.backend.poll(handle).stage == "lost"
         assert list((bench.place / "runs").iterdir()) == []
 
+    def test_remove_all_ends_runs_that_nobody_has_the_handle_of(self, bench: Bench) -> None:
+        workload = bench.workload("import time; print('ready'); time.sleep(600)")
+        name = uuid.uuid4().hex
+        for run in (name, f"{name}-1-main", f"{name}x"):
+            bench.handles.append(bench.backend.start(run, workload))
+        eventually(lambda: bench.lines(workload) == ["ready"] * 3)
+        (bench.place / "runs" / f".{name}-2.abcd" / "algo-1").mkdir(parents=True)
+        bench.backend.remove_all(name)
+        assert [path.name for path in (bench.place / "runs").iterdir()] == [f"{name}x"]
+        assert not processes_with(f"{name}/") + processes_with(f"{name}-1-main/")
+
     def test_a_tree_closed_by_its_owner_is_removed(self, bench: Bench) -> None:
         script = "import os; os.makedirs('../model/a/b'); open('../model/a/b/c', 'w'); os.chmod('../model/a', 0)"
         handle = bench.start(bench.workload(script))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from sagewright.testing.runs import Bench
+from sagewright.backends.base import Input, InputFile, Output
+from sagewright.testing import escapes
+from sagewright.testing.runs import Bench, only
 
 
 class IsolationCase:
@@ -87,6 +92,122 @@ class IsolationCase:
         assert lines[2:8] == ["[]", "True /dev/null 4", "[]", "0", "0 0 0 0 0", "1 2 ['0', '0', '0', '0']"]
         ours = [str(Path("/proc/self/ns", name).readlink()) for name in ("user", "mnt", "pid", "net", "ipc", "uts")]
         assert len({*lines[8].split(), *ours}) == 12
+
+    def test_no_known_way_leads_out(self, bench: Bench) -> None:
+        if not self.isolated:
+            pytest.skip("this backend isolates nothing")
+        report, lines = bench.run(escapes.script())
+        assert only(report).exit_code == 0, lines
+        outcomes: dict[str, str] = json.loads(lines[-1])
+        assert outcomes.keys() == escapes.WAYS.keys()
+        expected = {name: right for name, (_, right) in escapes.WAYS.items()}
+        assert not {name: said for name, said in outcomes.items() if not re.fullmatch(expected[name], said)}
+
+    def test_a_job_hears_nothing_of_the_machines_abstract_sockets(self, bench: Bench) -> None:
+        if not self.isolated:
+            pytest.skip("this backend isolates nothing")
+        name = f"sagewright-{os.getpid()}"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(f"\0{name}")
+            server.listen()
+            script = f"""
+                import errno, socket
+                print(errno.errorcode[socket.socket(socket.AF_UNIX).connect_ex("\\0{name}")])
+            """
+            assert bench.run(script)[1] == ["ECONNREFUSED"]
+
+    def test_what_a_job_does_to_its_inputs_is_done_to_copies(self, bench: Bench) -> None:
+        if not self.isolated:
+            pytest.skip("this backend isolates nothing")
+        source = bench.place / "object"
+        source.write_bytes(b"of the store")
+        source.chmod(0o444)
+        before = source.stat()
+        script = """
+            import os
+            os.chdir("../input/data/train")
+            os.link("x", "/opt/ml/model/x")
+            os.chmod("x", 0o6777)
+            os.utime("x", (0, 0))
+            with open("x", "r+b") as file:
+                file.write(b"changed")
+                os.ftruncate(file.fileno(), 3)
+            os.unlink("x")
+            print("done")
+        """
+        given = Input("/opt/ml/input/data/train", (InputFile("x", str(source), 12),))
+        assert bench.run(script, inputs=(given,))[1] == ["done"]
+        after = source.stat()
+        assert source.read_bytes() == b"of the store"
+        assert (after.st_mode, after.st_mtime_ns, after.st_nlink, after.st_uid) == (
+            before.st_mode, before.st_mtime_ns, 1, before.st_uid,
+        )  # fmt: skip
+
+    def test_what_a_job_leaves_behind_steers_nothing(self, bench: Bench) -> None:
+        """A daemon that hears no signal swaps a directory for a link while outputs are collected, were it alive."""
+        if not self.isolated:
+            pytest.skip("this backend isolates nothing")
+        secrets = bench.place / "secrets"
+        secrets.mkdir()
+        (secrets / "a").write_text("of the server")
+        script = f"""
+            import os, signal, stat, sys
+            os.chdir("/opt/ml/model")
+            os.makedirs("d")
+            open("d/a", "w").write("mine")
+            os.symlink({str(secrets)!r}, "l")
+            open("program", "w").write("#!/bin/sh")
+            os.chmod("program", 0o6755)
+            open("n\\nl " + "x" * 200, "w")
+            open(b"\\xff\\xfe", "w")
+            os.mkfifo("pipe")
+            os.symlink("loop", "loop")
+            os.symlink("/proc/self/root/etc/shadow", "shadow")
+            reader, writer = os.pipe()
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
+                for number in range(1, 65):
+                    try:
+                        signal.signal(number, signal.SIG_IGN)
+                    except (OSError, ValueError):
+                        pass
+                os.write(writer, b"x")
+                while True:
+                    os.rename("d", "t")
+                    os.rename("l", "d")
+                    os.rename("d", "l")
+                    os.rename("t", "d")
+            os.read(reader, 1)
+        """
+        outputs = (Output("model.tar.gz", "/opt/ml/model"), Output("tree", "/opt/ml/model", pack=False))
+        handle = bench.start(bench.workload(script, outputs=outputs))
+        instance = only(bench.wait(handle))
+        assert instance.reason == ""
+        with tarfile.open(instance.outputs["model.tar.gz"]) as archive:
+            members = archive.getmembers()
+            contents = [file.read() for member in members if (file := archive.extractfile(member))]
+        names = {member.name.rpartition("/")[0] or member.name for member in members}
+        assert names <= {"d", "t", "l", "program", "n\nl " + "x" * 200, "\udcff\udcfe"}
+        assert {"program", "n\nl " + "x" * 200, "\udcff\udcfe"} <= names
+        assert all(member.mode <= 0o777 for member in members)
+        written = [path.read_bytes() for path in Path(instance.outputs["tree"]).rglob("*") if path.is_file()]
+        assert b"of the server" not in contents + written
+        assert not any(path.is_symlink() for path in Path(instance.outputs["tree"]).rglob("*"))
+
+    def test_a_job_that_kills_all_it_can_reach_ends_only_itself(self, bench: Bench) -> None:
+        if not self.isolated:
+            pytest.skip("this backend isolates nothing")
+        other = bench.workload("import time; print('ready'); time.sleep(600)")
+        running = bench.start(other)
+        bench.wait_for_line(other, "ready")
+        report, _ = bench.run(
+            "import os, signal, sys; os.fork() or signal.pause(); os.kill(-1, signal.SIGKILL); sys.exit(7)"
+        )
+        assert only(report).exit_code in (7, 137)
+        assert report.stage == "ended"
+        assert bench.backend.poll(running).stage == "running"
 
     def test_random_numbers_differ_between_jobs(self, bench: Bench) -> None:
         script = """

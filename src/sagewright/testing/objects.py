@@ -166,6 +166,13 @@ class ObjectStoreCase:
         assert copied.etag == moved.etag
         assert copied.checksum == moved.checksum
 
+    def test_a_file_given_away_is_kept_until_it_is_an_object(self, store: ObjectStore, tmp_path: Path) -> None:
+        source = tmp_path / "model.tar.gz"
+        source.write_bytes(b"model")
+        with pytest.raises(AwsError, match="bucket does not exist"):
+            store.put_file("none", "moved", source, move=True)
+        assert source.read_bytes() == b"model"
+
     def test_links_and_folders_are_not_files(self, store: ObjectStore, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to("/etc/passwd")
         for move in (False, True):

@@ -101,6 +101,11 @@ class ServerProcess:
             raise RuntimeError("the server is not started")
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
     def stop(self, deadline: float = 60.0) -> int:
         """Ask it to drain and end (SIGTERM) and return its exit code; after ``deadline`` seconds it is killed."""
         if self._process is None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sagewright_runtime.agent.limits import Limiter
     from sagewright_runtime.agent.process import Process
 
+_TOLD_CHARACTERS = 200
+
 
 def main(directory: str, line: int = -1) -> int:
     """Become a daemon; returns in the caller's process once the agent has claimed the instance or found another.
@@ -108,9 +110,11 @@ class Agent:
         self._report("packing")
         self._facts |= {name: files.said(tree, name) for name in ("failure", "message")}
         try:
-            self._facts["outputs"] = files.keep(tree, document["outputs"], self._path("outbox"))
+            self._facts["outputs"] = files.keep(
+                tree, document["outputs"], self._path("outbox"), document["limits"].get("disk_bytes", 0)
+            )
         except OSError as error:
-            self._facts["reason"] = self._facts.get("reason") or f"the outputs could not be kept: {error}"
+            self._facts["reason"] = self._facts.get("reason") or f"the outputs could not be kept: {_told(error, tree)}"
             raise
 
     def _network(self) -> list[tuple[int, int]]:
@@ -161,6 +165,7 @@ class Agent:
         process = self._process(tree, limiter, joins, door)
         try:
             ended = process.start()
+            from sagewright_runtime.agent.disk import Disk
             from sagewright_runtime.agent.output import LogFile, Output
             from sagewright_runtime.agent.watch import Watch
 
@@ -172,7 +177,9 @@ class Agent:
 
                 metrics = Metrics(document["metrics"], self._path("metrics.jsonl"))
             output = Output(process.output, log, metrics)
-            watch = Watch(process, output, limiter, document["limits"]["max_runtime_seconds"], door)
+            places = [self._path(name) for name in ("ml", "home", "tmp", "run")]
+            disk = Disk(places, document["limits"].get("disk_bytes", 0), document.get("disk_reserve", 0))
+            watch = Watch(process, output, limiter, disk, document["limits"]["max_runtime_seconds"], door)
             watch.until(ended, self._wake, self._grace, document["limits"]["grace_seconds"])
             code = process.reap()
             watch.drain()
@@ -219,3 +226,10 @@ class Agent:
 
     def _on_term(self, _number: int, _frame: FrameType | None) -> None:
         self._signalled = True
+
+
+def _told(error: OSError, tree: Tree) -> str:
+    """What went wrong, with the path as the job knows it, and not all of one without end."""
+    if not isinstance(error.filename, str):
+        return str(error)
+    return f"{error.strerror}: {error.filename.replace(tree.root, tree.base)[:_TOLD_CHARACTERS]}"

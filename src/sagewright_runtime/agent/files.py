@@ -20,6 +20,8 @@ DIRECTORIES = ("input/config", "input/data", "model", "output/data", "code")
 _COMPRESSION = 3
 _BLOCK = 1 << 20
 _SAID_CHARACTERS = 1024
+_PERMISSIONS = 0o777
+"""What is kept of a file's mode: an archive that root unpacks must not make programs that become root."""
 
 
 class Stopped(Exception):
@@ -122,9 +124,27 @@ def _pump(reader: IO[bytes], writer: IO[bytes]) -> None:
         writer.write(block)
 
 
-def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str) -> dict[str, str]:
-    """Put each output that has anything in it into ``outbox``; returns its name and path."""
+class _Room:
+    """Bytes that outputs may have: holes in a file and names for the same file cost a job nothing, but us."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    def take(self, content: IO[bytes]) -> None:
+        """Make room for ``content``. Raises ``OSError`` when there is none."""
+        self._taken += os.fstat(content.fileno()).st_size
+        if self._most and self._taken > self._most:
+            raise OSError(f"they have more than the {self._most >> 20} MiB that the job may have on disk")
+
+
+def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str, most: int = 0) -> dict[str, str]:
+    """Put each output that has anything in it into ``outbox``; returns its name and path.
+
+    Raises ``OSError`` when they have more than ``most`` bytes together (0: no limit).
+    """
     kept: dict[str, str] = {}
+    room = _Room(most)
     for output in outputs:
         root = tree.follow(output["path"])
         found = list(_entries(root)) if root and os.path.isdir(root) else []
@@ -133,9 +153,9 @@ def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str) -> dict[str, st
         os.makedirs(outbox, exist_ok=True)
         target = os.path.join(outbox, output["name"])
         if output["pack"]:
-            _pack(tree, output["path"], found, target)
+            _pack(tree, output["path"], found, target, room)
         else:
-            _mirror(tree, output["path"], found, target)
+            _mirror(tree, output["path"], found, target, room)
         kept[output["name"]] = target
     return kept
 
@@ -151,12 +171,17 @@ def said(tree: Tree, name: str) -> str:
 
 
 def _entries(root: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Names below ``root`` in a fixed order, parents first, with their own status; links are not entered."""
-    for directory, names, files in os.walk(root):
-        names.sort()
-        for name in sorted(names + files):
-            path = os.path.join(directory, name)
-            yield os.path.relpath(path, root), os.lstat(path)
+    """Names below ``root`` in a fixed order, parents first, with their own status; links are not entered.
+
+    Raises ``OSError`` for a directory that may not be read, or is nested too deep to have a name.
+    """
+    left = [""]
+    while left:
+        place = left.pop()
+        with os.scandir(os.path.join(root, place)) as entries:
+            found = sorted((os.path.join(place, entry.name), entry.stat(follow_symlinks=False)) for entry in entries)
+        yield from found
+        left.extend(name for name, status in reversed(found) if stat.S_ISDIR(status.st_mode))
 
 
 def _open(path: str) -> IO[bytes] | None:
@@ -176,7 +201,7 @@ def _content(tree: Tree, path: str) -> IO[bytes] | None:
     return _open(place) if place else None
 
 
-def _pack(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target: str) -> None:
+def _pack(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target: str, room: _Room) -> None:
     import gzip
     import tarfile
 
@@ -188,7 +213,7 @@ def _pack(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target:
         for name, status in found:
             member = tarfile.TarInfo(name)
             member.mtime = int(status.st_mtime)
-            member.mode = stat.S_IMODE(status.st_mode)
+            member.mode = status.st_mode & _PERMISSIONS
             if stat.S_ISDIR(status.st_mode):
                 member.type = tarfile.DIRTYPE
                 archive.addfile(member)
@@ -197,12 +222,13 @@ def _pack(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target:
                 archive.addfile(member)
             elif content := _content(tree, f"{top}/{name}"):
                 with content:
+                    room.take(content)
                     _add(archive, member, content)
 
 
 def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, content: IO[bytes]) -> None:
     status = os.fstat(content.fileno())
-    member.size, member.mode = status.st_size, stat.S_IMODE(status.st_mode)
+    member.size, member.mode = status.st_size, status.st_mode & _PERMISSIONS
     archive.addfile(member, content)
 
 
@@ -215,7 +241,7 @@ def _link_within(tree: Tree, top: str, name: str) -> str | None:
     return None if link.startswith("/") else link
 
 
-def _mirror(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target: str) -> None:
+def _mirror(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target: str, room: _Room) -> None:
     os.makedirs(target, exist_ok=True)
     for name, status in found:
         place = os.path.join(target, name)
@@ -223,4 +249,5 @@ def _mirror(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], targe
             os.makedirs(place, exist_ok=True)
         elif content := _content(tree, f"{top}/{name}"):
             with content, open(place, "wb") as writer:
+                room.take(content)
                 _pump(content, writer)

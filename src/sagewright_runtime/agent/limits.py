@@ -83,15 +83,21 @@ class Limiter:
         if self.watches:
             # Twice the limit: it only has to stop what grows faster than the watchdog looks; untouched maps count too.
             resource.setrlimit(resource.RLIMIT_DATA, (2 * self.memory_bytes, 2 * self.memory_bytes))
-        if "pids" not in self._groups and self._own_user:
-            resource.setrlimit(resource.RLIMIT_NPROC, (self._processes, self._processes))
+        if "pids" not in self._groups:
+            # What the user runs besides counts as well, where the job has no user of its own.
+            most = self._processes + (0 if self._own_user else _tasks_of(os.getuid()))
+            hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+            most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _OPEN_FILES), hard))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def watch(self, roots: list[int]) -> bool:
-        """Sum the memory of ``roots`` and their descendants; True when that is over the limit."""
-        used = sum(_unshared_bytes(pid) for root in roots for pid in (root, *system.descendants(root)))
+        """Sum the memory of ``roots``, their descendants and the files that they keep in memory; True when that is
+        over the limit."""
+        pids = [pid for root in roots for pid in (root, *system.descendants(root))]
+        used = sum(map(_unshared_bytes, pids)) + _bytes_of_files(pids)
         self._peak = max(self._peak, used)
         self._watchdog_killed = self._watchdog_killed or used > self.memory_bytes
         return self._watchdog_killed
@@ -138,9 +144,36 @@ def remove_groups(groups: dict[str, str], patience_seconds: float = 2.0) -> None
                 time.sleep(0.005)
 
 
+def _tasks_of(uid: int) -> int:
+    """Threads of all processes of a user."""
+    count = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                if os.stat(f"/proc/{name}").st_uid == uid:
+                    count += len(os.listdir(f"/proc/{name}/task"))
+            except OSError:
+                continue
+    return count
+
+
 def _unshared_bytes(pid: int) -> int:
     _, resident, shared, *_ = [int(count) for count in _get(f"/proc/{pid}/statm").split()] or (0, 0, 0)
     return (resident - shared) * resource.getpagesize()
+
+
+def _bytes_of_files(pids: list[int]) -> int:
+    """What is in the file systems that a sandbox has in memory: its root and ``/dev/shm``. All of ``pids`` that are in
+    one are in the same; those on their way into it still have our root, which is on a disk."""
+    own = os.stat("/").st_dev
+    for pid in pids:
+        try:
+            if os.stat(f"/proc/{pid}/root/").st_dev != own:
+                states = [os.statvfs(f"/proc/{pid}/root{place}") for place in ("/", "/dev/shm")]  # noqa: S108
+                return sum((state.f_blocks - state.f_bfree) * state.f_frsize for state in states)
+        except OSError:
+            continue
+    return 0
 
 
 def _put(path: str, text: str) -> None:

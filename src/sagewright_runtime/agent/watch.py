@@ -6,6 +6,7 @@ import os
 import select
 import time
 
+from sagewright_runtime.agent.disk import Disk
 from sagewright_runtime.agent.limits import WATCH_SECONDS, Limiter
 from sagewright_runtime.agent.output import Output
 from sagewright_runtime.agent.process import Process
@@ -30,6 +31,7 @@ class Watch:
         process: Process,
         output: Output,
         limiter: Limiter,
+        disk: Disk,
         max_runtime_seconds: float,
         door: Door | None = None,
     ) -> None:
@@ -38,6 +40,7 @@ class Watch:
         self._asked_for = -1 if door is None else door.descriptor
         self._output = output
         self._limiter = limiter
+        self._disk = disk
         self._started = time.monotonic()
         self._max_runtime = max_runtime_seconds
         self._timed_out = False
@@ -85,11 +88,15 @@ class Watch:
             due.append(self._started + self._max_runtime)
         if self._limiter.watches:
             due.append(now + WATCH_SECONDS)
+        if not self._killed:
+            due.append(self._disk.due)
         return max(0.0, min(due) - now) * 1000 + 1 if due else None
 
     def _enforce(self, grace: Callable[[], float | None], usual_grace: float) -> None:
         now = time.monotonic()
         if self._limiter.watches and self._limiter.watch(self._process.roots()):
+            self._kill()
+        if not self._killed and self._disk.look():
             self._kill()
         if self._kill_at is None:
             seconds = grace()
@@ -138,6 +145,8 @@ class Watch:
                 f"out of memory, peak {digest.mebibytes(peak)} of {digest.mebibytes(self._limiter.memory_bytes)} limit"
             )
             reason = f"{reason}: {limit}" if digest.signal_name(code) else f"{limit}; {reason}"
+        elif self._disk.reason:
+            reason = f"{reason}: {self._disk.reason}"
         elif self._timed_out:
             reason = f"ran longer than {self._max_runtime:g} s and was stopped" + (f"; {reason}" if reason else "")
         return {

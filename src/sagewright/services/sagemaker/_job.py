@@ -22,6 +22,8 @@ from sagewright.store.resources import Resource
 Json = dict[str, Any]
 
 DAY = 86400
+VOLUME_GIB = 30
+"""What an instance has on disk where the request does not say, as AWS gives an endpoint's."""
 WORDS = {
     **dict.fromkeys(("pending", "starting", "running", "saving", "interrupted"), "InProgress"),
     "stopping": "Stopping",
@@ -82,12 +84,14 @@ def resource_config(kind: str, host: str, hosts: tuple[str, ...]) -> str:
     )
 
 
-def limits(kind: str, condition: Json, tools: Tools) -> Limits:
-    """An instance of type ``kind``, for as long as the StoppingCondition lets it run."""
+def limits(kind: str, condition: Json, tools: Tools, volume: int = 0) -> Limits:
+    """An instance of type ``kind`` with ``volume`` GiB, for as long as the StoppingCondition lets it run."""
     machine = here(instance_type(kind))
     return Limits(
         cpus=machine.vcpus,
         memory_bytes=machine.memory_bytes,
+        processes=tools.settings.process_limit,
+        disk_bytes=(tools.settings.disk_limit_gb or volume or VOLUME_GIB) << 30,
         max_runtime_seconds=condition.get("MaxRuntimeInSeconds", DAY),
         grace_seconds=tools.settings.stop_grace_seconds,
     )

@@ -62,7 +62,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*inputs, *code),
             host_inputs=shares,
             outputs=(model, output),
-            limits=limits(kind, spec["StoppingCondition"], tools),
+            limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
             metrics=_metrics(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
             role=spec.get("RoleArn", ""),

@@ -18,6 +18,7 @@ from sagewright.engine.tools import Tools
 from sagewright.kernel.nouns import Noun, Refusal
 from sagewright.kernel.operations import Call, Result, operation
 from sagewright.kernel.verbs import declare, wish
+from sagewright.services.sagemaker._job import VOLUME_GIB
 from sagewright.services.sagemaker._model_server import containers, model_server
 from sagewright.store.resources import Resource
 
@@ -106,7 +107,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
     settings = variant["settings"]
     server = model_server(variant["container"], resource.region, tools)
     names = {"SAGEMAKER_ENDPOINT_NAME": resource.name, "SAGEMAKER_VARIANT_NAME": settings["VariantName"]}
-    limits = _limits(settings)
+    limits = _limits(settings, tools)
 
     def workload(root: Path, log_file: str) -> Workload:
         return Workload(
@@ -132,11 +133,14 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
     )
 
 
-def _limits(settings: Json) -> Limits:
+def _limits(settings: Json, tools: Tools) -> Limits:
+    disk = (tools.settings.disk_limit_gb or settings.get("VolumeSizeInGB", VOLUME_GIB)) << 30
     if "ServerlessConfig" in settings:
-        return Limits(cpus=1, memory_bytes=settings["ServerlessConfig"]["MemorySizeInMB"] << 20)
-    machine = here(instance_type(settings["InstanceType"]))
-    return Limits(cpus=machine.vcpus, memory_bytes=machine.memory_bytes)
+        cpus, memory = 1.0, settings["ServerlessConfig"]["MemorySizeInMB"] << 20
+    else:
+        machine = here(instance_type(settings["InstanceType"]))
+        cpus, memory = machine.vcpus, machine.memory_bytes
+    return Limits(cpus=cpus, memory_bytes=memory, disk_bytes=disk, processes=tools.settings.process_limit)
 
 
 @operation("sagemaker", "UpdateEndpoint")

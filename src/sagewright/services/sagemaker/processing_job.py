@@ -142,7 +142,9 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*inputs, *(Input(output.path, ()) for output in outputs)),
             host_inputs=shares,
             outputs=outputs,
-            limits=_job.limits(cluster["InstanceType"], spec.get("StoppingCondition", {}), tools),
+            limits=_job.limits(
+                cluster["InstanceType"], spec.get("StoppingCondition", {}), tools, cluster["VolumeSizeInGB"]
+            ),
             log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
             role=spec["RoleArn"],
             isolated=spec.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
