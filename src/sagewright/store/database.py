@@ -10,8 +10,10 @@ PostgreSQL is spoken to by pg8000 (BSD, pure Python); a URL that names another d
 from __future__ import annotations
 
 import json
+import sqlite3
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ from sagewright.store.outages import sqlstate
 
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 14}
 """Two such pools a server: two servers fit into the 100 connections that PostgreSQL gives unless told otherwise."""
+_BUSY_SECONDS = 30.0
 KEPT = 16
 """Connections to SQLite that stay open with nothing to do."""
 CHECKPOINT_PAGES = 4000
@@ -146,7 +149,7 @@ def _engine(url: URL, durable: bool, **options: Any) -> Engine:
 
 
 def _sqlite(url: URL, durable: bool) -> Engine:
-    arguments = {"check_same_thread": False, "timeout": 30}
+    arguments = {"check_same_thread": False, "timeout": _BUSY_SECONDS}
     engine = create_engine(url, connect_args=arguments, poolclass=NullPool, **_DOCUMENTS)
 
     @event.listens_for(engine, "connect")
@@ -154,12 +157,25 @@ def _sqlite(url: URL, durable: bool) -> Engine:
         connection.isolation_level = None  # BEGIN is ours: the driver's own would start transactions too late
         cursor = connection.cursor()
         level = "FULL" if durable else "NORMAL"
-        for pragma in ("journal_mode=WAL", f"synchronous={level}", "foreign_keys=ON", "busy_timeout=30000"):
+        _use_wal(cursor)
+        for pragma in (f"synchronous={level}", "foreign_keys=ON", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
             cursor.execute(f"PRAGMA {pragma}")
-        cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         cursor.close()
 
     return engine
+
+
+def _use_wal(cursor: Any) -> None:
+    """Of connections that change a new database's journal at the same time, SQLite refuses some without waiting."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.001)
 
 
 def _postgresql(url: URL, **options: Any) -> Engine:
