@@ -26,7 +26,7 @@ up: .venv/.ready ## Start the server on 127.0.0.1:4566
 	sagewright up
 
 test: lint types $(CLIENTS) ## Run everything that has to be green: lint, types and all tests
-	python -m pytest -n $(J) --dist loadfile
+	python -m pytest -n $(J) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.ready ## Check style, formatting and the direction of imports
 	ruff check .
