@@ -30,6 +30,7 @@ from sagewright.kernel.identity import GLOBAL
 from sagewright.kernel.platform import Platform
 from sagewright.services.iam import ensure_defaults
 from sagewright.serving.base import InvokeRequest, InvokeResponse
+from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.database import Database
@@ -77,7 +78,11 @@ class Models:
         done(InvokeResponse(request.body, "text/csv", "blue", None))
         return True
 
-    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+    async def invoke(
+        self,
+        request: InvokeRequest,
+        part: Callable[[InvokeResponse], None] | None = None,  # noqa: ARG002 - an Invoker has it
+    ) -> InvokeResponse:
         return InvokeResponse(request.body, "text/csv", "blue", None)
 
 
@@ -100,9 +105,10 @@ class Bench:
             metrics=MetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
             access=Authorizer(resources, credentials, clock),
+            streams=Streams(Models(), lambda: self._server.loop),
             hint=lambda _: None,
         )
-        self._gateway = Gateway(self._platform, Models(), {})
+        self._gateway = Gateway(self._platform, Models(), {}, lambda _: None)
         self._server = Server(self._gateway, host="127.0.0.1", port=0, fast=self._gateway.fast)
         self._port = self._server.start()
         self.keys = {

@@ -155,7 +155,7 @@ def row_of(seed: int) -> str:
 
 def load(port: int, request: Path, connections: int) -> dict[str, float]:
     script = ROOT / "benchmarks" / "load.py"
-    command = [PEER_PYTHON, script, str(port), str(connections), str(SECONDS), request]
+    command: list[str | Path] = [PEER_PYTHON, script, str(port), str(connections), str(SECONDS), request]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     if found["errors"]:

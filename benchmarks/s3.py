@@ -157,7 +157,7 @@ def _send(side: Side, method: str, requests: list[tuple[str, Headers]], data: by
 
 
 def _signed(side: Side, method: str, name: str, digest: str) -> Headers:
-    class Auth(S3SigV4Auth):  # type: ignore[misc]
+    class Auth(S3SigV4Auth):
         def payload(self, request: Any) -> str:  # noqa: ARG002 - botocore calls it so
             return digest
 

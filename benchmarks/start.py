@@ -119,7 +119,7 @@ def run() -> str:
         hand = ByHand(Path(folder))
         cold.script("imports"), cold.xgboost()
         for job in (lambda: warm.script("imports"), warm.xgboost):  # the first of an image starts its zygote
-            slow = job().ended
+            slow = job().ended  # type: ignore[no-untyped-call]
             until(lambda job=job, slow=slow: job().ended < slow / 2, seconds=60)  # type: ignore[misc]
         for _ in range(TURNS):
             measured["cold bare"].add(cold.script("bare"))
