@@ -9,12 +9,14 @@ thread reads on and answers pings meanwhile. User code is run one request at a t
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import select
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +27,9 @@ from typing import Protocol
 from sagewright_runtime.serving import frames, sockets
 
 _READ_SIZE = 256 * 1024
+_AWAKE_SECONDS = 100e-6
+"""Being woken takes longer than a prediction of one row: with it, one client alone gets a third more answers a second.
+It costs at most this much processor time a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +135,12 @@ class ModelServer:
         poll.register(listener, select.POLLIN)
         poll.register(self._wake_read, select.POLLIN)
         peers: dict[int, _Peer] = {}
+        batch: list[_Item] = []
         while True:
-            batch: list[_Item] = []
+            events = _soon(poll) if batch and self._handler.inline else poll.poll()
+            batch = []
             stopping = False
-            for descriptor, _ in poll.poll():
+            for descriptor, _ in events:
                 peer = peers.get(descriptor)
                 if peer is not None:
                     if not self._receive(peer, batch):
@@ -182,6 +189,16 @@ class ModelServer:
             outgoing.setdefault(peer, []).append(_encode_answer(frame_id, answer))
         for peer, encoded in outgoing.items():
             peer.send(b"".join(encoded))
+
+
+def _soon(poll: select.poll) -> list[tuple[int, int]]:
+    """The next events. After an answer they are looked for awake for a moment, giving way to whoever wants the core."""
+    until = time.perf_counter() + _AWAKE_SECONDS
+    while not (events := poll.poll(0)):
+        if time.perf_counter() > until:
+            return poll.poll()
+        os.sched_yield()
+    return events
 
 
 def _flow(peer: _Peer, frame_id: int, request: Request, answer: Answer) -> Answer:
