@@ -60,7 +60,8 @@ def test_two_servers_share_the_work_and_one_takes_over_from_the_other(pair: Pair
     quick = [(jobs, others)[n % 2].start(COUNTS_ITSELF.replace("SECONDS", "0.1")) for n in range(6)]
     long = jobs.start(COUNTS_ITSELF.replace("SECONDS", "6"))
     for job in quick:
-        assert others.wait(job)["TrainingJobStatus"] == "Completed"
+        ended = others.wait(job)
+        assert ended["TrainingJobStatus"] == "Completed", ended.get("FailureReason")
         assert others.log(job).count("start of the script") == 1
     endpoints.wait(name)
     there = Endpoints(others, client(two, "sagemaker-runtime"))

@@ -158,6 +158,14 @@ def test_requests_are_signed_or_refused(job: Job) -> None:
     assert (status, b"MissingAuthenticationToken" in body) == (400, True)
 
 
+def test_what_jobs_have_mounted_stays_the_same_file(tmp_path: Path) -> None:
+    first = tls.bundle(tmp_path, {})
+    known = first.stat()
+    other = tls.bundle(tmp_path, {"AWS_CA_BUNDLE": str(tmp_path / "none")})  # as from a shell with one of its own
+    assert tls.bundle(tmp_path, {}) == first != other
+    assert (first.stat().st_ino, first.stat().st_nlink) == (known.st_ino, 1)
+
+
 def test_a_tunnel_leads_to_sts_and_no_further(house: House, job: Job) -> None:
     def connect(target: str) -> http.client.HTTPConnection:
         connection = http.client.HTTPSConnection(

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import datetime
 import fcntl
+import hashlib
 import ipaddress
 import os
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -236,12 +239,16 @@ def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
 
 
 def bundle(data_dir: Path, env: Mapping[str, str]) -> Path:
-    """A file with our authority and every authority that the shell's clients trusted before."""
+    """A file with our authority and every authority that the shell's clients trusted before.
+
+    Its name tells its content, so it is never written again: jobs have it mounted.
+    """
     folder = data_dir / "tls"
-    target = folder / "bundle.pem"
     trusted = [identity(data_dir).authority, folder / "trust.pem", *_trusted(env)]
     found = dict.fromkeys(pem for path in trusted for pem in _certificates(path))
-    write(target, ("\n".join(found) + "\n").encode())
+    content = ("\n".join(found) + "\n").encode()
+    target = folder / f"bundle-{hashlib.sha256(content).hexdigest()[:16]}.pem"
+    write(target, content)
     return target
 
 
@@ -262,8 +269,14 @@ def _certificates(path: Path) -> list[str]:
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put ``data`` at ``path`` in one step, never readable by more than ``mode`` allows."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    """Put ``data`` at ``path`` in one step, never readable by more than ``mode`` allows.
+
+    A file that has it stays the same file, for what mounts a file loses it when another takes its name.
+    """
+    with suppress(OSError):
+        if path.read_bytes() == data:
+            return
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)
