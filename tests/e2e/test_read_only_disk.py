@@ -28,6 +28,12 @@ def run(*command: str | Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def attached(disk: Path) -> str:
+    """The loop device, while any mount of the disk is left: sandboxes that others just start may hold a copy."""
+    image = disk.with_name("image")
+    return subprocess.run(["losetup", "-j", image], capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """The mount point of a file system of its own; beside it, its image."""
@@ -75,6 +81,7 @@ def test_a_disk_that_turns_read_only_under_load(disk: Path) -> None:
         server.kill()
 
     run("umount", disk)
+    eventually(lambda: not attached(disk), what=lambda: attached(disk))
     subprocess.run(["e2fsck", "-fy", disk.with_name("image")], capture_output=True, check=False)
     run("mount", "-o", "loop", disk.with_name("image"), disk)
     server.start()

@@ -27,6 +27,21 @@ def keys():
 """
 
 
+MEET = """
+import socket, time
+me, other = socket.gethostname(), {"algo-1": "algo-2", "algo-2": "algo-1"}[socket.gethostname()]
+server = socket.create_server((me, 7777))
+for _ in range(3000):
+    try:
+        socket.create_connection((other, 7777)).close()
+        break
+    except ConnectionRefusedError:
+        time.sleep(0.01)
+server.accept()
+"""
+"""Two hosts wait for one another: a call that reaches the door of a host in the moment it ends is reset."""
+
+
 class Reception:
     """In place of a server: answers each request with the door's run, and whether it asked for the door's keys."""
 
@@ -148,7 +163,9 @@ class DoorCase:
         if not self.hosts_talk:
             pytest.skip("this backend's hosts share no network of their own")
         reception = receive(bench)
-        workload = bench.workload(f"{ASK}\nfor _ in range(20): print(keys())", role=ROLE, hosts=("algo-1", "algo-2"))
+        workload = bench.workload(
+            f"{ASK}\nfor _ in range(20): print(keys())\n{MEET}", role=ROLE, hosts=("algo-1", "algo-2")
+        )
         handle = bench.start(workload)
         report = bench.wait(handle)
         assert [instance.exit_code for instance in report.instances] == [0, 0], report
