@@ -188,7 +188,8 @@ def check_nothing_is_left(mortal: Mortal, standing: set[str]) -> None:
     users = {FIRST_UID + zlib.crc32(run.encode()) % UIDS for run in runs}
     eventually(lambda: not users & owners(), what=lambda: f"processes of {users & owners()}")  # the dead wait for init
     assert str(mortal.data) not in Path("/proc/self/mountinfo").read_text()
-    assert {path.name for path in mortal.data.glob("objects/blobs/*/*")} == named
+    kept = [{path.name for path in mortal.data.glob(f"objects/{kind}/*/*")} for kind in ("blobs", "pieces")]
+    assert kept[0] | kept[1] == named
     assert not list(mortal.data.glob("objects/doubt/*"))
     log = mortal.server.log.read_text(errors="replace")
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:4000]

@@ -18,7 +18,7 @@ import pytest
 
 from sagewright.gateway.hub import ClientGone, FastPath, Limits
 from sagewright.gateway.server import Server
-from sagewright.wire.http import FileSlice, Request, Response
+from sagewright.wire.http import FileBody, FileSlice, Request, Response
 
 QUICK = Limits(head_seconds=0.5, idle_seconds=0.6, stall_seconds=0.8, linger_seconds=0.3, connections=200, workers=16)
 FAST_LIMIT = 1000
@@ -129,10 +129,12 @@ class Echo:
 
     def do_file(self, request: Request) -> Response:
         offset, length = (int(request.parameter(name) or 0) for name in ("offset", "length"))
-        return Response(200, {"content-type": "x/y"}, FileSlice(self.file, offset, length))
+        middle = offset + length // 3
+        parts = FileSlice(self.file, offset, middle - offset), FileSlice(self.file, middle, offset + length - middle)
+        return Response(200, {"content-type": "x/y"}, FileBody(parts))
 
     def do_missing_file(self, request: Request) -> Response:
-        return Response(200, {}, FileSlice(self.file.with_name("missing"), 0, 1_000_000))
+        return Response(200, {}, FileBody((FileSlice(self.file.with_name("missing"), 0, 1_000_000),)))
 
     def do_status(self, request: Request) -> Response:
         return Response(int(request.path.rsplit("/", 1)[1]), {"x-a": "b"}, b"" if request.query else b"body")

@@ -44,7 +44,7 @@ from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.resources import ResourceStore
 from sagewright.store.tags import TagStore
-from sagewright.wire.http import FileSlice, Response
+from sagewright.wire.http import FileBody, FileSlice, Response
 
 USER = "arn:aws:iam::123456789012:user/admin"
 ROLE = "arn:aws:sts::123456789012:assumed-role/R/session"
@@ -95,7 +95,7 @@ class Operations:
         return {"ETag": f'"{digest.hexdigest()}"'}
 
     def get_object(self, call: Call, given: dict[str, Any]) -> Mapping[str, Any]:
-        return {"Body": FileSlice(self.file, 0, len(DATA)), "ContentLength": len(DATA)}
+        return {"Body": FileBody((FileSlice(self.file, 0, len(DATA)),)), "ContentLength": len(DATA)}
 
     def get_caller_identity(self, call: Call, given: dict[str, Any]) -> Mapping[str, Any]:
         return {"UserId": call.principal.user_id, "Account": call.account, "Arn": call.principal.arn}

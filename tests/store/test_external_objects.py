@@ -16,14 +16,14 @@ import pytest
 from tests.conftest import eventually
 
 from sagewright.store.database import Database
-from sagewright.store.objects import ObjectStore, remote
+from sagewright.store.objects import ObjectStore, errands
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
 from sagewright.store.outages import Coming
 from sagewright.store.schema import metadata
 from sagewright.testing.objects import ObjectStoreCase, content, put
 from sagewright.testing.server import ServerProcess
-from sagewright.wire.http import BytesReader, FileSlice, fill
+from sagewright.wire.http import BytesReader, FileBody, fill
 
 BUCKET = "elsewhere"
 MIB = 1 << 20
@@ -117,7 +117,7 @@ def test_a_large_object_goes_in_parts_and_comes_in_pieces(
     assert elsewhere.s3.head_object(Bucket=BUCKET, Key=key_of(location, stored.blob))["ETag"].endswith('-3"')
     with one.reader(stored.extent, 3, 17 * MIB) as reader:
         assert reader.read() == data[3 : 3 + 17 * MIB]
-    assert not isinstance(one.body(stored.extent, 0, 10), FileSlice)
+    assert not isinstance(one.body(stored.extent, 0, 10), FileBody)
     assert elsewhere.uploads(location) == []
 
 
@@ -126,14 +126,14 @@ def test_what_was_read_whole_is_read_from_the_cache(one: ObjectStore, elsewhere:
     assert content(one, stored) == b"bytes"
     elsewhere.s3.delete_object(Bucket=BUCKET, Key=key_of(location, stored.blob))
     part = one.body(stored.extent, 1, 3)
-    assert isinstance(part, FileSlice)
+    assert isinstance(part, FileBody)
     assert content(one, stored) == b"bytes"
 
 
 def test_files_are_fetched_in_the_background(
     one: ObjectStore, elsewhere: Elsewhere, location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "PATIENCE", 0.0)
+    monkeypatch.setattr(errands, "PATIENCE", 0.0)
     stored = [put(one, f"k{number}", bytes([number]) * MIB) for number in range(5)]
     extents = [each.extent for each in stored]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,7 +14,7 @@ from botocore.model import OperationModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from sagewright.wire.http import BytesReader, FileSlice, Request, Response
+from sagewright.wire.http import BytesReader, FileBody, Request, Response
 
 ENDPOINT = "http://127.0.0.1:4566"
 
@@ -59,8 +58,8 @@ def serialised(operation: OperationModel, parameters: Mapping[str, Any], protoco
 def body_bytes(response: Response) -> bytes:
     """The body that would go over the wire."""
     body = response.body
-    if isinstance(body, FileSlice):
-        return Path(body.path).read_bytes()[body.offset : body.offset + body.length]
+    if isinstance(body, FileBody):
+        return b"".join(part.path.read_bytes()[part.offset :][: part.length] for part in body.slices)
     return body if isinstance(body, bytes) else b"".join(body)
 
 

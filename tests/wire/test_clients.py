@@ -13,7 +13,7 @@ from tests.wire.exchange import body_bytes, client
 
 from sagewright.core.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.wire import codec
-from sagewright.wire.http import FileSlice, Request, Response
+from sagewright.wire.http import FileBody, FileSlice, Request, Response
 from sagewright.wire.models import SERVED
 from sagewright.wire.routing import identify
 
@@ -58,7 +58,7 @@ def test_head_object_has_headers_and_no_body() -> None:
 def test_an_object_is_streamed_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_bytes(b"0123456789")
-    answer = {"Body": FileSlice(path, 2, 3), "ContentLength": 3, "ContentRange": "bytes 2-4/10"}
+    answer = {"Body": FileBody((FileSlice(path, 2, 3),)), "ContentLength": 3, "ContentRange": "bytes 2-4/10"}
     found = returning("s3", answer).get_object(Bucket="b", Key="k", Range="bytes=2-4")
     assert found["Body"].read() == b"234"
     assert found["ResponseMetadata"]["HTTPStatusCode"] == 206

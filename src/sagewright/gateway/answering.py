@@ -11,7 +11,7 @@ from sagewright.gateway import exchange as out
 from sagewright.gateway import heads
 from sagewright.gateway.exchange import Exchange, Outlet
 from sagewright.gateway.hub import ClientGone
-from sagewright.wire.http import FileSlice, Response
+from sagewright.wire.http import FileBody, Response
 
 if TYPE_CHECKING:
     from sagewright.gateway.connection import Connection
@@ -79,11 +79,11 @@ def _stream(connection: Connection, exchange: Exchange, response: Response) -> N
     outlet = Outlet(hub.loop, connection.push)
     sock = out.ask_loop(hub.loop, lambda: connection.open_outlet(exchange, outlet, response))
     head = heads.response_head(response, size, close=not exchange.keep_alive, chunked=chunked)
-    if sock is not None and isinstance(body, FileSlice):
+    if sock is not None and isinstance(body, FileBody):
         with sock:
             out.send_file(sock, head, body, outlet, hub.limits.stall_seconds)
         return
-    chunks = out.file_chunks(body) if isinstance(body, FileSlice) else body
+    chunks = out.file_chunks(body) if isinstance(body, FileBody) else body
     out.send_chunks(outlet, head, chunks, size, chunked=chunked)
 
 

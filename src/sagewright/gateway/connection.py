@@ -23,7 +23,7 @@ from sagewright.gateway.body import StreamBody
 from sagewright.gateway.exchange import Exchange, Outlet
 from sagewright.gateway.hub import Hub
 from sagewright.gateway.lent import LENT_FROM, LentSocket, duplicate
-from sagewright.wire.http import BytesReader, Door, FileSlice, Request, Response
+from sagewright.wire.http import BytesReader, Door, FileBody, Request, Response
 
 log = logging.getLogger(__name__)
 LINE_LENGTH = 16
@@ -332,7 +332,7 @@ class Connection(asyncio.Protocol):
         exchange.keep_alive = not self._will_close(exchange)
         self._outlet = outlet
         body = response.body
-        lend = isinstance(body, FileSlice) and body.length >= out.SENDFILE_FROM and not self.secure
+        lend = isinstance(body, FileBody) and body.length >= out.SENDFILE_FROM and not self.secure
         if not lend or transport.get_write_buffer_size():
             return None
         return duplicate(transport)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sagewright.gateway.body import StreamBody
 from sagewright.gateway.hub import ClientGone
-from sagewright.wire.http import FileSlice, Request, Response
+from sagewright.wire.http import FileBody, Request, Response
 
 WINDOW = 512 * 1024
 FILE_CHUNK = 256 * 1024
@@ -140,33 +140,38 @@ def close(chunks: object) -> None:
         closing()
 
 
-def file_chunks(part: FileSlice) -> Iterable[bytes]:
-    """The bytes of ``part`` in pieces."""
-    left = part.length
-    with part.path.open("rb", buffering=0) as file:
-        file.seek(part.offset)
-        while left > 0 and (chunk := file.read(min(FILE_CHUNK, left))):
-            left -= len(chunk)
-            yield chunk
+def file_chunks(body: FileBody) -> Iterable[bytes]:
+    """The bytes of ``body`` in pieces; fewer than promised where a file is shorter."""
+    for part in body.slices:
+        left = part.length
+        with part.path.open("rb", buffering=0) as file:
+            file.seek(part.offset)
+            while left > 0:
+                chunk = file.read(min(FILE_CHUNK, left))
+                if not chunk:
+                    return
+                left -= len(chunk)
+                yield chunk
 
 
-def send_file(sock: socket.socket, head: bytes, part: FileSlice, outlet: Outlet, stall_seconds: float) -> None:
-    """Send ``head`` and the file's bytes straight from the kernel, on a duplicate of the connection's socket.
+def send_file(sock: socket.socket, head: bytes, body: FileBody, outlet: Outlet, stall_seconds: float) -> None:
+    """Send ``head`` and the files' bytes straight from the kernel, on a duplicate of the connection's socket.
 
     The transport must be idle. Raises ``ClientGone`` when the client hangs up or takes nothing for ``stall_seconds``,
     ``ValueError`` when the file is shorter than promised.
     """
     room = _Room(sock, outlet, stall_seconds)
     rest = memoryview(head)
-    with part.path.open("rb", buffering=0) as file:
-        while rest:
-            rest = rest[room.patiently(sock.send, rest, socket.MSG_MORE) :]
-        offset, left = part.offset, part.length
-        while left > 0:
-            sent = room.patiently(os.sendfile, sock.fileno(), file.fileno(), offset, min(left, SENDFILE_AT_ONCE))
-            if sent == 0:
-                raise ValueError(f"{part.path.name} ended {left} bytes before the promised end")
-            offset, left = offset + sent, left - sent
+    for part in body.slices:
+        with part.path.open("rb", buffering=0) as file:
+            while rest:
+                rest = rest[room.patiently(sock.send, rest, socket.MSG_MORE) :]
+            offset, left = part.offset, part.length
+            while left > 0:
+                sent = room.patiently(os.sendfile, sock.fileno(), file.fileno(), offset, min(left, SENDFILE_AT_ONCE))
+                if sent == 0:
+                    raise ValueError(f"{part.path.name} ended {left} bytes before the promised end")
+                offset, left = offset + sent, left - sent
 
 
 class _Room:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 
 import httptools
 
-from sagewright.wire.http import BodyReader, FileSlice, Request, Response
+from sagewright.wire.http import BodyReader, FileBody, Request, Response
 
 MAX_PARAMETERS = 1000
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
@@ -61,7 +61,7 @@ def length(response: Response) -> int | None:
     """Bytes of the response's body, or None for an iterable that declares no content-length."""
     if isinstance(response.body, bytes):
         return len(response.body)
-    if isinstance(response.body, FileSlice):
+    if isinstance(response.body, FileBody):
         return response.body.length
     declared = next((value for name, value in response.headers.items() if name.lower() == "content-length"), None)
     return int(declared) if declared is not None else None

@@ -76,7 +76,7 @@ def _looked_at(call: Call, uri: str) -> list[str]:
 def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
     """The objects a container gets for an S3Prefix: names relative to the prefix, folders left out.
 
-    Raises ``Coming`` while they are being fetched from elsewhere.
+    Raises ``Coming`` while they are being fetched from elsewhere, or made one file.
     """
     bucket, prefix = split(uri)
     if objects.bucket(bucket) is None:

@@ -35,7 +35,8 @@ from sagewright import __version__
 from sagewright.core.ids import run_id
 from sagewright.store import migrate
 from sagewright.store.database import Database
-from sagewright.store.objects.blobs import CHUNK
+from sagewright.store.objects.blobs import CHUNK, Storage
+from sagewright.store.objects.files import Files
 from sagewright.store.objects.model import Extent
 from sagewright.store.objects.reading import reading
 from sagewright.store.objects.remote import Remote
@@ -187,12 +188,12 @@ def _fill(database: Database, source: Database) -> None:
 def _bring_objects(place: Path, data_dir: Path, elsewhere: Elsewhere | None) -> bool:
     """Link or fetch what the snapshot needs and is not there yet; False when an object's bytes are gone already."""
     snapshot = Database(f"sqlite:///{place / 'sagewright.db'}")
+    storage = Files(data_dir / "objects") if elsewhere is None else elsewhere.storage
     with closing(snapshot), snapshot.read() as connection:
         for extent in _extents(connection):
             name = Path("objects", "blobs", extent.blob[:2], extent.blob)
-            if not (
-                _link(data_dir / name, place / name) if elsewhere is None else _fetch(elsewhere, extent, place / name)
-            ):
+            here = elsewhere is None and _link(data_dir / name, place / name)
+            if not here and not _fetch(storage, extent, place / name):
                 return False
     return True
 
@@ -203,12 +204,12 @@ def _extents(connection: Connection) -> Iterator[Extent]:
         yield from (Extent(row.blob, row.size) for row in rows)
 
 
-def _fetch(elsewhere: Elsewhere, extent: Extent, path: Path) -> bool:
+def _fetch(storage: Storage, extent: Extent, path: Path) -> bool:
     if path.exists() and path.stat().st_size == extent.size:
         return True
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with reading(elsewhere.storage.body(extent, 0, extent.size)) as source, path.open("wb") as file:
+        with reading(storage.body(extent, 0, extent.size)) as source, path.open("wb") as file:
             shutil.copyfileobj(source, file, CHUNK)
     except FileNotFoundError:
         return False

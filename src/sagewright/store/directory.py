@@ -70,7 +70,7 @@ class Claim:
         """
         path = self._directory / "installation"
         identifier = path.read_text().strip() if self.bound else run_id()
-        if objects and any((self._directory / "objects" / "blobs").glob("*/*")):
+        if objects and any(any((self._directory / "objects" / kind).glob("*/*")) for kind in ("blobs", "pieces")):
             raise OSError(_moved(f"files in {self._directory}", objects))
         try:
             resources.create(

@@ -5,7 +5,7 @@ The conventions, the same for all protocols:
 - Parsed input holds only members that were sent. Timestamps are ``float`` seconds since the epoch, blobs are
   ``bytes``; a streaming blob (``PutObject.Body``) is the request's own ``BodyReader``.
 - In a result, members that are absent or None are left out; empty structures and lists are sent only if they are
-  there. Timestamps may be seconds or ``datetime`` (UTC when naive). A streaming member may be bytes, a ``FileSlice``
+  there. Timestamps may be seconds or ``datetime`` (UTC when naive). A streaming member may be bytes, a ``FileBody``
   or an iterable of bytes; an event stream is an iterable of events (see ``event_stream``).
 """
 

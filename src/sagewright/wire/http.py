@@ -93,11 +93,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class FileSlice:
-    """Part of a file, to be sent without passing through Python where the system can."""
+    """Part of a file."""
 
     path: Path
     offset: int
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """Parts of files, one after the other, to be sent without passing through Python where the system can."""
+
+    slices: tuple[FileSlice, ...]
+
+    @property
+    def length(self) -> int:
+        """Bytes of all of them."""
+        return sum(part.length for part in self.slices)
 
 
 @dataclass(slots=True)
@@ -106,7 +118,7 @@ class Response:
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | FileSlice | Iterable[bytes] = b""
+    body: bytes | FileBody | Iterable[bytes] = b""
 
 
 class BytesReader:

@@ -55,7 +55,8 @@ class State:
 
     def orphans(self) -> set[str]:
         """Blobs that no row ever named: what a refused upload left behind."""
-        return {path.name for path in (self._data / "objects" / "blobs").glob("*/*")} - self._named
+        kept = ((self._data / "objects" / kind).glob("*/*") for kind in ("blobs", "pieces"))
+        return {path.name for paths in kept for path in paths} - self._named
 
     def _digest(self) -> bytes:
         digest = hashlib.blake2b()

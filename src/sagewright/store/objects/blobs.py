@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sagewright.store.objects.doubts import Doubts
 from sagewright.store.objects.model import Blob, Extent, Sums
 from sagewright.store.outages import Away
-from sagewright.wire.http import BodyReader, FileSlice
+from sagewright.wire.http import BodyReader, FileBody
 
 log = logging.getLogger(__name__)
 OUTAGES = (Away, OSError)
@@ -50,15 +50,15 @@ class Storage(Protocol):
         ...
 
     def join(self, blob: str, sources: Sequence[Extent]) -> None:
-        """Make a new blob of others, one after the other. Raises ``FileNotFoundError`` when one is gone."""
+        """Make a new blob of others, one after the other, and leave them. Raises ``FileNotFoundError``: one is gone."""
         ...
 
-    def body(self, extent: Extent, offset: int, length: int) -> FileSlice | Iterator[bytes]:
+    def body(self, extent: Extent, offset: int, length: int) -> FileBody | Iterator[bytes]:
         """Part of a blob, to be sent or read. Raises ``FileNotFoundError`` when its bytes are gone."""
         ...
 
     def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
-        """Files with the bytes, never to be written to. Raises ``Coming`` while they are being fetched."""
+        """A file for each, never to be written to. Raises ``Coming`` while they are being made or fetched."""
         ...
 
     def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Blobs as files of this machine, never written again once they are whole.
 
     blobs/3f/3f9c…        the bytes
+    pieces/3f/3f9c…/…     the bytes of a multipart upload, until somebody needs them as one file (``pieces``)
     doubt/<process>/log   "ask the index about 3f9c…", a line each (``doubts``)
 
 Where they are **durable**, the bytes and the name of a blob are on the disk (fsync) before the index may name it.
@@ -8,17 +9,26 @@ Where they are **durable**, the bytes and the name of a blob are on the disk (fs
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from sagewright.store.objects.blobs import CHUNK, open_regular
+from sagewright.store.objects.blobs import CHUNK, GRACE, open_regular
+from sagewright.store.objects.errands import Errands
 from sagewright.store.objects.model import Extent, Sums
+from sagewright.store.objects.pieces import Pieces
 from sagewright.store.objects.pouring import pour
-from sagewright.wire.http import BodyReader, FileSlice
+from sagewright.store.outages import Coming
+from sagewright.store.room import require_room
+from sagewright.wire.http import BodyReader, FileBody, FileSlice
+
+log = logging.getLogger(__name__)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class Files:
@@ -27,7 +37,11 @@ class Files:
     def __init__(self, root: Path, *, durable: bool = False) -> None:
         self._root = root
         self._durable = durable
+        self._merges = Errands(1, "objects-merge")
+        self._closed = threading.Event()
+        self._graves: dict[str, threading.Timer] = {}
         (root / "blobs").mkdir(parents=True, exist_ok=True)
+        self._pieces = Pieces(root / "pieces")
         for trash in root.glob("trash-*"):
             shutil.rmtree(trash, ignore_errors=True)
         if durable:
@@ -35,7 +49,7 @@ class Files:
             _sync_directory(root.parent)
 
     def path(self, blob: str) -> Path:
-        """Where the bytes of ``blob`` are."""
+        """Where the bytes of ``blob`` are, when they are one file."""
         return Path(f"{self._root}/blobs/{blob[:2]}/{blob}")
 
     def write(self, blob: str, source: BodyReader, algorithms: Sequence[str]) -> Sums:
@@ -60,34 +74,47 @@ class Files:
             return sums
 
     def join(self, blob: str, sources: Sequence[Extent]) -> None:
-        """One source is not copied but linked."""
-        path = self.path(blob)
-        if len(sources) == 1 and self._link(self.path(sources[0].blob), path):
-            self._sync(path)
+        """Their files get second names: no byte is copied."""
+        files = [file for source in sources for file in self.body(source, 0, source.size).slices]
+        full = [file for file in files if file.length] or files[:1]
+        if len(full) == 1 and self._link(full[0].path, self.path(blob)):
+            self._sync(self.path(blob))
             return
-        descriptor = self._create(path)
-        try:
-            for source in sources:
-                _append(self.path(source.blob), descriptor)
-            self._sync(path, descriptor)
-        finally:
-            os.close(descriptor)
+        self._pieces.make(blob, full)
+        self._sync(self._pieces.path(blob) / "any")
+        self._sync(self._pieces.path(blob))
+        self._sync(self._pieces.path(blob).parent)
 
-    def body(self, extent: Extent, offset: int, length: int) -> FileSlice:
-        return FileSlice(self.path(extent.blob), offset, length)
+    def body(self, extent: Extent, offset: int, length: int) -> FileBody:
+        path = self.path(extent.blob)
+        if path.exists():
+            return FileBody((FileSlice(path, offset, length),))
+        return self._pieces.body(extent, offset, length)
 
     def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
-        return [self.path(extent.blob) for extent in extents]
+        """The first time that the file of a multipart upload is asked for, it is put together from its pieces."""
+        paths = [self.path(extent.blob) for extent in extents]
+        merges = {
+            extent.blob: partial(self._merge, extent)
+            for extent, path in zip(extents, paths, strict=True)
+            if not path.exists()
+        }
+        if merges:
+            self._merges.see_to(merges, "files are being put together from the parts they were uploaded in")
+        return paths
 
     def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
         del torn
         for blob in blobs:
+            self._pieces.remove(blob)  # first, so that no merge can still end
             self.path(blob).unlink(missing_ok=True)
 
     def clear(self) -> None:
         trash = self._root / f"trash-{uuid.uuid4().hex}"
-        (self._root / "blobs").rename(trash)
-        (self._root / "blobs").mkdir()
+        trash.mkdir()
+        for name in ("blobs", "pieces"):
+            (self._root / name).rename(trash / name)
+            (self._root / name).mkdir()
         threading.Thread(target=shutil.rmtree, args=(trash, True), name="objects-trash").start()
 
     def strays(self, seconds: float) -> Iterator[Sequence[str]]:
@@ -96,15 +123,56 @@ class Files:
         return iter(())
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Delete what waits for deletion."""
+        self._closed.set()
+        self._merges.close()
+        for blob, timer in list(self._graves.items()):
+            timer.cancel()
+            self._bury(blob)
+
+    def _merge(self, extent: Extent) -> None:
+        """Make one file of pieces, which stay for ``GRACE`` seconds: until then readers may have their names.
+
+        Killed before they go, they stay as long as the blob.
+        """
+        path, draft = self.path(extent.blob), self._pieces.draft(extent.blob, uuid.uuid4().hex)
+        if path.exists():
+            return
+        pieces = self._pieces.body(extent, 0, extent.size).slices
+        descriptor = os.open(draft, _NEW, 0o444)
+        try:
+            for piece in pieces:
+                if self._closed.is_set():
+                    raise Coming("the server ends; the next one begins anew")
+                require_room(descriptor)
+                _append(piece.path, descriptor)
+            if self._durable:
+                os.fdatasync(descriptor)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        self._make_parent(path)
+        draft.rename(path)
+        self._sync(path)
+        self._graves[extent.blob] = timer = threading.Timer(GRACE, self._bury, [extent.blob])
+        timer.daemon = True
+        timer.start()
+
+    def _bury(self, blob: str) -> None:
+        self._graves.pop(blob, None)
+        try:
+            self._pieces.remove(blob)
+        except OSError as error:
+            log.warning("pieces of %s still take room: %s", blob, error)
 
     def _create(self, path: Path) -> int:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            return os.open(path, flags, 0o444)
+            return os.open(path, _NEW, 0o444)
         except FileNotFoundError:
             self._make_parent(path)
-            return os.open(path, flags, 0o444)
+            return os.open(path, _NEW, 0o444)
 
     def _link(self, source: Path, target: Path) -> bool:
         """A second name for the same bytes; False where the file system has no more of them to give."""

@@ -1,30 +1,48 @@
-"""Readers of blobs, as ``BodyReader``: of part of a file, and of pieces that come from elsewhere."""
+"""Readers of blobs, as ``BodyReader``: of parts of files, and of pieces that come from elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from io import FileIO
 
-from sagewright.wire.http import BodyReader, FileSlice, fill
+from sagewright.store.objects.blobs import CHUNK
+from sagewright.wire.http import BodyReader, FileBody, fill
 
 
-class FileRange:
-    """A ``BodyReader`` over ``length`` bytes of an open file from ``offset`` on."""
+class FileReader:
+    """A ``BodyReader`` over parts of files, one open at a time."""
 
-    def __init__(self, file: FileIO, offset: int, length: int) -> None:
-        file.seek(offset)
-        self._file, self._left = file, length
+    def __init__(self, body: FileBody) -> None:
+        self._slices = iter(body.slices)
+        self._file: FileIO | None = None
+        self._left = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes, ``b""`` at the end of the range."""
-        data = self._file.read(self._left if size < 0 else min(size, self._left))
+        """Up to ``size`` bytes, ``b""`` at the end."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(CHUNK), b""))
+        while not self._left:
+            part = next(self._slices, None)
+            if part is None:
+                return b""
+            self.close()
+            self._file = FileIO(str(part.path))
+            self._file.seek(part.offset)
+            self._left = part.length
+        assert self._file is not None
+        data = self._file.read(min(size, self._left))
         self._left -= len(data)
         return data
 
     def readinto(self, buffer: memoryview, /) -> int:
-        """Fill ``buffer`` as far as the range goes."""
+        """Fill ``buffer`` as far as there are bytes."""
         return fill(self, buffer)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
 
 
 class Pieces:
@@ -50,11 +68,11 @@ class Pieces:
 
 
 @contextmanager
-def reading(body: FileSlice | Iterator[bytes]) -> Iterator[BodyReader]:
-    """A reader of what ``Storage.body`` gave."""
-    if isinstance(body, FileSlice):
-        with FileIO(str(body.path)) as file:
-            yield FileRange(file, body.offset, body.length)
+def reading(body: FileBody | Iterator[bytes]) -> Iterator[BodyReader]:
+    """A reader of what ``Storage.body`` gave. Raises ``FileNotFoundError`` when the bytes are gone."""
+    if isinstance(body, FileBody):
+        with closing(FileReader(body)) as reader:
+            yield reader
         return
     try:
         yield Pieces(body)

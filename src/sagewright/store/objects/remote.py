@@ -14,17 +14,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 
 from sagewright.store.objects.blobs import open_regular
 from sagewright.store.objects.cache import Cache
+from sagewright.store.objects.errands import Errands
 from sagewright.store.objects.model import Extent, Sums
 from sagewright.store.objects.pouring import pour
 from sagewright.store.objects.s3_client import SETTINGS, Copied, Location, Missing, S3Client, why
 from sagewright.store.outages import Away, Coming
-from sagewright.wire.http import BodyReader, FileSlice
+from sagewright.wire.http import BodyReader, FileBody, FileSlice
 
 PIECE = 8 << 20
 """Bytes that are moved by one request."""
@@ -37,7 +39,6 @@ PARTS = 10_000
 FETCHES = 4
 HELD = 3600.0
 """Seconds for which a job's inputs stay in the cache, for agents that bring them in."""
-PATIENCE = 1.0
 SWEEP_SECONDS = 10.0
 OWNER = "owner"
 """The name that says whose the prefix is."""
@@ -50,9 +51,7 @@ class Remote:
         self._client = S3Client(location)
         self._cache = Cache(directory, limit)
         self._pieces = ThreadPoolExecutor(16, thread_name_prefix="s3-piece")
-        self._fetches = ThreadPoolExecutor(FETCHES, thread_name_prefix="s3-fetch")
-        self._lock = Lock()
-        self._coming: dict[str, Future[None]] = {}
+        self._fetches = Errands(FETCHES, "s3-fetch")
         self._swept = ""
         self._closed = Event()
 
@@ -110,10 +109,10 @@ class Remote:
                 for piece in self._stream(source.blob, 0, source.size):
                     writer.write(piece)
 
-    def body(self, extent: Extent, offset: int, length: int) -> FileSlice | Iterator[bytes]:
+    def body(self, extent: Extent, offset: int, length: int) -> FileBody | Iterator[bytes]:
         path = self._cache.find(extent.blob)
         if path is not None:
-            return FileSlice(path, offset, length)
+            return FileBody((FileSlice(path, offset, length),))
         pieces = self._stream(extent.blob, offset, length)
         begun = _begun(next(pieces, b""), pieces)  # what cannot be read is told before the answer begins
         if length == extent.size and self._cache.welcomes(length):
@@ -126,23 +125,8 @@ class Remote:
         missing = [extent for extent in extents if found[extent.blob] is None]
         if not missing:
             return [path for extent in extents if (path := found[extent.blob]) is not None]
-        with self._lock:
-            for extent in missing:
-                if extent.blob not in self._coming:
-                    self._coming[extent.blob] = self._fetches.submit(self._fetch, extent)
-            wanted = {extent.blob: self._coming[extent.blob] for extent in missing}
-        wait(wanted.values(), PATIENCE)
-        done = {blob: future for blob, future in wanted.items() if future.done()}
-        with self._lock:
-            for blob in done:
-                self._coming.pop(blob, None)
-        for future in done.values():
-            try:
-                future.result()
-            except Missing as error:
-                raise FileNotFoundError(str(error)) from None
-        if len(done) < len(wanted):
-            raise Coming(f"{len(wanted) - len(done)} files are being fetched from {self.location}")
+        fetches = {extent.blob: partial(self._fetch, extent) for extent in missing}
+        self._fetches.see_to(fetches, f"files are being fetched from {self.location}")
         return self.files(extents)
 
     def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
@@ -185,12 +169,15 @@ class Remote:
 
     def close(self) -> None:
         self._closed.set()
-        self._fetches.shutdown(cancel_futures=True)
+        self._fetches.close()
         self._pieces.shutdown(cancel_futures=True)
         self._cache.close()
 
     def _fetch(self, extent: Extent) -> None:
-        self._cache.fill(extent.blob, self._unless_closed(self._stream(extent.blob, 0, extent.size)))
+        try:
+            self._cache.fill(extent.blob, self._unless_closed(self._stream(extent.blob, 0, extent.size)))
+        except Missing as error:
+            raise FileNotFoundError(str(error)) from None
 
     def _unless_closed(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:

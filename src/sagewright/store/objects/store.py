@@ -34,7 +34,7 @@ from sagewright.store.objects.model import (
 from sagewright.store.objects.reading import reading
 from sagewright.store.objects.uploads import Uploads
 from sagewright.store.schema import buckets, objects, parts, uploads
-from sagewright.wire.http import BodyReader, FileSlice
+from sagewright.wire.http import BodyReader, FileBody
 
 NOTHING = Attributes()
 WEEK = 7 * 86_400.0
@@ -143,7 +143,7 @@ class ObjectStore:
         with self.reader(source.extent, 0, source.size) as whole, self.receive(whole, wanted) as blob:
             yield blob
 
-    def body(self, extent: Extent, offset: int, length: int) -> FileSlice | Iterator[bytes]:
+    def body(self, extent: Extent, offset: int, length: int) -> FileBody | Iterator[bytes]:
         """Part of an object's bytes, to be sent. Raises ``FileNotFoundError`` when they are gone."""
         return self._storage.body(extent, offset, length)
 
@@ -153,7 +153,7 @@ class ObjectStore:
 
     def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
         """Files of this machine with the bytes of objects, never to be written to; for ``blobs.GRACE`` seconds at
-        least, unless linked or opened. Raises ``Coming`` while they are being fetched: ask again."""
+        least, unless linked or opened. Raises ``Coming`` while they are being made or fetched: ask again."""
         return self._storage.files(extents)
 
     def put(
