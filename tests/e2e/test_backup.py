@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
+import os
 import subprocess
 import tarfile
 import threading
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 from tests.conftest import eventually
 from tests.e2e.test_survival import client
 from tests.services.sagemaker.conftest import PYTHON, ROLE
@@ -40,7 +43,11 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        client(self.server, "s3").create_bucket(Bucket="mine")
+        s3 = client(self.server, "s3")
+        s3.create_bucket(Bucket="mine")
+        parts, in_parts = os.urandom(6 << 20), TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
+        s3.upload_fileobj(io.BytesIO(parts), "mine", "parts", Config=in_parts)
+        self.objects["parts"] = hashlib.md5(parts).hexdigest()
         logs = client(self.server, "logs")
         logs.create_log_group(logGroupName=GROUP)
         logs.create_log_stream(logGroupName=GROUP, logStreamName=STREAM)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from tests.conftest import eventually
 from tests.services.sagemaker.conftest import PYTHON, ROLE, Jobs, unpack
@@ -70,6 +74,20 @@ print("accuracy: 0.5"); print("accuracy: 0.75"); print("loss=1e-3", file=sys.std
     assert {each["MetricName"]: each["Value"] for each in job["FinalMetricDataList"]} == pytest.approx(
         {"accuracy": 0.75, "loss": 0.001}
     )
+
+
+def test_what_was_uploaded_in_parts_is_one_file_to_a_job(jobs: Jobs) -> None:
+    data = os.urandom(11 << 20)
+    in_parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
+    jobs.s3.upload_fileobj(io.BytesIO(data), jobs.bucket, "parts/large.bin", Config=in_parts)
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{jobs.bucket}/parts"}
+    script = """
+import hashlib, pathlib
+for path in pathlib.Path("/opt/ml/input/data/train").iterdir():
+    print(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+"""
+    job = jobs.run(script, InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}}])
+    assert f"large.bin {hashlib.sha256(data).hexdigest()}" in jobs.log(job["TrainingJobName"])
 
 
 @pytest.mark.parametrize(
