@@ -1,6 +1,6 @@
 """300 requests with one thing wrong, for each operation: refused in AWS's form, never by a 500, and nothing changes.
 
-STS, Logs and CloudWatch, the latter in both its protocols.
+STS, Logs and CloudWatch, the latter in its three protocols.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """The rpc-v2-cbor protocol: ``POST /service/<target>/operation/<name>``, bodies in CBOR. Newer SDKs' CloudWatch.
 
-Values are read by the rules of JSON, which has no more types: only blobs, timestamps and odd floats differ.
+Values are read by the rules of JSON, which has no more types: only blobs and timestamps differ.
 Source: Smithy's specification of ``rpcv2Cbor``; RFC 8949.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from typing import Any, NoReturn
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-from cbor2 import CBORDecodeError, CBORTag, dumps, loads, undefined
+from cbor2 import CBORDecodeError, CBORDecoder, CBORTag, dumps, undefined
 
 from sagewright.core.errors import AwsError, SerializationException
 from sagewright.wire import json_body, scalars
@@ -58,8 +58,14 @@ def load(body: bytes) -> Any:
     if not body:
         return {}
     try:
-        depth = json_body.MAX_DEPTH
-        return _readable(loads(body, semantic_decoders=_DECODERS, max_depth=depth, strict_hashable_types=True))
+        rest = BytesIO(body)
+        decoder = CBORDecoder(
+            rest, semantic_decoders=_DECODERS, max_depth=json_body.MAX_DEPTH, strict_hashable_types=True
+        )
+        value = _readable(decoder.decode())
+        if rest.read(1):
+            raise ValueError
+        return value
     except (CBORDecodeError, ValueError, RecursionError):
         raise SerializationException("The request body is not valid CBOR.") from None
 
@@ -80,15 +86,13 @@ _DECODERS: Mapping[int, Callable[[Any, bool], Any]] = {**dict.fromkeys(_FOREIGN,
 
 
 def _readable(value: Any) -> Any:
-    """``value`` as JSON's readers take it: floats that JSON cannot write as their names, ``undefined`` as null."""
+    """``value`` as JSON's readers take it: keys are texts, ``undefined`` is null."""
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise ValueError
         return {key: _readable(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_readable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return scalars.finite(value)
     return None if value is undefined else value
 
 

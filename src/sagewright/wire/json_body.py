@@ -10,6 +10,7 @@ import base64
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -199,12 +200,8 @@ def _float_reader(shape: Shape) -> Reader:
 
     def read(value: Any) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except OverflowError:
-                number = math.inf
-            if math.isfinite(number):
-                return number
+            with suppress(OverflowError):
+                return float(value)
         if isinstance(value, str) and value in words:
             return words[value]
         raise _wrong(shape, value)

@@ -14,7 +14,7 @@ from tests.contract.bad_input.cases import Mutation, Target, Thunk, Tree
 from tests.contract.bad_input.hostile import HOSTILE
 from tests.contract.bad_input.samples import NoSample, sample
 from tests.contract.bad_input.whole import mangled, whole
-from tests.contract.bad_input.wire import RAW
+from tests.contract.bad_input.wire import CBOR, RAW
 
 from sagewright.wire.validation import compile_pattern
 
@@ -116,7 +116,8 @@ def _put(value: Any) -> Callable[[Any, Any], None]:
 
 def _at(target: Target, site: _Site, rng: random.Random) -> Iterator[Thunk]:
     """What can be wrong at one place."""
-    json_body = target.protocol == "json"
+    forms = _FORMS.get(target.protocol, {})
+    typed = bool(forms)
     # Without what stands outside the body, S3 is asked for something else.
     place = site.shape.serialization.get("location")
     loose = place == "uri" or (target.service == "s3" and place is not None)
@@ -134,25 +135,27 @@ def _at(target: Target, site: _Site, rng: random.Random) -> Iterator[Thunk]:
     def dropped() -> Mutation:
         tree = _with(target, site.path, _drop)
         # In a form an empty structure is no structure.
-        fails = site.required and not loose and (json_body or len(site.path) == 1)
+        fails = site.required and not loose and (typed or len(site.path) == 1)
         return Mutation("dropped", site.name, target.shot(tree), fails, _named(site) if strict and fails else "")
 
     if isinstance(site.path[-1], str) and (site.present or site.required):
         yield "dropped", dropped
-    if json_body:
+    if typed:
         nothing = site.required or isinstance(site.path[-1], int)
         yield replaced("null", None, fails=nothing, named=site.required)
         for number, value in enumerate(_wrong_types(site.shape)):
             yield replaced(f"wrong type {number}", value, fails=True)
-        yield replaced("NaN", RAW, raw=b"NaN", fails=True)
-        yield replaced("lone surrogate", RAW, raw=b'"\\ud800"', fails=True)
-        yield replaced("huge number", RAW, raw=b"9" * 400, fails=not _is_document(site.shape))
-        yield replaced("deep", RAW, raw=b"[" * 500 + b"]" * 500, fails=True)
-        yield replaced("deeper", RAW, raw=b"[" * 100_000 + b"]" * 100_000, fails=True)
-        yield replaced("twice", RAW, raw=b'1, "' + str(site.path[-1]).encode() + b'": null')
-    yield replaced("not UTF-8", RAW, raw=b'"\xff\xfe"' if json_body else b"\xff\xfe", fails=json_body)
+        for what, raw in forms.items():
+            may_be = (what == "NaN" and target.protocol == CBOR and site.shape.type_name in ("float", "double")) or (
+                what == "huge number" and _is_document(site.shape)
+            )
+            yield replaced(what, RAW, raw=raw, fails=not may_be)
+        if target.protocol == "json":
+            yield replaced("twice", RAW, raw=b'1, "' + str(site.path[-1]).encode() + b'": null')
+    else:
+        yield replaced("not UTF-8", RAW, raw=b"\xff\xfe")
     yield from _constraints(site, replaced, strict)
-    yield from _kinds(site, replaced, rng, json_body)
+    yield from _kinds(site, replaced, rng, json_body=target.protocol == "json")
 
 
 def _named(site: _Site) -> str:
@@ -251,7 +254,37 @@ _ODD: Mapping[str, tuple[Any, ...]] = {
 """What may be a value, and may be none."""
 
 
-def _kinds(site: _Site, replaced: Callable[..., Thunk], rng: random.Random, json_body: bool) -> Iterator[Thunk]:
+_FORMS: Mapping[str, Mapping[str, bytes]] = {
+    "json": {
+        "NaN": b"NaN",
+        "lone surrogate": b'"\\ud800"',
+        "huge number": b"9" * 400,
+        "deep": b"[" * 500 + b"]" * 500,
+        "deeper": b"[" * 100_000 + b"]" * 100_000,
+        "not UTF-8": b'"\xff\xfe"',
+    },
+    CBOR: {
+        "NaN": bytes.fromhex("f97e00"),
+        "lone surrogate": bytes.fromhex("63eda080"),
+        "huge number": bytes.fromhex("c258c8") + b"\xff" * 200,
+        "deep": b"\x81" * 500 + b"\x01",
+        "deeper": b"\x81" * 100_000 + b"\x01",
+        "not UTF-8": bytes.fromhex("62fffe"),
+        "date in text": bytes.fromhex("c074") + b"2026-01-01T00:00:00Z",
+        "time of a text": bytes.fromhex("c16178"),
+        "decimal fraction": bytes.fromhex("c482211a7fffffff"),
+        "regular expression": bytes.fromhex("d82363282b29"),
+        "itself": bytes.fromhex("d81c81d81d00"),
+        "longer than the body": bytes.fromhex("7b7fffffffffffffff"),
+        "more items than bytes": bytes.fromhex("9b7fffffffffffffff"),
+        "break": b"\xff",
+        "reserved": b"\x1c",
+    },
+}
+"""What can be written in place of a value and is none: the protocols with types of their own."""
+
+
+def _kinds(site: _Site, replaced: Callable[..., Thunk], rng: random.Random, *, json_body: bool) -> Iterator[Thunk]:
     """What is odd by type alone."""
     kind = site.shape.type_name
     if kind in ("string", "character"):

@@ -14,13 +14,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 from botocore.exceptions import ClientError
+from cbor2 import loads
 from tests.conftest import eventually
 from tests.contract.bad_input.cases import Mutation, Target, members_of, readable
 from tests.contract.bad_input.mutations import mutations
 from tests.contract.bad_input.samples import sample
 from tests.contract.bad_input.stages import BUCKET, MORE, OWN, STAGES
 from tests.contract.bad_input.state import State
-from tests.contract.bad_input.wire import Answer, Caller, Shot
+from tests.contract.bad_input.wire import CBOR, Answer, Caller, Shot
 
 from sagewright.bootstrap import load_services
 from sagewright.kernel.operations import all_operations
@@ -31,7 +32,7 @@ load_services()
 
 COUNT = 300
 SHOWN = 6
-PROTOCOLS = ("json", "query", "rest-json", "rest-xml")
+PROTOCOLS = ("json", "query", "rest-json", "rest-xml", CBOR)
 """Those in which requests can be written by hand here."""
 UNSET = (
     "GetBucketEncryption",
@@ -204,6 +205,9 @@ def error_of(answer: Answer) -> tuple[str, str]:
         found = members_of(answer.body)
         code = found.get("__type") or answer.headers.get("x-amzn-errortype", "")
         return str(code).rpartition("#")[2], str(found.get("message") or found.get("Message") or "")
+    if answer.headers.get("content-type") == "application/cbor":
+        found = loads(answer.body)
+        return str(found.get("__type", "")).rpartition("#")[2], str(found.get("message", ""))
     with suppress(ElementTree.ParseError):
         root = ElementTree.fromstring(answer.body)
         texts = {each.tag.rpartition("}")[2]: each.text or "" for each in root.iter()}

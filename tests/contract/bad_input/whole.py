@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from tests.contract.bad_input.cases import TOP, Mutation, Target, Thunk
-from tests.contract.bad_input.wire import Shot, retarget
+from tests.contract.bad_input.wire import CBOR, Shot, retarget
 
 
 def whole(target: Target, rng: random.Random) -> Iterator[Thunk]:
@@ -111,8 +111,34 @@ def _bodies(target: Target, of: Callable[..., Thunk]) -> Iterator[Thunk]:
                     shot, body=re.sub(rb"Version=[\d-]+", b"Version=" + version, shot.body, count=1)
                 ),
             )
+    elif protocol == CBOR:
+        yield from _cbor_bodies(target, of)
     else:
         yield from _rest_bodies(target, of)
+
+
+def _cbor_bodies(target: Target, of: Callable[..., Thunk]) -> Iterator[Thunk]:
+    required = bool(target.shape is not None and target.shape.required_members)
+    for body in ("80", "6178", "01", "f6", "f7", "a1", "bf", "bf01", "a10102", "a1f660", "ff", "1c", "d81c80", "c100"):
+        yield of("body", lambda shot, body=body: retarget(shot, body=bytes.fromhex(body)), fails=True)
+    for body in (b"{}", b"\x9f" * 200_000, b"\xa1\x61a" * 100_000, b"\xbb" + b"\xff" * 8, b"\x5b" + b"\x7f" * 8):
+        yield of("body", lambda shot, body=body: retarget(shot, body=body), fails=True)
+    for body in (b"", b"\xa0", b"\xbf\xff"):
+        yield of("body", lambda shot, body=body: retarget(shot, body=body), fails=required)
+    yield of("body", lambda shot: retarget(shot, body=shot.body[: len(shot.body) // 2] or b"\xa1"), fails=True)
+    yield of("body", lambda shot: retarget(shot, body=shot.body + b"\x00"), fails=True)
+    for path in (
+        "/service/NoSuchService/operation/ListMetrics",
+        "/service//operation/",
+        "/service/GraniteServiceVersion20100801/operation/NoSuchOperation",
+        "/service/GraniteServiceVersion20100801/operation/../x",
+        "/service/GraniteServiceVersion20100801/operation/%00",
+        "/",
+    ):
+        yield of("operation", lambda shot, path=path: retarget(shot, target=path), fails=True)
+    for name in ("rpc-v2-json", "", "x" * 2000):
+        yield of("protocol", lambda shot, name=name: retarget(shot, headers={"smithy-protocol": name}), fails=True)
+    yield of("method", lambda shot: retarget(shot, method="DELETE"))
 
 
 def _rest_bodies(target: Target, of: Callable[..., Thunk]) -> Iterator[Thunk]:

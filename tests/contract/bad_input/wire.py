@@ -17,10 +17,12 @@ from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import escape
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from cbor2 import CBORTag, dumps
 
 from sagewright.testing.server import ServerProcess
 from sagewright.wire.models import SERVED, service_model
 
+CBOR = "smithy-rpc-v2-cbor"
 RAW = "@@raw@@"
 """Stands for bytes that no text can hold; see ``Shot.raw``."""
 
@@ -46,14 +48,17 @@ class Shot:
             mark, form = RAW.encode(), quote(self.raw, safe="").encode()
             target = target.replace(b"%40%40raw%40%40", form)
             headers = [(name, value.replace(mark, self.raw)) for name, value in headers]
-            body = body.replace(b"%40%40raw%40%40", form).replace(b'"' + mark + b'"', self.raw).replace(mark, self.raw)
+            for written in (b'"' + mark + b'"', dumps(RAW), mark):
+                body = body.replace(written, self.raw)
+            body = body.replace(b"%40%40raw%40%40", form)
         return target, headers, body
 
     def __str__(self) -> str:
         target, headers, body = self.parts()
         lines = [f"{self.method} {target[:400].decode(errors='backslashreplace')}"]
         lines += [f"{name}: {value[:200].decode(errors='backslashreplace')}" for name, value in headers]
-        return "\n".join([*lines, body[:1200].decode(errors="backslashreplace")])
+        text = body[:1200].decode(errors="backslashreplace")
+        return "\n".join([*lines, body[:600].hex() if "smithy-protocol" in self.headers else text])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,22 @@ def encode(service: str, operation: str, protocol: str, tree: dict[str, Any]) ->
         pairs = [("Action", operation), ("Version", served.api_version), *_flat(model.input_shape, tree, "")]
         body = "&".join(f"{_text(name)}={_text(value)}" for name, value in pairs).encode()
         return Shot("POST", "/", {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}, body)
+    if protocol == CBOR:
+        headers = {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor"}
+        path = f"/service/{served.target_prefix}/operation/{operation}"
+        return Shot("POST", path, headers, dumps(_tagged(model.input_shape, tree)))
     return _rest(model, tree)
+
+
+def _tagged(shape: Shape | None, value: Any) -> Any:
+    """CBOR's times have a tag."""
+    if isinstance(value, dict):
+        members = shape.members if isinstance(shape, StructureShape) else {}
+        return {name: _tagged(members.get(name), item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_tagged(shape.member if isinstance(shape, ListShape) else None, item) for item in value]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return CBORTag(1, value) if number and shape is not None and shape.type_name == "timestamp" else value
 
 
 def dump(tree: Any) -> bytes:
