@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import cycle
 
@@ -20,12 +20,13 @@ from sagewright.store.objects.model import Sums
 from sagewright.store.room import require_room
 from sagewright.wire.http import BodyReader
 
-BLOCK = 512 * 1024
-"""Bytes of a block. Each body has two of them: one is filled while the other is hashed."""
+BLOCK = 256 * 1024
+BLOCKS = 4
+"""Of a body. One is filled while others wait to be hashed, so that neither side wakes the other for each."""
 _WORTH_A_THREAD = 64 * 1024
 _CORES = len(os.sched_getaffinity(0))
 _pool = ThreadPoolExecutor(_CORES, thread_name_prefix="md5")
-_spare: deque[bytearray] = deque(maxlen=8)
+_spare: deque[bytearray] = deque(maxlen=4 * BLOCKS)
 """Blocks to use again; fresh ones have to be mapped page by page."""
 
 
@@ -36,6 +37,7 @@ def pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) 
     size = 0
     with _blocks() as blocks, _Beside(md5.update) as md5_of:
         for block in cycle(blocks):
+            md5_of.leave(len(blocks) - 1)
             filled = block[: source.readinto(block)]
             if not filled:
                 break
@@ -53,8 +55,8 @@ def pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) 
 
 @contextmanager
 def _blocks() -> Iterator[Sequence[memoryview]]:
-    """Two blocks, given back when nobody uses them any more."""
-    taken = [_block(), _block()]
+    """Blocks, given back when nobody uses them any more."""
+    taken = [_block() for _ in range(BLOCKS)]
     try:
         yield [memoryview(block) for block in taken]
     finally:
@@ -73,26 +75,45 @@ class _Beside:
 
     def __init__(self, step: Callable[[memoryview], None]) -> None:
         self._step = step
-        self._last: Future[None] | None = None
+        self._changed = threading.Condition()
+        self._todo: deque[memoryview] = deque()
+        self._running = False
 
     def __enter__(self) -> _Beside:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._wait()
+        self.leave(0)
 
     def start(self, block: memoryview, *, beside: bool) -> None:
-        """The step of ``block``, ``beside`` the caller or at once. The block must stay as it is until the next one."""
-        self._wait()
-        if beside:
-            self._last = _pool.submit(self._step, block)
-        else:
+        """The step of ``block``, ``beside`` the caller or at once."""
+        if not beside:
+            self.leave(0)
             self._step(block)
+            return
+        with self._changed:
+            self._todo.append(block)
+            if self._running:
+                return
+            self._running = True
+        _pool.submit(self._drain)
 
-    def _wait(self) -> None:
-        if self._last is not None:
-            self._last.result()
-            self._last = None
+    def leave(self, count: int) -> None:
+        """Wait until the steps of at most ``count`` blocks are still to be done."""
+        if len(self._todo) <= count:
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._todo) <= count)
+
+    def _drain(self) -> None:
+        while True:
+            self._step(self._todo[0])
+            with self._changed:
+                self._todo.popleft()
+                self._changed.notify()
+                if not self._todo:
+                    self._running = False
+                    return
 
 
 class _Load:
