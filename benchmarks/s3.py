@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from benchmarks.tools import ROOT, Headers, free_port, keys_of, peer, sagewright_server, span, table
+from benchmarks.tools import PEER_PYTHON, ROOT, Headers, free_port, keys_of, peer, sagewright_server, span, table
 
 KB, MB = 1000, 1_000_000
 SMALL, TURNS = 200, 5
@@ -107,28 +107,44 @@ def _medium_rows(sides: dict[str, Side]) -> list[list[str]]:
 
 def _large_rows(sides: dict[str, Side], source: Path) -> list[list[str]]:
     target = source.with_name("target")
-    acts: dict[str, Callable[[Side], object]] = {
-        "put 500 MB with boto3": lambda side: _client(side).upload_file(str(source), "bench", "large"),
-        "get 500 MB with boto3": lambda side: _client(side).download_file("bench", "large", str(target)),
-        "put 500 MB with curl": lambda side: _curl("-T", str(source), "-H", "Expect:", _presigned(side, "put_object")),
-        "get 500 MB with curl": lambda side: _curl("-o", str(target), _presigned(side, "get_object")),
+    acts: dict[str, Callable[[Side], float]] = {
+        "put 500 MB with boto3": lambda side: _by_boto3(side, "put", source),
+        "get 500 MB with boto3": lambda side: _by_boto3(side, "get", target),
+        "put 500 MB with curl": lambda side: _by_curl("-T", source, _presigned(side, "put_object")),
+        "get 500 MB with curl": lambda side: _by_curl("-o", target, _presigned(side, "get_object")),
     }
     rows, all_copies = [], []
     for title, act in acts.items():
         copies = [_timed(lambda: _copy(source, target)) for _ in range(3)]
-        found = _turns(sides, lambda side, _, act=act: _timed(lambda: act(side)), 3)  # type: ignore[misc]
+        found = _turns(sides, lambda side, _, act=act: act(side), 3)  # type: ignore[misc]
         ratios = [a / b for a, b in zip(found["ours"], copies, strict=True)]
         rows.append([*_row(f"{title}, MB/s", found), span(ratios, ".2f")])
         all_copies += copies
     return [*rows, ["plain copy of the file over another, MB/s", span(all_copies)]]
 
 
+def _by_boto3(side: Side, kind: str, file: Path) -> float:
+    keys = {"AWS_ACCESS_KEY_ID": side[1].access_key, "AWS_SECRET_ACCESS_KEY": side[1].secret_key}
+    command: list[str | Path] = [
+        PEER_PYTHON,
+        ROOT / "benchmarks" / "transfer.py",
+        kind,
+        side[0],
+        "bench",
+        "large",
+        file,
+    ]
+    done = subprocess.run(command, env=os.environ | keys, check=True, stdout=subprocess.PIPE)
+    return LARGE / MB / float(done.stdout)
+
+
 def _presigned(side: Side, operation: str) -> str:
     return str(_client(side).generate_presigned_url(operation, Params={"Bucket": "bench", "Key": "large"}))
 
 
-def _curl(*arguments: str) -> None:
-    subprocess.run(["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", *arguments], check=True)
+def _by_curl(option: str, file: Path, url: str) -> float:
+    quietly = ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "-H", "Expect:"]
+    return _timed(lambda: subprocess.run([*quietly, option, file, url], check=True))
 
 
 def _durable_rows() -> list[list[str]]:
