@@ -10,7 +10,7 @@ is asked to be **whole**. A whole one restores anywhere, so it is also the way t
 
 First comes a snapshot of the database, then a second name (a hard link) for each file it needs, which keeps the bytes
 whatever happens to the first name; packing them takes its time after that. A file that went between the two steps
-belonged to something deleted half a minute before (``blobs.GRACE``): then the steps are repeated.
+belonged to something deleted half a minute before (``graves.GRACE``): then the steps are repeated.
 
 Running work is not part of it: after a restore jobs that ran are told as failed, and endpoints start anew.
 """

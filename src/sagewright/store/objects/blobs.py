@@ -6,15 +6,12 @@ a blob's fate is open (being written, about to be replaced), its id stands in th
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import threading
-import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
@@ -22,16 +19,10 @@ from typing import Protocol
 from sqlalchemy.exc import DBAPIError
 
 from sagewright.store.objects.doubts import Doubts
+from sagewright.store.objects.graves import OUTAGES, Graves
 from sagewright.store.objects.model import Blob, Extent, Sums
-from sagewright.store.outages import Away
 from sagewright.wire.http import BodyReader, FileBody
 
-log = logging.getLogger(__name__)
-OUTAGES = (Away, OSError)
-
-GRACE = 30.0
-"""Seconds for which the bytes of a replaced or deleted object stay, for readers that have its path but not yet the
-file."""
 CHUNK = 1 << 20
 
 
@@ -85,8 +76,7 @@ class Blobs:
         self._storage = storage
         self._lock = threading.Lock()
         self._open: set[str] = set()
-        self._graves: deque[tuple[float, Sequence[str]]] = deque()
-        self._digger: threading.Timer | None = None
+        self._graves = Graves(self._delete)
         root.mkdir(parents=True, exist_ok=True)
         self._doubts = Doubts(root / "doubt")
         self._closed = False
@@ -126,11 +116,7 @@ class Blobs:
 
     def bury(self, blobs: Sequence[str]) -> None:
         """The index has forgotten ``blobs``: delete them after ``GRACE`` seconds."""
-        if not blobs:
-            return
-        with self._lock:
-            self._graves.append((time.monotonic() + GRACE, blobs))
-            self._set_timer()
+        self._graves.bury(blobs)
 
     def sweep(self, indexed: Callable[[Sequence[str]], set[str]]) -> int:
         """Delete what killed processes left, and say how many blobs; ``indexed`` tells those that the index names."""
@@ -159,21 +145,17 @@ class Blobs:
 
     def clear(self) -> None:
         """Forget every blob at once; the bytes go in the background."""
+        self._graves.clear()
         with self._lock:
-            self._graves.clear()
             self._doubts.clear()
         self._storage.clear()
 
     def close(self) -> None:
         """Delete what waits for deletion and let go of the directory."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            if self._digger is not None:
-                self._digger.cancel()
-        with suppress(*OUTAGES):  # its doubts stay, for the next start
-            self._dig(float("inf"))
+        if self._closed:
+            return
+        self._closed = True
+        self._graves.close()  # the doubts of what cannot be deleted stay, for the next start
         self._doubts.close()
 
     @contextmanager
@@ -203,37 +185,10 @@ class Blobs:
         else:
             self._doubts.settle(blob)
 
-    def _set_timer(self) -> None:
-        if self._digger is None and self._graves and not self._closed:
-            self._digger = threading.Timer(max(0.0, self._graves[0][0] - time.monotonic()) + 0.1, self._on_timer)
-            self._digger.daemon = True
-            self._digger.start()
-
-    def _on_timer(self) -> None:
-        try:
-            self._dig(time.monotonic())
-        except OUTAGES as error:
-            log.warning("deleted objects still take room: %s", error)
-        finally:
-            with self._lock:
-                self._digger = None
-                self._set_timer()
-
-    def _dig(self, now: float) -> None:
-        """Delete what is due; what cannot be deleted now is buried again."""
-        while True:
-            with self._lock:
-                if not self._graves or self._graves[0][0] > now:
-                    return
-                blobs = self._graves.popleft()[1]
-            try:
-                self._storage.remove(blobs)
-            except OUTAGES:
-                with self._lock:
-                    self._graves.append((time.monotonic() + GRACE, blobs))
-                raise
-            for blob in blobs:
-                self._doubts.settle(blob)
+    def _delete(self, blobs: Sequence[str]) -> None:
+        self._storage.remove(blobs)
+        for blob in blobs:
+            self._doubts.settle(blob)
 
 
 def open_regular(path: Path) -> FileIO:

@@ -9,7 +9,6 @@ Where they are **durable**, the bytes and the name of a blob are on the disk (fs
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import threading
@@ -18,8 +17,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from sagewright.store.objects.blobs import CHUNK, GRACE, open_regular
+from sagewright.store.objects.blobs import CHUNK, open_regular
 from sagewright.store.objects.errands import Errands
+from sagewright.store.objects.graves import Graves
 from sagewright.store.objects.model import Extent, Sums
 from sagewright.store.objects.pieces import Pieces
 from sagewright.store.objects.pouring import pour
@@ -27,7 +27,6 @@ from sagewright.store.outages import Coming
 from sagewright.store.room import require_room
 from sagewright.wire.http import BodyReader, FileBody, FileSlice
 
-log = logging.getLogger(__name__)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
@@ -39,9 +38,9 @@ class Files:
         self._durable = durable
         self._merges = Errands(1, "objects-merge")
         self._closed = threading.Event()
-        self._graves: dict[str, threading.Timer] = {}
         (root / "blobs").mkdir(parents=True, exist_ok=True)
         self._pieces = Pieces(root / "pieces")
+        self._graves = Graves(self._pieces.remove)
         for trash in root.glob("trash-*"):
             shutil.rmtree(trash, ignore_errors=True)
         if durable:
@@ -80,10 +79,10 @@ class Files:
         if len(full) == 1 and self._link(full[0].path, self.path(blob)):
             self._sync(self.path(blob))
             return
-        self._pieces.make(blob, full)
-        self._sync(self._pieces.path(blob) / "any")
-        self._sync(self._pieces.path(blob))
-        self._sync(self._pieces.path(blob).parent)
+        directory = self._pieces.make(blob, full)
+        if self._durable:
+            for each in (directory, directory.parent, directory.parent.parent):
+                _sync_directory(each)
 
     def body(self, extent: Extent, offset: int, length: int) -> FileBody:
         path = self.path(extent.blob)
@@ -105,8 +104,8 @@ class Files:
 
     def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
         del torn
+        self._pieces.remove(blobs)  # first, so that no merge can still end
         for blob in blobs:
-            self._pieces.remove(blob)  # first, so that no merge can still end
             self.path(blob).unlink(missing_ok=True)
 
     def clear(self) -> None:
@@ -126,9 +125,7 @@ class Files:
         """Delete what waits for deletion."""
         self._closed.set()
         self._merges.close()
-        for blob, timer in list(self._graves.items()):
-            timer.cancel()
-            self._bury(blob)
+        self._graves.close()
 
     def _merge(self, extent: Extent) -> None:
         """Make one file of pieces, which stay for ``GRACE`` seconds: until then readers may have their names.
@@ -156,16 +153,7 @@ class Files:
         self._make_parent(path)
         draft.rename(path)
         self._sync(path)
-        self._graves[extent.blob] = timer = threading.Timer(GRACE, self._bury, [extent.blob])
-        timer.daemon = True
-        timer.start()
-
-    def _bury(self, blob: str) -> None:
-        self._graves.pop(blob, None)
-        try:
-            self._pieces.remove(blob)
-        except OSError as error:
-            log.warning("pieces of %s still take room: %s", blob, error)
+        self._graves.bury([extent.blob])
 
     def _create(self, path: Path) -> int:
         try:

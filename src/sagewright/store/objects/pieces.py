@@ -8,6 +8,7 @@ a file, such as a job for its inputs (``Files.files``).
 
 from __future__ import annotations
 
+import os
 import shutil
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -41,6 +42,8 @@ class Pieces:
                 raise
             except OSError:  # the file system has no more names for it
                 shutil.copyfile(file.path, piece)
+                with piece.open("rb") as copy:
+                    os.fsync(copy.fileno())
             offset += file.length
         return directory
 
@@ -62,7 +65,8 @@ class Pieces:
         """Where a process may write the blob as one file: it goes with the pieces."""
         return self.path(blob) / f"{name}.draft"
 
-    def remove(self, blob: str) -> None:
-        """Delete the pieces, if there are any."""
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.path(blob))
+    def remove(self, blobs: Sequence[str]) -> None:
+        """Delete the pieces, where there are any."""
+        for blob in blobs:
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self.path(blob))

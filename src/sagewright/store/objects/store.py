@@ -132,7 +132,7 @@ class ObjectStore:
         """Bring the bytes of another object in; without reading them where its MD5 and checksum are known.
 
         ``algorithm`` is the checksum that the copy shall have, the source's when None. Raises
-        ``FileNotFoundError`` when the source was deleted more than ``blobs.GRACE`` seconds ago.
+        ``FileNotFoundError`` when the source was deleted more than ``graves.GRACE`` seconds ago.
         """
         wanted = algorithm or source.checksum.algorithm
         known = source.checksum
@@ -152,7 +152,7 @@ class ObjectStore:
         return reading(self.body(extent, offset, length))
 
     def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
-        """Files of this machine with the bytes of objects, never to be written to; for ``blobs.GRACE`` seconds at
+        """Files of this machine with the bytes of objects, never to be written to; for ``graves.GRACE`` seconds at
         least, unless linked or opened. Raises ``Coming`` while they are being made or fetched: ask again."""
         return self._storage.files(extents)
 
