@@ -166,7 +166,8 @@ def check_trainings(jobs: Jobs, trainings: load.Trainings) -> None:
         if name in trainings.stopped and job["TrainingJobStatus"] == "Stopped":
             assert len(begun) <= 1, f"{name} ran {len(begun)} times"
             continue
-        assert job["TrainingJobStatus"] == "Completed", (name, job)
+        trail = [(each["Status"], each.get("StatusMessage")) for each in job["SecondaryStatusTransitions"]]
+        assert job["TrainingJobStatus"] == "Completed", f"{name}: {job.get('FailureReason')}\n{trail}\n{jobs.log(name)}"
         assert len(begun) == 1, f"{name} ran {len(begun)} times"
         packed = io.BytesIO(jobs.fetch(job["ModelArtifacts"]["S3ModelArtifacts"]))
         with tarfile.open(fileobj=packed) as model:

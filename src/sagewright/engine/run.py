@@ -153,9 +153,13 @@ class RunController:
         phase = resource.phase
         if phase == "starting" and (report.ended or any(stage == "running" for stage, _ in entered)):
             phase = "running"
-        if resource.wish == "stopped" and phase != "stopping" and not report.ended:
+        # Who ends a run writes so first and does it in the next act, maybe again: a server killed in between must not
+        # find a run that ended for no reason that it knows of.
+        if not report.ended and (phase == "stopping" or "culprit" in resource.run):
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
-            phase = "stopping"
+        due = now + POLL_SECONDS
+        if resource.wish == "stopped" and phase != "stopping" and not report.ended:
+            phase, due = "stopping", now
             entered.append(("stopping", now))
         if report.ended:
             return (
@@ -166,9 +170,8 @@ class RunController:
         culprit = next(filter(_failed, report.instances), None)
         if culprit and self._kind.together and "culprit" not in resource.run:
             # One instance failed: the others would wait for it for ever.
-            self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
-            run = {**run, "culprit": culprit.host}
-        return self._change(resource, now + POLL_SECONDS, phase=phase, status=status, run=run, entered=entered)
+            run, due = {**run, "culprit": culprit.host}, now
+        return self._change(resource, due, phase=phase, status=status, run=run, entered=entered)
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
         """The stages all instances reached since the last look, with the time the last of them did."""
