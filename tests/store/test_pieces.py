@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.conftest import eventually
 from tests.store.test_objects import open_store
 
-from sagewright.store.objects import Attributes, ObjectStore, StoredObject, errands
+from sagewright.store.objects import Attributes, ObjectStore, StoredObject, errands, graves
 from sagewright.store.objects.files import Files
 from sagewright.store.objects.model import Extent
 from sagewright.store.objects.reading import reading
@@ -131,6 +131,32 @@ def test_copies_and_deletions_leave_nothing(store: ObjectStore, tmp_path: Path) 
     put(store, "copy", b"new")
     store.close()
     assert [size for _, size in on_disk(tmp_path).values()] == [3]
+
+
+@pytest.mark.parametrize("why", ["deleted", "merged"])
+def test_a_slow_reader_keeps_the_pieces_that_it_has_not_opened(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(graves, "GRACE", 0.0)
+    stored = uploaded(store)
+    with store.reader(stored.extent, 0, stored.size) as reader:
+        begin = reader.read(10)
+        if why == "deleted":
+            store.delete("one", ["k"])
+        else:
+            store.files([stored.extent])
+        put(store, "other", b"1")
+        put(store, "other", b"2")  # what is replaced goes in the same moments
+        eventually(lambda: dug(tmp_path), what=lambda: "nothing is dug")
+        assert begin + reader.read() == b"".join(PARTS)
+    store.close()
+    left = [size for _, size in on_disk(tmp_path).values()]
+    assert sorted(left) == ([1] if why == "deleted" else [1, stored.size])
+
+
+def dug(directory: Path) -> bool:
+    """Whether what was replaced is gone: of the two objects of one byte one is left."""
+    return [size for _, size in on_disk(directory).values()].count(1) == 1
 
 
 def test_wiped_pieces_go_with_the_rest(store: ObjectStore, tmp_path: Path) -> None:

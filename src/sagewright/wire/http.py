@@ -100,9 +100,12 @@ class FileSlice:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class FileBody:
-    """Parts of files, one after the other, to be sent without passing through Python where the system can."""
+    """Parts of files, one after the other, to be sent without passing through Python where the system can.
+
+    Whoever reads them keeps it until the last is open: by its life the store knows that they are needed.
+    """
 
     slices: tuple[FileSlice, ...]
 

@@ -79,7 +79,6 @@ class Blobs:
         self._graves = Graves(self._delete)
         root.mkdir(parents=True, exist_ok=True)
         self._doubts = Doubts(root / "doubt")
-        self._closed = False
 
     @contextmanager
     def receive(self, source: BodyReader, algorithms: Sequence[str]) -> Iterator[Blob]:
@@ -152,9 +151,6 @@ class Blobs:
 
     def close(self) -> None:
         """Delete what waits for deletion and let go of the directory."""
-        if self._closed:
-            return
-        self._closed = True
         self._graves.close()  # the doubts of what cannot be deleted stay, for the next start
         self._doubts.close()
 

@@ -104,9 +104,11 @@ class Files:
 
     def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
         del torn
-        self._pieces.remove(blobs)  # first, so that no merge can still end
-        for blob in blobs:
-            self.path(blob).unlink(missing_ok=True)
+        try:
+            self._pieces.remove(blobs)  # first, so that no merge can still end
+        finally:
+            for blob in blobs:
+                self.path(blob).unlink(missing_ok=True)
 
     def clear(self) -> None:
         trash = self._root / f"trash-{uuid.uuid4().hex}"

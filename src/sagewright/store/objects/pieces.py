@@ -8,12 +8,15 @@ a file, such as a job for its inputs (``Files.files``).
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
+from weakref import WeakSet
 
 from sagewright.store.objects.model import Extent
 from sagewright.wire.http import FileBody, FileSlice
@@ -24,6 +27,8 @@ class Pieces:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._read: WeakSet[FileBody] = WeakSet()
+        self._lock = Lock()
         root.mkdir(parents=True, exist_ok=True)
 
     def path(self, blob: str) -> Path:
@@ -59,14 +64,25 @@ class Pieces:
             after = begins[number + 1] if number + 1 < len(names) else extent.size
             first, last = max(offset, begins[number]), min(end, after)
             slices.append(FileSlice(directory / names[number], first - begins[number], last - first))
-        return FileBody(tuple(slices))
+        body = FileBody(tuple(slices))
+        with self._lock:
+            self._read.add(body)
+        return body
 
     def draft(self, blob: str, name: str) -> Path:
         """Where a process may write the blob as one file: it goes with the pieces."""
         return self.path(blob) / f"{name}.draft"
 
     def remove(self, blobs: Sequence[str]) -> None:
-        """Delete the pieces, where there are any."""
+        """Delete the pieces, where there are any. Raises ``OSError`` (EBUSY) once all are gone but those being read.
+
+        A file that is open outlives its name, but a slow reader of pieces has not opened the last of them.
+        """
+        with self._lock:
+            busy = {part.path.parent.name for body in self._read for part in body.slices}
         for blob in blobs:
-            with suppress(FileNotFoundError):
-                shutil.rmtree(self.path(blob))
+            if blob not in busy:
+                with suppress(FileNotFoundError):
+                    shutil.rmtree(self.path(blob))
+        if left := busy.intersection(blobs):
+            raise OSError(errno.EBUSY, f"{len(left)} are being read")
