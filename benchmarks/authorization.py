@@ -18,16 +18,17 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from benchmarks.tools import ROLE, table
+from sagewright.access.authorization import Authorizer
+from sagewright.access.identity import GLOBAL
 from sagewright.bootstrap import load_services
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
-from sagewright.gateway import heads, steps
-from sagewright.gateway.app import Gateway
-from sagewright.gateway.invoke import Invocations
-from sagewright.gateway.server import Server
-from sagewright.kernel.authorization import Authorizer
-from sagewright.kernel.identity import GLOBAL
-from sagewright.kernel.platform import Platform
+from sagewright.gateway.aws import steps
+from sagewright.gateway.aws.app import Gateway
+from sagewright.gateway.http import heads
+from sagewright.gateway.http.server import Server
+from sagewright.gateway.ways.invoke import Invocations
+from sagewright.nouns.operations import Platform
 from sagewright.services.iam import ensure_defaults
 from sagewright.serving.base import InvokeRequest, InvokeResponse
 from sagewright.serving.streams import Streams
@@ -108,8 +109,9 @@ class Bench:
             streams=Streams(Models(), lambda: self._server.loop),
             hint=lambda _: None,
         )
-        self._gateway = Gateway(self._platform, Models(), {}, lambda _: None)
-        self._server = Server(self._gateway, host="127.0.0.1", port=0, fast=self._gateway.fast)
+        self._gateway = Gateway(self._platform, {}, lambda _: None)
+        self._fast = Invocations(self._platform, Models()).fast_path()
+        self._server = Server(self._gateway, host="127.0.0.1", port=0, fast=self._fast)
         self._port = self._server.start()
         self.keys = {
             "administrator": ensure_defaults(resources, credentials, settings),
@@ -161,7 +163,7 @@ class Bench:
     def measure_invoke(self, key: Credential) -> list[str]:
         """The fast path; its validation is of the endpoint's name alone, and counted as part of the whole."""
         self._seen([invocation(key)])  # what only the store knows is asked for once
-        fast, spent, whole = self._gateway.fast, list[float](), list[float]()
+        fast, spent, whole = self._fast, list[float](), list[float]()
         with patch.object(Invocations, "_is_allowed", _timed(Invocations._is_allowed, spent)):
             for _ in range(ROUNDS):
                 request, answers = invocation(key), list[Response]()

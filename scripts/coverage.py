@@ -14,7 +14,7 @@ import botocore
 from botocore.loaders import Loader
 
 import sagewright.services
-from sagewright.kernel.operations import all_operations
+from sagewright.nouns.operations import all_operations
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 

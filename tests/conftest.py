@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from hypothesis import settings
+from tests.kit.eventually import eventually
 
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess
@@ -57,13 +57,3 @@ def fresh(server: ServerProcess) -> ServerProcess:
     """The server, wiped."""
     server.reset()
     return server
-
-
-def eventually(condition: Callable[[], Any], *, what: Callable[[], str], seconds: float = 30.0) -> Any:
-    """The first truthy value of ``condition``; fails with ``what()`` when none comes in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    return pytest.fail(what())

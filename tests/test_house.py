@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[1] / "src"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src"
 MOST_LINES, MOST_FUNCTION_LINES = 500, 80
 
 
@@ -45,7 +46,9 @@ def test_the_agent_needs_the_standard_library_alone() -> None:
     """It runs under whatever interpreter a job's environment has."""
     foreign = [
         f"{name}: {module}"
-        for name, tree in modules("sagewright_runtime/*.py", "sagewright_runtime/agent/*.py")
+        for name, tree in modules(
+            "sagewright_runtime/*.py", "sagewright_runtime/agent/*.py", "sagewright_runtime/shared/*.py"
+        )
         for node in ast.walk(tree)
         for module in imported(node)
         if module.split(".")[0] not in sys.stdlib_module_names | {"sagewright_runtime"}
@@ -65,8 +68,9 @@ def test_every_services_file_registers_something() -> None:
     """Existence is registration: a file that declares nothing is dead, or its decorator was lost."""
     silent = [
         name
-        for name, tree in modules("sagewright/services/*/*.py")
-        if not Path(name).name.startswith("_") and not called(tree) & {"operation", "Operation", "declare"}
+        for name, tree in modules("sagewright/services/**/*.py")
+        if not any(part.startswith("_") for part in Path(name).parts)
+        and not called(tree) & {"operation", "Operation", "declare"}
     ]
     assert not silent
 
@@ -78,3 +82,34 @@ def called(tree: ast.Module) -> set[str]:
         for call in calls
         if isinstance(call, ast.Name | ast.Attribute)
     }
+
+
+def test_no_test_imports_from_a_test() -> None:
+    """What tests share is in tests/kit."""
+    wrong = [
+        f"{path.relative_to(TESTS)}: {module}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        for module in imported(node)
+        if module.startswith("tests.") and module.rpartition(".")[2].startswith(("test_", "conftest"))
+    ]
+    assert not wrong
+
+
+def test_a_module_has_its_test() -> None:
+    """``a/b.py`` is tested by ``a/test_b.py``; ``untested.txt`` names those that are not, and shrinks."""
+    known = {line for line in (TESTS / "untested.txt").read_text().splitlines() if line and not line.startswith("#")}
+    missing = set(_without_test())
+    assert not missing - known, "these modules have no test of their own"
+    assert not known - missing, "these modules have a test now, or are gone: take them off tests/untested.txt"
+
+
+def _without_test() -> Iterator[str]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = path.relative_to(SOURCE)
+        if path.name.startswith("__") or "migrations" in name.parts:
+            continue
+        top, *folders = name.parts[:-1]
+        place = TESTS.joinpath(*(["runtime"] if top == "sagewright_runtime" else []), *folders)
+        if not (place / f"test_{path.stem.lstrip('_')}.py").exists():
+            yield str(name)

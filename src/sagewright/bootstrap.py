@@ -14,35 +14,36 @@ from pathlib import Path
 from sqlalchemy import delete
 
 from sagewright import services
+from sagewright.access.authorization import Authorizer
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
-from sagewright.engine.following import Follower
 from sagewright.engine.hints import Hints
-from sagewright.engine.invocations import InvocationMetrics
+from sagewright.engine.invocation_metrics import InvocationMetrics
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController
+from sagewright.engine.shared_database import Follower
 from sagewright.engine.sweeps import LOOK_SECONDS, Sweep, Sweeper
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
-from sagewright.gateway import tls
-from sagewright.gateway.app import Gateway
-from sagewright.gateway.doors import Doors
-from sagewright.gateway.proxy import Proxy, upstream
-from sagewright.gateway.server import Server
-from sagewright.kernel.authorization import Authorizer
-from sagewright.kernel.nouns import all_nouns
-from sagewright.kernel.platform import Platform
+from sagewright.gateway.aws.app import Gateway
+from sagewright.gateway.http import tls
+from sagewright.gateway.http.server import Server
+from sagewright.gateway.ways.connect import Proxy, upstream
+from sagewright.gateway.ways.invoke import Invocations
+from sagewright.gateway.ways.job_doors import Doors
+from sagewright.nouns.declaration import all_nouns
+from sagewright.nouns.operations import Platform
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
 from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
+from sagewright.store.data_directory import Claim
 from sagewright.store.database import Database, sqlite_url
-from sagewright.store.directory import Claim
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
@@ -141,12 +142,12 @@ class Installation:
             ],
             self._clock,
         )
-        gateway = Gateway(self._platform, self._router, self._internal(), self._doors.answer)
+        gateway = Gateway(self._platform, self._internal(), self._doors.answer)
         self._server = Server(
             gateway,
             host=settings.host,
             port=settings.port,
-            fast=gateway.fast,
+            fast=Invocations(self._platform, self._router).fast_path(),
             doorman=Proxy(tls.identity(data).server_context(), upstream(os.environ)),
         )
 

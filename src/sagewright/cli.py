@@ -106,7 +106,7 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _env(arguments: argparse.Namespace) -> int:
-    from sagewright.gateway.shell import exports, render
+    from sagewright.gateway.shell_exports import exports, render
 
     settings = _settings(arguments)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import functools
 import json
 import subprocess
 from collections.abc import Callable
@@ -11,25 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kit.client_environments import client_bin
 
 from sagewright.testing.server import ServerProcess
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "scripts"
-
-
-@functools.cache
-def made(name: str) -> Path:
-    """``.clients/<name>``, made if it is not there; two test processes may ask at once."""
-    with (ROOT / "Makefile").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        subprocess.run(["make", "--silent", f".clients/{name}/.ready"], cwd=ROOT, check=True, timeout=900)
-    return ROOT / ".clients" / name
-
-
-def client_bin(name: str) -> Path:
-    """Where a client's programs are."""
-    return made(name) / "bin"
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.clients.conftest import client_bin
-from tests.conftest import eventually
+from tests.kit.client_environments import client_bin
+from tests.kit.eventually import eventually
 
 pytestmark = pytest.mark.slow
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"

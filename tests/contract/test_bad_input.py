@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tests.contract.bad_input.stages import STAGES
 from tests.contract.bad_input.trial import Arena
 
-from sagewright.kernel.operations import all_operations
+from sagewright.nouns.operations import all_operations
 from sagewright.wire.models import SERVED
 
 

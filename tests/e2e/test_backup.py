@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 from boto3.s3.transfer import TransferConfig
-from tests.conftest import eventually
-from tests.e2e.test_survival import client
-from tests.services.sagemaker.conftest import PYTHON, ROLE
+from tests.kit.eventually import eventually
+from tests.kit.jobs import PYTHON, ROLE
+from tests.kit.servers import client
 
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess, sagewright

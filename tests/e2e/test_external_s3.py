@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
-from tests.conftest import eventually
-from tests.e2e.test_outages import Writer
-from tests.e2e.test_survival import COUNTS_ITSELF, client, jobs_of
-from tests.faults import FaultProxy, Mode
-from tests.services.sagemaker.conftest import unpack
+from tests.kit.eventually import eventually
+from tests.kit.faults import FaultProxy, Mode
+from tests.kit.jobs import unpack
+from tests.kit.outages import Writer
+from tests.kit.servers import COUNTS_ITSELF, client, jobs_of
 
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess, sagewright

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import eventually
-from tests.e2e.test_survival import client, jobs_of
-from tests.services.sagemaker.conftest import Jobs
-from tests.services.sagemaker.test_endpoint import Endpoints
+from tests.kit.endpoints import Endpoints
+from tests.kit.eventually import eventually
+from tests.kit.jobs import Jobs
+from tests.kit.servers import client, jobs_of
 
 from sagewright.testing.server import ServerProcess
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.clients.conftest import client_bin
-from tests.conftest import eventually
-from tests.e2e.test_survival import client, jobs_of
-from tests.services.sagemaker.test_job_network import LOOK, saw
+from tests.kit.client_environments import client_bin
+from tests.kit.eventually import eventually
+from tests.kit.job_network import LOOK, saw
+from tests.kit.servers import client, jobs_of
 
 from sagewright.testing.server import ServerProcess
 

@@ -22,10 +22,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from tests.conftest import eventually
-from tests.e2e import load
-from tests.services.sagemaker.conftest import Jobs, archive
-from tests.services.sagemaker.test_endpoint import Endpoints
+from tests.kit import load
+from tests.kit.endpoints import Endpoints
+from tests.kit.eventually import eventually
+from tests.kit.jobs import Jobs, archive
 
 from sagewright.backends.cgroups import control_groups
 from sagewright.backends.probe import probe

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from sqlalchemy.exc import DBAPIError
-from tests.conftest import eventually
-from tests.e2e.test_survival import COUNTS_ITSELF, client, jobs_of
-from tests.services.sagemaker.conftest import PYTHON, ROLE
+from tests.kit.eventually import eventually
+from tests.kit.outages import KEYS, Writer, fixed, model, refusal
+from tests.kit.servers import COUNTS_ITSELF, client, jobs_of
 
 from sagewright.store import migrate
 from sagewright.store.credentials import STALE_SECONDS, CredentialStore
@@ -28,7 +22,6 @@ from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess
 
 pytestmark = pytest.mark.slow
-KEYS = {"SAGEWRIGHT_ACCESS_KEY_ID": "AKIAOUTAGE", "SAGEWRIGHT_SECRET_ACCESS_KEY": "secret"}
 DISK = 24 << 20
 
 
@@ -37,38 +30,6 @@ def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresS
     """A PostgreSQL that may be crashed without harm to other tests."""
     with PostgresServer(tmp_path_factory.mktemp("pg")) as running:
         yield running
-
-
-class Writer:
-    """Writes of one kind, one after the other: which were acknowledged, and how the others were answered."""
-
-    def __init__(self, write: Callable[[str], Any]) -> None:
-        self._write = write
-        self.done: list[str] = []
-        self.answers: Counter[tuple[int, str]] = Counter()
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-
-    def await_answers(self, more: int, server: ServerProcess) -> None:
-        begun = self.answers.total()
-        eventually(lambda: self.answers.total() >= begun + more, what=server.log_tail)
-
-    def await_done(self, more: int, server: ServerProcess) -> None:
-        begun = len(self.done)
-        eventually(lambda: len(self.done) >= begun + more, what=server.log_tail)
-
-    def _run(self) -> None:
-        for number in itertools.count():
-            if self.ended.is_set():
-                return
-            try:
-                self._write(f"w-{number}")
-                self.done.append(f"w-{number}")
-            except ClientError as error:
-                answer = error.response
-                self.answers[answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]] += 1
-            except (ConnectionError, HTTPClientError):  # the server was killed
-                return
 
 
 def test_a_database_that_crashes_under_load_loses_nothing_acknowledged(
@@ -199,28 +160,3 @@ def test_a_read_only_disk_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="Read-only file system") as refused:
         server.start()
     assert "Traceback" not in str(refused.value)
-
-
-def model(sagemaker: Any, name: str, **container: Any) -> None:
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": PYTHON, **container})
-
-
-def refusal(act: Callable[[], Any]) -> str:
-    """What a call is refused with; empty when it succeeds."""
-    try:
-        act()
-    except ClientError as error:
-        return str(error)
-    return ""
-
-
-def fixed(server: ServerProcess, service: str) -> Any:
-    """A client with the keys of the environment: the disk of the server is not ours to see."""
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id=KEYS["SAGEWRIGHT_ACCESS_KEY_ID"],
-        aws_secret_access_key=KEYS["SAGEWRIGHT_SECRET_ACCESS_KEY"],
-        config=Config(retries={"total_max_attempts": 1}, proxies={}),
-    )

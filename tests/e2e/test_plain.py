@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.test_survival import client, jobs_of
-from tests.services.sagemaker.conftest import unpack
-from tests.services.sagemaker.test_endpoint import Endpoints
-from tests.services.sagemaker.test_transform_job import LINES, transforms_of
+from tests.kit.endpoints import Endpoints
+from tests.kit.jobs import unpack
+from tests.kit.servers import client, jobs_of
+from tests.kit.transforms import LINES, transforms_of
 
 from sagewright.testing.server import ServerProcess
 

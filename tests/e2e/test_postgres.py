@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conftest import eventually
-from tests.e2e.test_survival import COUNTS_ITSELF, client, jobs_of
-from tests.services.sagemaker.test_endpoint import Endpoints
+from tests.kit.endpoints import Endpoints
+from tests.kit.eventually import eventually
+from tests.kit.servers import COUNTS_ITSELF, client, jobs_of
 
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess

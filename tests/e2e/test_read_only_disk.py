@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import eventually
-from tests.e2e.test_outages import KEYS, Writer, fixed, model, refusal
+from tests.kit.eventually import eventually
+from tests.kit.outages import KEYS, Writer, fixed, model, refusal
 
 from sagewright.testing.server import ServerProcess
 

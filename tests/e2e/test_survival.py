@@ -9,28 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from tests.conftest import eventually
-from tests.services.sagemaker.conftest import Jobs, unpack
-from tests.services.sagemaker.test_endpoint import Endpoints
-from tests.services.sagemaker.test_processing_job import Processing
-from tests.services.sagemaker.test_transform_job import LINES, Transforms, transforms_of
+from tests.kit.endpoints import Endpoints
+from tests.kit.eventually import eventually
+from tests.kit.jobs import Jobs, unpack
+from tests.kit.processing import Processing
+from tests.kit.servers import COUNTS_ITSELF, client, jobs_of
+from tests.kit.transforms import LINES, Transforms, transforms_of
 
 from sagewright.testing.server import ServerProcess
 
 pytestmark = pytest.mark.slow
-
-COUNTS_ITSELF = """
-import os, pathlib, time
-print("start of the script", flush=True)
-end = time.time() + SECONDS
-while time.time() < end:
-    time.sleep(0.02)
-pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text("trained once")
-print("score=0.5", flush=True)
-"""
 
 
 @pytest.fixture
@@ -41,18 +30,6 @@ def lasting(tmp_path: Path) -> Iterator[ServerProcess]:
     yield server
     server.stop()
     eventually(lambda: not server.leftovers(), what=lambda: str(server.leftovers()), seconds=20)
-
-
-def client(server: ServerProcess, service: str) -> Any:
-    config = Config(retries={"total_max_attempts": 1}, proxies={})
-    return boto3.client(service, config=config, **server.client_options())  # type: ignore[call-overload]
-
-
-def jobs_of(server: ServerProcess) -> Jobs:
-    s3 = client(server, "s3")
-    if not any(bucket["Name"] == "survivors" for bucket in s3.list_buckets()["Buckets"]):
-        s3.create_bucket(Bucket="survivors")
-    return Jobs(client(server, "sagemaker"), s3, client(server, "logs"), "survivors")
 
 
 def restart(server: ServerProcess) -> Jobs:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.serving.test_router import KEY, REQUEST, error_of, invoke, run
+from tests.kit.routing import KEY, REQUEST, error_of, invoke, run
 
 from sagewright.serving.probe import ping
 from sagewright.serving.router import Router, Timing, Variant, WorkerAddress
-from sagewright_runtime.serving import frames, sockets
+from sagewright_runtime.shared import frames, sockets
 
 Answer = Callable[[socket.socket, frames.Frame], None]
 

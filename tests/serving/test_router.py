@@ -6,21 +6,16 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvloop
-from tests.runtime.serving.modelserver import ModelServer
+from tests.kit.model_server import ModelServer
+from tests.kit.routing import KEY, REQUEST, error_of, invoke, run
 
-from sagewright.core.errors import AwsError
 from sagewright.serving.base import InvokeRequest, InvokeResponse
 from sagewright.serving.router import EndpointKey, Router, Timing, Variant, WorkerAddress
-
-KEY = EndpointKey("123456789012", "us-east-1", "churn")
-REQUEST = InvokeRequest(*KEY, b"", "text/plain", "text/plain", None, None, None, None, {})
 
 MODEL = """
 import os, pathlib, time
@@ -50,35 +45,11 @@ def transform_fn(model, body, content_type, accept, context):
 """
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(asyncio.wait_for(work, 60))
-
-
 async def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.005)
-
-
-async def invoke(router: Router, request: InvokeRequest) -> InvokeResponse:
-    """As the gateway does it: at once where that is possible."""
-    answer: asyncio.Future[InvokeResponse] = asyncio.get_running_loop().create_future()
-
-    def done(result: InvokeResponse | Exception) -> None:
-        if isinstance(result, Exception):
-            answer.set_exception(result)
-        elif not answer.cancelled():
-            answer.set_result(result)
-
-    return await answer if router.ask(request, done) else await router.invoke(request)
-
-
-async def error_of(answer: Awaitable[InvokeResponse]) -> AwsError:
-    with pytest.raises(AwsError) as caught:
-        await answer
-    return caught.value
 
 
 def body(text: str) -> InvokeRequest:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from tests.conftest import eventually
-from tests.runtime.serving.modelserver import ModelServer
+from tests.kit.eventually import eventually
+from tests.kit.model_server import ModelServer
 
 from sagewright.core.errors import AwsError
 from sagewright.serving.base import InvokeRequest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.kit.databases import empty
 
 from sagewright.store.database import Database
 from sagewright.store.schema import metadata
@@ -31,13 +32,6 @@ def database(shared_database: Database) -> Database:
     """A database with all tables, empty, whatever the test before left."""
     empty(shared_database)
     return shared_database
-
-
-def empty(database: Database) -> None:
-    """Delete all rows."""
-    with database.write() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
 
 
 def _with_tables(url: str) -> Iterator[Database]:

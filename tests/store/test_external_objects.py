@@ -13,10 +13,11 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.conftest import eventually
+from tests.kit.eventually import eventually
 
 from sagewright.store.database import Database
-from sagewright.store.objects import ObjectStore, errands
+from sagewright.store.objects import ObjectStore
+from sagewright.store.objects import background as errands
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
 from sagewright.store.outages import Coming

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.kit.objects import open_store
 
 from sagewright.store.database import Database
 from sagewright.store.objects import ObjectStore, StoredObject, checksums
@@ -24,13 +25,6 @@ from sagewright.store.objects.doubts import Doubts
 from sagewright.store.schema import metadata
 from sagewright.testing.objects import ObjectStoreCase, content, put
 from sagewright.wire.http import BytesReader
-
-
-def open_store(directory: Path) -> ObjectStore:
-    directory.mkdir(exist_ok=True)
-    database = Database(f"sqlite:///{directory}/index.db")
-    metadata.create_all(database.engine)
-    return ObjectStore(database, directory / "objects")
 
 
 @pytest.fixture

@@ -11,10 +11,18 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import eventually
-from tests.store.test_objects import open_store
+from tests.kit.eventually import eventually
+from tests.kit.objects import open_store
 
-from sagewright.store.objects import Attributes, ObjectStore, StoredObject, errands, graves
+from sagewright.store.objects import (
+    Attributes,
+    ObjectStore,
+    StoredObject,
+    delayed_delete,
+)
+from sagewright.store.objects import (
+    background as errands,
+)
 from sagewright.store.objects.files import Files
 from sagewright.store.objects.model import Extent
 from sagewright.store.objects.reading import reading
@@ -137,7 +145,7 @@ def test_copies_and_deletions_leave_nothing(store: ObjectStore, tmp_path: Path) 
 def test_a_slow_reader_keeps_the_pieces_that_it_has_not_opened(
     store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    monkeypatch.setattr(graves, "GRACE", 0.0)
+    monkeypatch.setattr(delayed_delete, "GRACE", 0.0)
     stored = uploaded(store)
     with store.reader(stored.extent, 0, stored.size) as reader:
         begin = reader.read(10)
@@ -173,7 +181,7 @@ def test_a_killed_process_leaves_no_pieces_without_a_name(tmp_path: Path) -> Non
 import os
 from pathlib import Path
 from tests.store.test_pieces import uploaded
-from tests.store.test_objects import open_store
+from tests.kit.objects import open_store
 store = open_store(Path("{tmp_path}"))
 store.create_bucket("one", "123456789012", "us-east-1")
 stored = uploaded(store)

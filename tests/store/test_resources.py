@@ -7,7 +7,7 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.store.conftest import empty
+from tests.kit.databases import empty
 
 from sagewright.store.database import Database
 from sagewright.store.events import Event, EventStore

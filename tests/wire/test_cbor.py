@@ -6,7 +6,7 @@ import pytest
 from cbor2 import CBORTag, dumps
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.wire.exchange import body_bytes, request
+from tests.kit.wire_exchange import body_bytes, request
 
 from sagewright.core.errors import AwsError
 from sagewright.wire import codec

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
-from tests.wire.exchange import body_bytes, client
+from tests.kit.wire_exchange import body_bytes, client
 
 from sagewright.core.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.wire import codec

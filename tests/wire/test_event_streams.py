@@ -8,9 +8,9 @@ import pytest
 from botocore.eventstream import EventStreamError
 from botocore.model import StructureShape
 from hypothesis import strategies as st
-from tests.wire.exchange import streamed
-from tests.wire.test_round_trip import for_all, without_empty
-from tests.wire.values import plain, values
+from tests.kit.round_trip import for_all, without_empty
+from tests.kit.wire_exchange import streamed
+from tests.kit.wire_values import plain, values
 
 from sagewright.core.errors import AwsError
 from sagewright.wire import codec

@@ -10,7 +10,7 @@ import pytest
 from botocore.model import ServiceModel
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.wire.exchange import body_bytes, request
+from tests.kit.wire_exchange import body_bytes, request
 
 from sagewright.core.errors import AwsError, InternalFailure, SerializationException
 from sagewright.wire import codec, json_body

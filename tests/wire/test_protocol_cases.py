@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 
 import pytest
 from cbor2 import loads
-from tests.wire.exchange import body_bytes, parsed, request
-from tests.wire.protocol_cases import Case, cases, value_of
-from tests.wire.values import plain
+from tests.kit.protocol_cases import Case, cases, value_of
+from tests.kit.wire_exchange import body_bytes, parsed, request
+from tests.kit.wire_values import plain
 
 from sagewright.core.errors import AwsError
 from sagewright.wire import codec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.model import Shape
-from tests.wire.exchange import parsed, request
+from tests.kit.wire_exchange import parsed, request
 
 from sagewright.core.errors import AwsError
 from sagewright.wire import codec

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.wire.exchange import parsed, serialised
-from tests.wire.values import plain, values
+from tests.kit.round_trip import for_all, without_empty
+from tests.kit.wire_exchange import parsed, serialised
+from tests.kit.wire_values import plain, values
 
 from sagewright.wire import codec
 from sagewright.wire.http import BytesReader
@@ -21,23 +20,8 @@ SPECIAL = ("GetBucketLocation",)
 CASES = [(served.name, protocol) for served in SERVED.values() for protocol in served.protocols]
 
 
-def for_all(strategy: st.SearchStrategy[Any], test: Callable[[Any], None]) -> None:
-    few = settings(
-        max_examples=4, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
-    few(given(strategy)(test))()
-
-
 def read_streams(value: dict[str, Any]) -> dict[str, Any]:
     return {name: item.read() if isinstance(item, BytesReader) else item for name, item in value.items()}
-
-
-def without_empty(value: Any) -> Any:
-    """Without empty structures and maps, which only JSON can tell from absent ones."""
-    if not isinstance(value, dict):
-        return value
-    kept = {name: without_empty(item) for name, item in value.items()}
-    return {name: item for name, item in kept.items() if item != {}}
 
 
 def routes(service: str, protocol: str) -> list[Route]:

@@ -9,7 +9,7 @@ import pytest
 from botocore.model import OperationModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.wire.exchange import request, serialised
+from tests.kit.wire_exchange import request, serialised
 
 from sagewright.core.errors import AwsError, UnknownOperationException
 from sagewright.wire import codec

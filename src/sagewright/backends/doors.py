@@ -10,8 +10,8 @@ from typing import Any
 
 from sagewright.backends.base import Workload
 from sagewright.wire.http import Door
-from sagewright_runtime.agent import pod
-from sagewright_runtime.agent.door import ADDRESS, MARK, NAME
+from sagewright_runtime.shared import pod
+from sagewright_runtime.shared.door_address import ADDRESS, MARK, NAME
 
 _PATIENCE_SECONDS = 0.5
 

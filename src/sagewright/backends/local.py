@@ -1,6 +1,6 @@
 """What the backends of this machine share: directories, agents, and reading what the agents wrote.
 
-A run is ``root/<run_id>/<host>/`` (its files: ``sagewright_runtime.agent.documents``). The directory appears whole, by
+A run is ``root/<run_id>/<host>/`` (its files: ``sagewright_runtime.shared.documents``). The directory appears whole, by
 a rename, before any agent is started; an agent claims its instance for all time. So a server killed anywhere in
 ``start`` leaves nothing, or a run whose missing agents the next ``start`` adds.
 """
@@ -26,8 +26,8 @@ import sagewright_runtime
 from sagewright.backends import doors
 from sagewright.backends.base import Doors, Handle, InstanceReport, Report, Workload
 from sagewright.backends.cgroups import control_groups
-from sagewright_runtime.agent import documents, limits, system
-from sagewright_runtime.agent.files import Tree
+from sagewright_runtime.shared import documents, limits, system
+from sagewright_runtime.shared.tree import Tree
 
 RUNTIME = Path(sagewright_runtime.__file__).parent
 BASE = "/opt/ml"

@@ -162,7 +162,7 @@ def _try_seccomp(bwrap: Path) -> str:
 def _dropping() -> Finding:
     """Whether root may make a mount namespace and become another user, as each job's agent does."""
     code = (
-        f"import sys; sys.path.append({str(RUNTIME.parent)!r}); from sagewright_runtime.agent import system; "
+        f"import sys; sys.path.append({str(RUNTIME.parent)!r}); from sagewright_runtime.shared import system; "
         f"system.stage(['/'], {PLACE!r}); system.become(65534)"
     )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False)

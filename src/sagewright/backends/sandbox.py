@@ -20,7 +20,7 @@ from typing import Any
 from sagewright.backends import doors, seccomp
 from sagewright.backends.base import Workload
 from sagewright.backends.local import BASE, RUNTIME, Instance, LocalBackend
-from sagewright_runtime.agent import pod
+from sagewright_runtime.shared import pod
 
 LIBRARY = "/opt/sagewright/lib"
 PROGRAMS = "/opt/sagewright/bin"

@@ -13,8 +13,8 @@ from typing import Any
 
 from sagewright.backends.base import InstanceReport, Report, Workload
 from sagewright.core.errors import AwsError
+from sagewright.engine.job_metrics import ingest
 from sagewright.engine.lifecycle import RUN
-from sagewright.engine.measures import ingest
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import BuildFailed
 from sagewright.environments.catalog import EnvironmentSpec

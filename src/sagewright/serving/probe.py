@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright_runtime.serving import frames, sockets
+from sagewright_runtime.shared import frames, sockets
 
 
 @dataclass(frozen=True, slots=True)

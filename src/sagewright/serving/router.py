@@ -23,7 +23,7 @@ from sagewright.core.errors import AwsError, ValidationError
 from sagewright.serving.base import InvokeRequest, InvokeResponse
 from sagewright.serving.metrics import VariantMetrics
 from sagewright.serving.worker import NotSentError, Outcome, Reply, Worker, WorkerLostError, WorkerTimeoutError
-from sagewright_runtime.serving import frames
+from sagewright_runtime.shared import frames
 
 _LONGEST_MESSAGE = 8192
 _TIMED_OUT = (

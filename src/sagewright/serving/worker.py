@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, cast
 
-from sagewright_runtime.serving import frames, sockets
+from sagewright_runtime.shared import frames, sockets
 
 log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from sagewright.store.room import require_room
+from sagewright.store.disk_reserve import require_room
 
 PAGE_BYTES = 1_048_576
 """A page of events carries at most this much text, as in GetLogEvents."""

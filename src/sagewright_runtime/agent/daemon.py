@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from sagewright_runtime.agent import documents
+from sagewright_runtime.shared import documents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sagewright_runtime.agent.door import Door
-    from sagewright_runtime.agent.files import Tree
-    from sagewright_runtime.agent.limits import Limiter
     from sagewright_runtime.agent.process import Process
+    from sagewright_runtime.shared.limits import Limiter
+    from sagewright_runtime.shared.tree import Tree
 
 _TOLD_CHARACTERS = 200
 
@@ -83,17 +83,18 @@ class Agent:
         documents.write(self._path("exit.json"), self._said("ended"), durable=True)
         self._hint()
         if self._holder:
-            from sagewright_runtime.agent import pod
+            from sagewright_runtime.shared import pod
 
             others = [host for host in document["hosts"] if host != document["host"]]
             pod.wait_for_others(os.path.dirname(self._directory), others)
 
     def _work(self) -> None:
         from sagewright_runtime.agent import files
+        from sagewright_runtime.shared import tree as paths
 
         document = self._document
         joins = self._network() if document["pod"] else []
-        tree = files.Tree(self._path("ml"), document["base"], document["seen"])
+        tree = paths.Tree(self._path("ml"), document["base"], document["seen"])
         self._report("downloading")
         try:
             files.lay_out(tree, document, self._stopped)
@@ -118,7 +119,7 @@ class Agent:
             raise
 
     def _network(self) -> list[tuple[int, int]]:
-        from sagewright_runtime.agent import pod
+        from sagewright_runtime.shared import pod
 
         run, hosts = os.path.dirname(self._directory), self._document["hosts"]
         if self._document["host"] == hosts[0]:
@@ -154,7 +155,7 @@ class Agent:
         return Process(command, limiter, joins, door)
 
     def _run(self, tree: Tree, joins: list[tuple[int, int]]) -> None:
-        from sagewright_runtime.agent.limits import Limiter
+        from sagewright_runtime.shared.limits import Limiter
 
         document = self._document
         sandbox = document["command"]["sandbox"]

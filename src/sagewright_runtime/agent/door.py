@@ -16,17 +16,14 @@ import os
 import socket
 from contextlib import suppress
 
-from sagewright_runtime.agent import netlink, system
+from sagewright_runtime.shared import netlink, system
+from sagewright_runtime.shared.door_address import ADDRESS, MARK, NAME, PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-ADDRESS, PORT = "169.254.170.2", 80
-NAME = "door.sock"
-MARK = "{door}"
-"""In values of environment variables: where the door is, as URLs have it."""
 _LOOPBACK = "127.0.0.1"
 _WAITING = 1024
 _IP_FREEBIND = 15

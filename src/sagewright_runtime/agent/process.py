@@ -10,8 +10,8 @@ import signal
 import time
 from contextlib import suppress
 
-from sagewright_runtime.agent import system
-from sagewright_runtime.agent.limits import Limiter
+from sagewright_runtime.shared import system
+from sagewright_runtime.shared.limits import Limiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

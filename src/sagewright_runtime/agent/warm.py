@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sagewright_runtime.agent.door import Door
-    from sagewright_runtime.agent.files import Tree
-    from sagewright_runtime.agent.limits import Limiter
+    from sagewright_runtime.shared.limits import Limiter
+    from sagewright_runtime.shared.tree import Tree
 
 _HOLDER = ("cat",)
 _PATIENCE_SECONDS = 10.0

@@ -7,9 +7,9 @@ import select
 import time
 
 from sagewright_runtime.agent.disk import Disk
-from sagewright_runtime.agent.limits import WATCH_SECONDS, Limiter
 from sagewright_runtime.agent.output import Output
 from sagewright_runtime.agent.process import Process
+from sagewright_runtime.shared.limits import WATCH_SECONDS, Limiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from sagewright_runtime.serving import frames, sockets
+from sagewright_runtime.shared import frames, sockets
 
 _READ_SIZE = 256 * 1024
 _AWAKE_SECONDS = 100e-6

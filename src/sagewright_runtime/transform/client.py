@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from sagewright_runtime.serving import frames, sockets
+from sagewright_runtime.shared import frames, sockets
 
 _WINDOW = 64
 _WINDOW_BYTES = 32 << 20

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from sagewright_runtime.agent import digest
-from sagewright_runtime.serving import frames
-from sagewright_runtime.transform import paths
+from sagewright_runtime.shared import frames
+from sagewright_runtime.shared import json_paths as paths
 from sagewright_runtime.transform.client import Answered, Client, ServerGone
 from sagewright_runtime.transform.records import (
     LONGEST,

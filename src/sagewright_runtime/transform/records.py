@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import IO, Any, NamedTuple
 
-from sagewright_runtime.transform.paths import Path
+from sagewright_runtime.shared.json_paths import Path
 
 LONGEST = 128 << 20
 """Bytes of a record; the largest payload that can be asked for, MaxPayloadInMB 100, is less."""

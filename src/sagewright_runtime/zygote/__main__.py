@@ -6,7 +6,7 @@ import sys
 if __name__ == "__main__":
     _pristine = sys.path[1:]
     sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-    from sagewright_runtime.zygote import nursery
+    from sagewright_runtime.zygote import server as nursery
 
     _run = nursery.serve(int(sys.argv[1]), sys.argv[2:], _pristine)
     # At the bottom of the stack, so that the interpreter itself ends the job: exit handlers, threads, open files.

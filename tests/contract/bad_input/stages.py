@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tests.conftest import eventually
-from tests.services.sagemaker.conftest import PYTHON, ROLE, archive
-from tests.services.sagemaker.test_endpoint import INFERENCE, SKLEARN
+from tests.kit.endpoints import INFERENCE, SKLEARN
+from tests.kit.eventually import eventually
+from tests.kit.jobs import PYTHON, ROLE, archive
 
 Client = Callable[..., Any]
 Values = dict[str, Any]

@@ -15,16 +15,16 @@ from xml.etree import ElementTree
 
 from botocore.exceptions import ClientError
 from cbor2 import loads
-from tests.conftest import eventually
 from tests.contract.bad_input.cases import Mutation, Target, members_of, readable
 from tests.contract.bad_input.mutations import mutations
 from tests.contract.bad_input.samples import sample
 from tests.contract.bad_input.stages import BUCKET, MORE, OWN, STAGES
 from tests.contract.bad_input.state import State
 from tests.contract.bad_input.wire import CBOR, Answer, Caller, Shot
+from tests.kit.eventually import eventually
 
 from sagewright.bootstrap import load_services
-from sagewright.kernel.operations import all_operations
+from sagewright.nouns.operations import all_operations
 from sagewright.testing.server import ServerProcess
 from sagewright.wire.models import SERVED, service_model
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from sagewright.backends import doors
-from sagewright_runtime.agent import pod, system
-from sagewright_runtime.agent.door import ADDRESS, PORT, Door
+from sagewright_runtime.agent.door import Door
+from sagewright_runtime.shared import pod, system
+from sagewright_runtime.shared.door_address import ADDRESS, PORT
 
 NOBODY = 65534
 for name in ("ctypes", "encodings.ascii", "encodings.idna"):  # an interpreter in root's home is out of a user's reach

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sagewright_runtime.agent.files import Tree, keep, said
+from sagewright_runtime.agent.files import keep, said
+from sagewright_runtime.shared.tree import Tree
 
 
 @pytest.fixture

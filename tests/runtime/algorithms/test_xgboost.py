@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.training.cases import CHANNEL, ONE
+from tests.kit.training_cases import CHANNEL, ONE
 
 import sagewright_runtime
 from sagewright.environments.catalog import named

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.runtime.serving.modelserver import ModelServer
+from tests.kit.model_server import ModelServer
 
 from sagewright.serving.probe import ping
 
@@ -230,7 +230,7 @@ def test_user_code_has_the_main_thread_and_pings_are_answered_beside_it(tmp_path
 
 
 def test_garbage_on_the_socket_ends_only_its_own_connection(steps: ModelServer) -> None:
-    from sagewright_runtime.serving import sockets
+    from sagewright_runtime.shared import sockets
 
     with sockets.connect(steps.socket, timeout=10) as vandal:
         vandal.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

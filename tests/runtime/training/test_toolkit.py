@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.runtime.training.cases import CASES, Case, run
+from tests.kit.training_cases import CASES, Case, run
 
 import sagewright_runtime
 

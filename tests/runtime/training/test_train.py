@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.runtime.training.cases import Case, script
+from tests.kit.training_cases import Case, script
 
 import sagewright_runtime
 from sagewright_runtime.training.environment import to_arguments, to_variables

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.principals import Person, allow
+from tests.kit.principals import Person, allow
 
 from sagewright.testing.server import ServerProcess
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from typing import Any
 
-from tests.services.s3.conftest import refusal
+from tests.kit.s3 import refusal
 
 from sagewright.store.objects.uploads import MIN_PART
 

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.services.s3.conftest import raw, refusal
+from tests.kit.s3 import raw, refusal
 
 from sagewright.testing.server import ServerProcess
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.services.s3.conftest import raw, refusal
+from tests.kit.s3 import raw, refusal
 
 from sagewright.testing.server import ServerProcess
 

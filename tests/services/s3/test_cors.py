@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from tests.services.s3.conftest import raw, refusal
+from tests.kit.s3 import raw, refusal
 
 from sagewright.testing.server import ServerProcess
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.services.s3.conftest import refusal
+from tests.kit.s3 import refusal
 
 KEYS = ["a", "a b+c", "a/1", "a/2", "b/x/1", "b/y/1", "c", "d/", "\x01control", "\u00fc/\U0001f680"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
-from tests.services.s3.conftest import refusal
+from tests.kit.s3 import refusal
 
 MIB = 1 << 20
 PART = os.urandom(5 * MIB)

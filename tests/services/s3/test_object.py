@@ -12,7 +12,7 @@ import pytest
 import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.services.s3.conftest import raw, refusal
+from tests.kit.s3 import raw, refusal
 
 from sagewright.testing.objects import ODD_KEYS
 from sagewright.testing.server import ServerProcess

@@ -6,7 +6,7 @@ from typing import Any
 
 import urllib3
 from botocore.config import Config
-from tests.principals import Client, Person, allow, refused
+from tests.kit.principals import Client, Person, allow, refused
 from urllib3.filepost import encode_multipart_formdata
 
 

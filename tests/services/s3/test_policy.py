@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.principals import ACCOUNT, Client, Person, allow, fetch, let, policy, refused
+from tests.kit.principals import ACCOUNT, Client, Person, allow, fetch, let, policy, refused
 
 from sagewright.testing.server import ServerProcess
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import urllib3
 from botocore.config import Config
-from tests.services.s3.conftest import refusal
+from tests.kit.s3 import refusal
 from urllib3.filepost import encode_multipart_formdata
 
 from sagewright.testing.server import ServerProcess

@@ -16,10 +16,10 @@ import urllib3
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from tests.services.s3.conftest import refusal
+from tests.kit.s3 import refusal
 
 from sagewright.core.errors import AwsError
-from sagewright.gateway.sigv4 import ChunkSignatures
+from sagewright.gateway.aws.sigv4 import ChunkSignatures
 from sagewright.testing.server import ServerProcess
 from sagewright.wire.aws_chunked import AwsChunkedReader
 from sagewright.wire.http import BytesReader

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sagewright.kernel.operations import Call
+from sagewright.nouns.operations import Call
 from sagewright.services.cloudwatch._math import Series
 
 Json = dict[str, Any]

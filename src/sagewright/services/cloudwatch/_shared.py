@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.operations import Call
+from sagewright.nouns.operations import Call
 from sagewright.store.metrics import Bucket, Dimensions, Key
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ import math
 import re
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.cloudwatch._labels import label
 from sagewright.services.cloudwatch._math import Evaluator, Series
 from sagewright.services.cloudwatch._shared import STATISTICS, check_times, invalid, key_of, percentile_of, statistic

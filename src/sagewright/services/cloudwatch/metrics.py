@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.cloudwatch._shared import (
     InvalidParameterCombination,
     InvalidParameterValue,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.cloudwatch._shared import (
     InvalidParameterCombination,
     InvalidParameterValue,

@@ -14,8 +14,8 @@ import os
 from functools import partial
 from pathlib import Path
 
+from sagewright.access.identity import AWS_POLICIES, GLOBAL, session_arn, session_id
 from sagewright.core.config import Settings
-from sagewright.kernel.identity import AWS_POLICIES, GLOBAL, session_arn, session_id
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
 

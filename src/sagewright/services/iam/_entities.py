@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from sagewright.access.identity import GLOBAL, managed
+from sagewright.access.policy import Malformed, Statement, parse
 from sagewright.core.errors import AwsError
-from sagewright.kernel.identity import GLOBAL, managed
-from sagewright.kernel.operations import Call
-from sagewright.kernel.policy import Malformed, Statement, parse
+from sagewright.nouns.operations import Call
 from sagewright.store.resources import Resource, Stale
 
 Json = dict[str, Any]

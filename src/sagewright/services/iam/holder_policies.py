@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from sagewright.kernel.identity import aws_policies
-from sagewright.kernel.operations import Call, Operation, add
+from sagewright.access.identity import aws_policies
+from sagewright.nouns.operations import Call, Operation, add
 from sagewright.services.iam._entities import (
     LimitExceeded,
     NoSuchEntity,

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from sagewright.access.identity import AWS_POLICIES, GLOBAL, AwsPolicy, aws_policies
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import unique_id
-from sagewright.kernel.identity import AWS_POLICIES, GLOBAL, AwsPolicy, aws_policies
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.iam._entities import (
     DeleteConflict,
     EntityAlreadyExists,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.access.decision import Principal, decide
+from sagewright.access.identity import boundary_of, holder_of, policies_of
+from sagewright.access.policy import Access, Malformed, Policies, Policy, parse
 from sagewright.core.errors import AwsError
-from sagewright.kernel.decision import Principal, decide
-from sagewright.kernel.identity import boundary_of, holder_of, policies_of
-from sagewright.kernel.operations import Call, operation
-from sagewright.kernel.policy import Access, Malformed, Policies, Policy, parse
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.iam._entities import MalformedPolicyDocument, NoSuchEntity, page, statements
 
 Json = dict[str, Any]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.access.identity import GLOBAL, holder_of
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import unique_id
-from sagewright.kernel.identity import GLOBAL, holder_of
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.iam._entities import (
     TAG_LIMIT,
     DeleteConflict,

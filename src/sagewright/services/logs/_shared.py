@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.operations import Call
+from sagewright.nouns.operations import Call
 from sagewright.store.logs import DAY_MS, LogGroup, LogStream, Window
 
 Json = dict[str, Any]

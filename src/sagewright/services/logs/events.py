@@ -9,7 +9,7 @@ import re
 from itertools import pairwise
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._shared import InvalidParameter, group_of, milliseconds, stream_of, window_of
 from sagewright.store.logs import LogEvent
 

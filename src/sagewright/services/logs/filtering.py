@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._patterns import Pattern, compile_pattern
 from sagewright.services.logs._shared import InvalidParameter, NotFound, group_of, position_of, token, window_of
 from sagewright.services.logs.events import described

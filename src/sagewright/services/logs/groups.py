@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._shared import (
     AlreadyThere,
     InvalidParameter,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagewright.core.errors import AwsError
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._patterns import Pattern, compile_pattern
 from sagewright.services.logs._shared import InvalidParameter, group_of
 from sagewright.services.logs.events import described

@@ -5,5 +5,5 @@ asked for and are not carried out, and no answer claims they were; what would ch
 keys, object lock, ACLs) is refused, and so are a bucket's settings that nothing would carry out (``unset``).
 
 Two things that browsers do have no operation in S3's model and live in the gateway: uploads by form
-(``gateway/post_object.py``) and CORS (``gateway/cors.py``).
+(``gateway/aws/post_object.py``) and CORS (``gateway/aws/cors.py``).
 """

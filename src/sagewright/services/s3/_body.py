@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sagewright.kernel.operations import Call
+from sagewright.nouns.operations import Call
 from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidDigest, InvalidRequest
 from sagewright.store.objects import Blob, checksums
 from sagewright.wire import rest

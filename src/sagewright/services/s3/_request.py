@@ -7,8 +7,8 @@ import binascii
 import hashlib
 from typing import Any
 
-from sagewright.kernel.asked import s3_arn
-from sagewright.kernel.operations import Call
+from sagewright.access.permissions import s3_arn
+from sagewright.nouns.operations import Call
 from sagewright.services.s3._errors import (
     AccessControlListNotSupported,
     AccessDenied,

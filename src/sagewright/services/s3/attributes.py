@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import InvalidArgument
 from sagewright.services.s3._request import checksum_members, object_of, part_marker, seconds
 from sagewright.services.s3.listing import limited

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import (
     BucketAlreadyOwnedByYou,
     IllegalLocationConstraint,

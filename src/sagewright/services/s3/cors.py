@@ -1,4 +1,4 @@
-"""Which web pages may use a bucket. The gateway enforces the rules (``gateway/cors.py``).
+"""Which web pages may use a bucket. The gateway enforces the rules (``gateway/aws/cors.py``).
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._body import check_document
 from sagewright.services.s3._errors import InvalidRequest, MalformedXML, NoSuchCORSConfiguration
 from sagewright.services.s3._request import bucket_of

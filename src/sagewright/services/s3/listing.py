@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import InvalidArgument
 from sagewright.services.s3._request import bucket_of, from_token, owner, quoted, seconds, to_token
 from sagewright.store.objects import Bucket, ObjectInfo, Page

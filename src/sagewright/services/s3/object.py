@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from sagewright.access.permissions import s3_arn
 from sagewright.core.errors import AwsError
-from sagewright.kernel.asked import s3_arn
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._body import check_document, received
 from sagewright.services.s3._conditions import check_copy_source, check_read, write_guard
 from sagewright.services.s3._errors import (

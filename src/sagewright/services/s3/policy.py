@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagewright.kernel.identity import GLOBAL, bucket_policy, bucket_policy_arn
-from sagewright.kernel.operations import Call, operation
-from sagewright.kernel.policy import Malformed, Statement, parse
+from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn
+from sagewright.access.policy import Malformed, Statement, parse
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import MalformedPolicy, NoSuchBucketPolicy, PolicyTooLarge
 from sagewright.services.s3._request import bucket_of
 from sagewright.store.objects import Bucket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.kernel.operations import Call, operation
+from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._body import check_document
 from sagewright.services.s3._errors import NoSuchTagSet
 from sagewright.services.s3._request import bucket_of, check_version, object_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.kernel import search as kernel
-from sagewright.kernel.operations import Call, Result, operation
+from sagewright.nouns import search as kernel
+from sagewright.nouns.operations import Call, Result, operation
 
 
 @operation("sagemaker", "Search")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.core.errors import ResourceLimitExceeded, ValidationException
-from sagewright.kernel.operations import Call, Result, operation
+from sagewright.nouns.operations import Call, Result, operation
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]

@@ -1,1 +1,1 @@
-"""SageMaker's runtime, but for InvokeEndpoint, which the gateway answers itself (``gateway/invoke.py``)."""
+"""SageMaker's runtime, but for InvokeEndpoint, which the gateway answers itself (``gateway/ways/invoke.py``)."""

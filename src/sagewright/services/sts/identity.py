@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.access.identity import managed, role_of, session_arn, session_id
+from sagewright.access.policy import Malformed, parse
 from sagewright.core.errors import AwsError
-from sagewright.kernel.identity import managed, role_of, session_arn, session_id
-from sagewright.kernel.operations import Call, operation
-from sagewright.kernel.policy import Malformed, parse
+from sagewright.nouns.operations import Call, operation
 from sagewright.store.credentials import Credential
 
 Json = dict[str, Any]

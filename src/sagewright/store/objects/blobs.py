@@ -18,8 +18,8 @@ from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
+from sagewright.store.objects.delayed_delete import OUTAGES, Graves
 from sagewright.store.objects.doubts import Doubts
-from sagewright.store.objects.graves import OUTAGES, Graves
 from sagewright.store.objects.model import Blob, Extent, Sums
 from sagewright.wire.http import BodyReader, FileBody
 

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sagewright.store.disk_reserve import require_room
 from sagewright.store.objects.blobs import open_regular
-from sagewright.store.room import require_room
 
 QUIET = 60.0
 """Seconds for which a file stays that was asked for: who asked opens or links it meanwhile."""

@@ -17,14 +17,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from sagewright.store.disk_reserve import require_room
+from sagewright.store.objects.background import Errands
 from sagewright.store.objects.blobs import CHUNK, open_regular
-from sagewright.store.objects.errands import Errands
-from sagewright.store.objects.graves import Graves
+from sagewright.store.objects.delayed_delete import Graves
 from sagewright.store.objects.model import Extent, Sums
 from sagewright.store.objects.pieces import Pieces
-from sagewright.store.objects.pouring import pour
+from sagewright.store.objects.receive import pour
 from sagewright.store.outages import Coming
-from sagewright.store.room import require_room
 from sagewright.wire.http import BodyReader, FileBody, FileSlice
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -19,11 +19,11 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
+from sagewright.store.objects.background import Errands
 from sagewright.store.objects.blobs import open_regular
 from sagewright.store.objects.cache import Cache
-from sagewright.store.objects.errands import Errands
 from sagewright.store.objects.model import Extent, Sums
-from sagewright.store.objects.pouring import pour
+from sagewright.store.objects.receive import pour
 from sagewright.store.objects.s3_client import SETTINGS, Copied, Location, Missing, S3Client, why
 from sagewright.store.outages import Away, Coming
 from sagewright.wire.http import BodyReader, FileBody, FileSlice

@@ -25,7 +25,7 @@ import xgboost  # noqa: E402
 
 from sagewright_runtime.algorithms.xgboost import bodies  # noqa: E402
 from sagewright_runtime.algorithms.xgboost.answers import Encoder, UnsupportedAcceptError, UnsupportedObjectiveError  # noqa: E402
-from sagewright_runtime.algorithms.xgboost.few import few_rows  # noqa: E402
+from sagewright_runtime.algorithms.xgboost.few_rows import few_rows  # noqa: E402
 from sagewright_runtime.serving.server import Answer, Request  # noqa: E402
 
 _INFINITE = "Input data contains `inf` or a value too large."

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xgboost
-from tests.runtime.serving.modelserver import ModelServer
+from tests.kit.model_server import ModelServer
 
 from sagewright.serving.probe import ping
 

@@ -1,0 +1,153 @@
+"""Who a principal is and which policies speak for it: roles, users, and the policies AWS ships.
+
+Roles, users and customer-managed policies are resources of the region ``global``. A holder (a role or a user) keeps
+the ARNs of its attached policies and the texts of its inline ones in its status. The policies under
+``arn:aws:iam::aws:policy/`` are data: those that SageMaker's users attach, as AWS publishes them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+
+from sagewright.access.decision import Principal
+from sagewright.access.policy import Policies, Policy, parse
+from sagewright.core.arns import Arn
+from sagewright.store.credentials import Credential
+from sagewright.store.resources import Resource, ResourceStore
+
+GLOBAL = "global"
+"""IAM has no regions, whatever region a request is signed for."""
+AWS_POLICIES = "arn:aws:iam::aws:policy"
+
+
+@dataclass(frozen=True, slots=True)
+class AwsPolicy:
+    """A policy that AWS manages. Times are seconds since the epoch; ``document`` is the text of the default version."""
+
+    arn: str
+    name: str
+    id: str
+    path: str
+    version: str
+    created: float
+    updated: float
+    document: str
+
+
+@cache
+def aws_policies() -> Mapping[str, AwsPolicy]:
+    """The policies AWS manages, by ARN."""
+    records = json.loads((files("sagewright.access") / "aws_managed_policies.json").read_bytes())
+    found = {}
+    for record in records:
+        name, path = record["PolicyName"], record["Path"]
+        arn = f"{AWS_POLICIES}{path}{name}"
+        found[arn] = AwsPolicy(
+            arn=arn,
+            name=name,
+            id="ANPA" + base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()[:17],
+            path=path,
+            version=record["DefaultVersionId"],
+            created=datetime.fromisoformat(record["CreateDate"]).timestamp(),
+            updated=datetime.fromisoformat(record["UpdateDate"]).timestamp(),
+            document=json.dumps(record["Document"]),
+        )
+    return found
+
+
+def role_of(resources: ResourceStore, arn: str) -> Resource | None:
+    """The role that ``arn`` names, be it the role's own or that of a session of it; None when it is not there."""
+    try:
+        parsed = Arn.parse(arn)
+    except ValueError:
+        return None
+    kind, _, rest = parsed.resource.partition("/")
+    if parsed.service == "sts" and kind == "assumed-role":
+        return resources.get(parsed.account, GLOBAL, "Role", rest.split("/")[0])
+    found = resources.by_arn(arn)
+    return found if found is not None and found.kind == "Role" else None
+
+
+def holder_of(resources: ResourceStore, arn: str) -> Resource | None:
+    """The role or user whose policies speak for the principal ``arn``."""
+    found = role_of(resources, arn) or resources.by_arn(arn)
+    return found if found is not None and found.kind in ("Role", "User") else None
+
+
+def policies_of(resources: ResourceStore, holder: Resource) -> list[Policy]:
+    """A holder's policies, inline and attached, ready to be evaluated."""
+    found = [Policy(name, holder.kind.lower(), parse(text)) for name, text in holder.status["Inline"].items()]
+    return found + [policy for arn in holder.status["Attached"] if (policy := managed(resources, arn)) is not None]
+
+
+def managed(resources: ResourceStore, arn: str) -> Policy | None:
+    """The managed policy with that ARN, AWS's or the customer's, in its version in force; None when it is not there."""
+    shipped = aws_policies().get(arn)
+    if shipped is not None:
+        return Policy(shipped.name, "aws-managed", parse(shipped.document))
+    own = resources.by_arn(arn)
+    if own is None or own.kind != "Policy":
+        return None
+    return Policy(own.spec["PolicyName"], "user-managed", parse(default_document(own)))
+
+
+def boundary_of(resources: ResourceStore, holder: Resource) -> Policies | None:
+    """The permissions boundary of a holder; one whose policy is gone allows nothing."""
+    arn = holder.status.get("Boundary")
+    if arn is None:
+        return None
+    policy = managed(resources, arn)
+    return Policies([policy] if policy is not None else [])
+
+
+def principal_of(resources: ResourceStore, key: Credential, holder: Resource | None) -> Principal:
+    """Who signs with ``key``, with all that speaks for and limits them. ``holder`` is the user or role behind it.
+
+    What a session was given (``key.session``): texts of ``Policies`` and ARNs of managed ``PolicyArns`` limit it,
+    together: either may allow. A federated user's ``Source`` is the user who made it.
+    """
+    given = [Policy("SessionPolicy", "none", parse(text)) for text in key.session.get("Policies", ())]
+    given += [policy for arn in key.session.get("PolicyArns", ()) if (policy := managed(resources, arn)) is not None]
+    limited = "Policies" in key.session or "PolicyArns" in key.session
+    account = f"arn:aws:iam::{key.account}:root"
+    return Principal(
+        itself=frozenset((("AWS", key.principal),)),
+        holder=frozenset((("AWS", holder.arn),)) if holder is not None and holder.kind == "Role" else frozenset(),
+        account=frozenset((("AWS", key.account), ("AWS", account), ("AWS", "*"))),
+        identity=None if key.administrator else Policies(policies_of(resources, holder) if holder is not None else []),
+        boundary=None if key.administrator or holder is None else boundary_of(resources, holder),
+        sessions=(Policies(given),) if limited else (),
+    )
+
+
+def bucket_policy(resources: ResourceStore, bucket: str) -> Resource | None:
+    """The policy of a bucket: a resource of the region ``global``, in the account of the bucket's owner."""
+    return resources.by_arn(bucket_policy_arn(bucket))
+
+
+def bucket_policy_arn(bucket: str) -> str:
+    """The key under which a bucket's policy is kept; no bucket's or object's ARN is like it."""
+    return f"arn:aws:s3:::{bucket}?policy"
+
+
+def default_document(policy: Resource) -> str:
+    """The text of the version of a customer-managed policy that is in force."""
+    text: str = policy.status["Versions"][policy.status["DefaultVersionId"]]["Document"]
+    return text
+
+
+def session_arn(role: Resource, session: str) -> str:
+    """The principal of a session of a role, as GetCallerIdentity tells it."""
+    return f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{session}"
+
+
+def session_id(role: Resource, session: str) -> str:
+    """The unique id of that principal."""
+    return f"{role.spec['RoleId']}:{session}"

@@ -1,0 +1,236 @@
+"""Which permissions a call needs: actions on resources, found in the operation's name and its parameters.
+
+The rule is ``service:Operation`` on the noun it names; ``actions.toml`` holds what AWS does otherwise.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from sagewright.access.identity import GLOBAL, holder_of
+from sagewright.core.arns import Arn
+from sagewright.nouns.declaration import Noun, all_nouns
+from sagewright.nouns.operations import Call, Permission
+from sagewright.wire.models import service_model
+
+Json = Mapping[str, Any]
+READING = ("List", "Describe", "Get", "Search", "Simulate")
+
+
+@cache
+def table() -> Any:
+    """The exceptions, as data."""
+    return tomllib.loads((files("sagewright.access") / "actions.toml").read_text())
+
+
+def service_of(service: str) -> str:
+    """A service's name in actions."""
+    name: str = table()["services"].get(service, service)
+    return name
+
+
+@cache
+def action_of(service: str, operation: str) -> str | None:
+    """The action an operation needs, None when it needs none or asks for each item itself."""
+    if operation in (*table()["free"].get(service, ()), *table()["each"].get(service, ())):
+        return None
+    return f"{service_of(service)}:{table()['actions'].get(service, {}).get(operation, operation)}"
+
+
+class _Needs(NamedTuple):
+    """What calls of one operation need: an action on a resource, and on those that members name ``also``."""
+
+    action: str | None
+    versioned: bool
+    resource: Callable[[Call, Json], str]
+    also: tuple[tuple[str, str], ...]
+    tags: bool
+
+
+@cache
+def _needs(service: str, operation: str) -> _Needs:
+    return _Needs(
+        action=action_of(service, operation),
+        versioned=operation in table()["versioned"].get(service, ()),
+        resource=_RESOURCES.get(service_of(service), _anything),
+        also=tuple(table()["also"].get(service, {}).get(operation, {}).items()),
+        tags=service == "sagemaker" and operation.startswith("Create"),
+    )
+
+
+def asked(call: Call, request: Json) -> list[Permission]:
+    """The permissions ``call`` needs, its main one first, without those to pass roles."""
+    needs = _needs(call.service, call.operation)
+    if needs.action is None:
+        return []
+    action = f"{needs.action}Version" if needs.versioned and "VersionId" in request else needs.action
+    resource = needs.resource(call, request)
+    found = [Permission(action, resource)]
+    for member, path in needs.also:
+        if member in request:
+            found.append(Permission(action, _sagemaker_arn(call, path, request[member])))
+    if needs.tags and request.get("Tags"):
+        found.append(Permission("sagemaker:AddTags", resource, (("sagemaker:TaggingAction", call.operation),)))
+    return found
+
+
+def passed_roles(call: Call, request: Json) -> list[str]:
+    """The ARNs of roles that the call hands to the service, in order, each once."""
+    if call.service != "sagemaker" or call.operation.startswith(READING):
+        return []
+    found: dict[str, None] = {}
+    for path in _role_paths(call.service, call.operation):
+        found.update((arn, None) for arn in _values_at(request, path))
+    return list(found)
+
+
+@cache
+def _role_paths(service: str, operation: str) -> tuple[tuple[str, ...], ...]:
+    """Where an operation's input has members of the model's shape ``RoleArn``; a list or a map is a step ``*``."""
+    shape = service_model(service).operation_model(operation).input_shape
+    return tuple(_paths_below(shape, (), frozenset())) if shape is not None else ()
+
+
+def _paths_below(shape: Shape, path: tuple[str, ...], above: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    if shape.name == "RoleArn":
+        yield path
+    elif shape.name in above:
+        return
+    elif isinstance(shape, StructureShape):
+        for name, member in shape.members.items():
+            yield from _paths_below(member, (*path, name), above | {shape.name})
+    elif isinstance(shape, ListShape):
+        yield from _paths_below(shape.member, (*path, "*"), above | {shape.name})
+    elif isinstance(shape, MapShape):
+        yield from _paths_below(shape.value, (*path, "*"), above | {shape.name})
+
+
+def _values_at(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if not path:
+        yield value
+    elif path[0] != "*":
+        if path[0] in value:
+            yield from _values_at(value[path[0]], path[1:])
+    else:
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _values_at(item, path[1:])
+
+
+def account_of(arn: str) -> str:
+    """The account an ARN names, empty when it names none."""
+    try:
+        return Arn.parse(arn).account
+    except ValueError:
+        return ""
+
+
+# The resource of a call, service by service
+
+
+def _anything(_call: Call, _request: Json) -> str:
+    return "*"
+
+
+def _s3(_call: Call, request: Json) -> str:
+    if "Bucket" not in request:
+        return "*"
+    return s3_arn(request["Bucket"], request.get("Key"))
+
+
+def s3_arn(bucket: str, key: str | None = None) -> str:
+    """The ARN of a bucket or of an object in it."""
+    return f"arn:aws:s3:::{bucket}" if key is None else f"arn:aws:s3:::{bucket}/{key}"
+
+
+def _sagemaker(call: Call, request: Json) -> str:
+    for member, path in _naming(call.service, call.operation):
+        if member in request:
+            return _sagemaker_arn(call, path, request[member])
+    return "*"
+
+
+@cache
+def _naming(service: str, operation: str) -> tuple[tuple[str, str], ...]:
+    """The members that may name what an operation is about, with the ARN's resource for each."""
+    members: dict[str, str] = table()["resources"].get(service, {})
+    noun = noun_of(operation) if service == "sagemaker" else None
+    return (*members.items(), *(((noun.name_member, noun.path.replace("{name}", "{}")),) if noun is not None else ()))
+
+
+def _sagemaker_arn(call: Call, path: str, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    return f"arn:aws:sagemaker:{call.region}:{call.account}:{path.replace('{}', name)}"
+
+
+@cache
+def noun_of(operation: str) -> Noun | None:
+    """The noun an operation of SageMaker is about: ``UpdateEndpointWeightsAndCapacities`` is about ``Endpoint``."""
+    fitting = [noun for noun in all_nouns() if noun.service == "sagemaker" and _after_verb(operation, noun.kind)]
+    exact = [noun for noun in fitting if operation.endswith(noun.kind)]
+    return max(exact or fitting, key=lambda noun: len(noun.kind), default=None)
+
+
+def _after_verb(operation: str, kind: str) -> bool:
+    at = operation.find(kind)
+    return at > 0 and operation[:at].isalpha() and operation[1:at].islower()
+
+
+def _logs(call: Call, request: Json) -> str:
+    if "resourceArn" in request:
+        arn: str = request["resourceArn"]
+        return arn
+    group = request.get("logGroupName") or request.get("logGroupIdentifier") or ""
+    name = group.rpartition(":log-group:")[2]
+    prefix = "log-group" if call.operation.find("Destination") < 0 else "destination"
+    return str(Arn("logs", call.region, call.account, f"{prefix}:{name}:log-stream:{request.get('logStreamName', '')}"))
+
+
+_IAM_KINDS = {"RoleName": "Role", "UserName": "User", "GroupName": "Group", "InstanceProfileName": "InstanceProfile"}
+_OWN_USER = ("GetUser", "CreateAccessKey", "DeleteAccessKey", "ListAccessKeys", "UpdateAccessKey", "ChangePassword")
+
+
+def _iam(call: Call, request: Json) -> str:
+    for member, kind in _IAM_KINDS.items():
+        if member in request:
+            return _entity_arn(call, kind, request[member], request.get("Path", "/"))
+    for member in ("PolicyArn", "PolicySourceArn"):
+        if member in request:
+            arn: str = request[member]
+            return arn
+    if call.operation == "CreatePolicy":
+        return f"arn:aws:iam::{call.account}:policy{request.get('Path', '/')}{request['PolicyName']}"
+    if call.operation in _OWN_USER:
+        holder = holder_of(call.platform.resources, call.principal.arn)
+        return holder.arn if holder is not None and holder.kind == "User" else "*"
+    return "*"
+
+
+def _entity_arn(call: Call, kind: str, name: str, path: str) -> str:
+    found = call.platform.resources.get(call.account, GLOBAL, kind, name)
+    if found is not None:
+        return found.arn
+    words = {"InstanceProfile": "instance-profile"}.get(kind, kind.lower())
+    return f"arn:aws:iam::{call.account}:{words}{path}{name}"
+
+
+def _sts(call: Call, request: Json) -> str:
+    if call.operation == "GetFederationToken":
+        return f"arn:aws:sts::{call.account}:federated-user/{request['Name']}"
+    arn: str = request.get("RoleArn", "*")
+    return arn
+
+
+_RESOURCES: Mapping[str, Callable[[Call, Json], str]] = {
+    "s3": _s3,
+    "sagemaker": _sagemaker,
+    "logs": _logs,
+    "iam": _iam,
+    "sts": _sts,
+}

@@ -1,0 +1,247 @@
+"""What conditions may look at: the caller, the request, its tags and members, and the resource's tags.
+
+Sources: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference for the services' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import Any
+
+from sagewright.access.permissions import account_of, service_of, table
+from sagewright.core.arns import Arn
+from sagewright.nouns.operations import Call, Permission
+from sagewright.store.credentials import Credential
+
+Context = dict[str, list[str]]
+Json = Mapping[str, Any]
+PRINCIPAL_TYPES = {"assumed-role": "AssumedRole", "federated-user": "FederatedUser", "user": "User"}
+
+
+class MustWait(Exception):
+    """A condition looks at what only the store knows, and there is no time to ask it."""
+
+
+class RequestContext(Mapping[str, list[str]]):
+    """The context of one question, in lower case. Each part is worked out when a condition first asks for it.
+
+    ``key`` is the caller's, None for nobody's; ``holder_arn`` the user or role behind it. On the event loop the context
+    is in a ``hurry``: it raises ``MustWait`` rather than read tags.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        request: Json,
+        permission: Permission,
+        key: Credential | None,
+        holder_arn: str | None,
+        *,
+        hurry: bool = False,
+    ) -> None:
+        self.call = call
+        self.key = key
+        self.resource = permission.resource
+        self.lasting = True
+        """Whether all that was looked at is the same whenever this caller asks the same question."""
+        self._request = request
+        self._permission = permission
+        self._holder_arn = holder_arn
+        self._hurry = hurry
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The values of a key, ``default`` when it has none."""
+        if name not in _LASTING:
+            self.lasting = False
+        for key, value in self._permission.keys:
+            if key.lower() == name:
+                return [value]
+        plain = _PLAIN.get(name)
+        if plain is not None:
+            found = plain(self)
+            return default if found is None else [found]
+        family = name.partition("/")[0]
+        if family == "aws:principaltag":
+            return self._principal_tags.get(name, default)
+        if family.endswith(":resourcetag"):
+            return self._resource_tags.get(name, default)
+        return self._members.get(name, default)
+
+    def __getitem__(self, name: str) -> list[str]:
+        found: list[str] | None = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        names = [name.lower() for name, _ in self._permission.keys]
+        names += [name for name in _PLAIN if name in self]
+        return iter(dict.fromkeys((*names, *self._members, *self._principal_tags, *self._resource_tags)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @property
+    def holder(self) -> str | None:
+        """Of a role's session the role; of all others themselves."""
+        if self.key is None:
+            return None
+        role = ":assumed-role/" in self.key.principal
+        return self._holder_arn if role and self._holder_arn is not None else self.key.principal
+
+    @cached_property
+    def _members(self) -> Context:
+        return _about_members(self.call, self._request) | _lowered(_request_tags(self._request))
+
+    @cached_property
+    def _principal_tags(self) -> Context:
+        if self.key is None:
+            return {}
+        tags = {**self._tags(self.holder or ""), **self.key.session.get("Tags", {})}
+        return _lowered({f"aws:PrincipalTag/{name}": [value] for name, value in tags.items()})
+
+    @cached_property
+    def _resource_tags(self) -> Context:
+        service = self._permission.action.partition(":")[0]
+        tags = self._tags(self.resource.partition(":log-stream:")[0])
+        families = ("aws", service)
+        return _lowered({f"{family}:ResourceTag/{key}": [tags[key]] for key in tags for family in families})
+
+    def _tags(self, arn: str) -> Mapping[str, str]:
+        platform = self.call.platform
+        found = platform.access.known_tags(platform.tags, arn, look=not self._hurry)
+        if found is None:
+            raise MustWait
+        return found
+
+
+def _lowered(context: Context) -> Context:
+    return {name.lower(): values for name, values in context.items()}
+
+
+def _principal_type(about: RequestContext) -> str:
+    if about.key is None:
+        return "Anonymous"
+    return PRINCIPAL_TYPES.get(_principal(about.key)[0], "Account")
+
+
+def _user_name(about: RequestContext) -> str | None:
+    kind, name = _principal(about.key) if about.key is not None else ("", "")
+    return name.rpartition("/")[2] if kind == "user" else None
+
+
+def _principal(key: Credential) -> tuple[str, str]:
+    """The kind and the name of who signs."""
+    kind, _, name = Arn.parse(key.principal).resource.partition("/")
+    return kind, name
+
+
+def _resource_account(about: RequestContext) -> str:
+    return account_of(about.resource) or about.call.account
+
+
+def _auth_type(about: RequestContext) -> str | None:
+    if about.call.service != "s3":
+        return None
+    return "REST-HEADER" if "authorization" in about.call.http.headers else "REST-QUERY-STRING"
+
+
+def _signature_version(about: RequestContext) -> str | None:
+    if about.call.service != "s3":
+        return None
+    return "AWS" if about.call.http.parameter("AWSAccessKeyId") else "AWS4-HMAC-SHA256"
+
+
+def _temporary(about: RequestContext) -> Credential | None:
+    return about.key if about.key is not None and about.key.expires is not None else None
+
+
+# The keys that have one value, and how it is found; None where the key is not there.
+_PLAIN: Mapping[str, Callable[[RequestContext], str | None]] = {
+    "aws:principalarn": lambda about: about.holder,
+    "aws:principalaccount": lambda about: about.key.account if about.key is not None else None,
+    "aws:principaltype": _principal_type,
+    "aws:userid": lambda about: about.key.user_id if about.key is not None else "anonymous",
+    "aws:username": _user_name,
+    "aws:tokenissuetime": lambda about: _iso(key.created) if (key := _temporary(about)) is not None else None,
+    "aws:multifactorauthpresent": lambda about: "false" if _temporary(about) is not None else None,
+    "aws:currenttime": lambda about: _iso(about.call.platform.clock.now()),
+    "aws:epochtime": lambda about: str(int(about.call.platform.clock.now())),
+    "aws:requestedregion": lambda about: about.call.region,
+    "aws:securetransport": lambda about: _word(about.call.http.secure),
+    "aws:sourceip": lambda about: about.call.http.client,
+    "aws:principalisawsservice": lambda _: "false",
+    "aws:viaawsservice": lambda _: "false",
+    "aws:useragent": lambda about: about.call.http.headers.get("user-agent"),
+    "aws:referer": lambda about: about.call.http.headers.get("referer"),
+    "aws:resourceaccount": _resource_account,
+    "s3:resourceaccount": _resource_account,
+    "s3:authtype": _auth_type,
+    "s3:signatureversion": _signature_version,
+}
+_LASTING = frozenset(
+    (
+        "aws:principalarn",
+        "aws:principalaccount",
+        "aws:principaltype",
+        "aws:userid",
+        "aws:username",
+        "aws:multifactorauthpresent",
+        "iam:passedtoservice",
+    )
+)
+"""What an access key fixes; and the service that roles are passed to, which is always SageMaker."""
+
+
+def _about_members(call: Call, request: Json) -> Context:
+    wanted = _wanted(service_of(call.service))
+    if not wanted:
+        return {}
+    found: Context = {}
+    for member, value in _members(request):
+        if member in wanted:
+            found.setdefault(wanted[member], []).append(value)
+    return found
+
+
+@cache
+def _wanted(service: str) -> Mapping[str, str]:
+    """The condition key that tells each member of a request."""
+    keys: Mapping[str, list[str]] = table()["keys"].get(service, {})
+    return {member: name.lower() for name, members in keys.items() for member in members}
+
+
+def _members(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every scalar below ``value`` with the name of the member that holds it, be it alone or in a list."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _members(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _members(item, name)
+    elif isinstance(value, bool):
+        yield name, _word(value)
+    elif isinstance(value, str | int | float):
+        yield name, str(value)
+
+
+def _request_tags(request: Json) -> Context:
+    """Tags of SageMaker, IAM and STS are lists of pairs, those of CloudWatch Logs a map."""
+    tags = request.get("Tags", request.get("tags", ()))
+    given = dict(tags) if isinstance(tags, Mapping) else {tag["Key"]: tag.get("Value", "") for tag in tags}
+    keys = [*given, *request.get("TagKeys", request.get("tagKeys", ()))]
+    found = {f"aws:RequestTag/{key}": [value] for key, value in given.items()}
+    return found | ({"aws:TagKeys": keys} if keys else {})
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _word(flag: bool) -> str:
+    return "true" if flag else "false"

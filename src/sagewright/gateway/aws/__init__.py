@@ -1,0 +1,1 @@
+"""From an HTTP request to an AWS operation and back: signatures, refusals, forms, CORS."""

@@ -1,0 +1,1 @@
+"""HTTP alone: connections, bodies, TLS, limits. Nothing here knows AWS or what a request means."""

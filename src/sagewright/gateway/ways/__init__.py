@@ -1,0 +1,1 @@
+"""The ways in beside plain AWS calls, a file each: InvokeEndpoint, the doors of jobs, CONNECT."""

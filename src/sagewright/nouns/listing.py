@@ -1,0 +1,100 @@
+"""List operations: the filters, sorting and paging that recur in some 95 of them, read off the model."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from types import UnionType
+from typing import Any, Literal
+
+from botocore.model import ListShape, StructureShape
+
+from sagewright.core.errors import ValidationException
+from sagewright.nouns.declaration import Noun
+from sagewright.nouns.operations import Call
+from sagewright.store.resources import Query
+from sagewright.wire.models import input_shape, output_shape
+
+Json = dict[str, Any]
+Order = Literal["name", "created", "modified", "phase"]
+_ORDERS: dict[str, Order] = {
+    "Name": "name",
+    "CreationTime": "created",
+    "CreatedAt": "created",
+    "LastModifiedTime": "modified",
+    "Status": "phase",
+}
+PAGE = 100
+
+
+def list_resources(noun: Noun, call: Call, request: Json) -> Json:
+    """One page of a noun's List operation, with NextToken only when more follows."""
+    member, shown, specs = _summary(noun.service, noun.kind)
+    limit = int(request.get("MaxResults", PAGE))
+    query = _query(noun, request, limit, specs)
+    found = call.platform.resources.list(call.account, call.region, noun.kind, query)
+    page = found[:limit]
+    items = [{k: v for k, v in noun.brief(each).items() if k in shown} for each in page]
+    answer: Json = {member: items}
+    if len(found) > limit:
+        answer["NextToken"] = token_of(getattr(page[-1], query.order), page[-1].name)
+    return answer
+
+
+@cache
+def _summary(service: str, kind: str) -> tuple[str, frozenset[str], bool]:
+    """The list in the output, what it shows of a resource, and whether any of that is in the spec."""
+    output = output_shape(service, f"List{kind}s")
+    member, shown = next(
+        (name, frozenset(shape.member.members))
+        for name, shape in output.members.items()
+        if isinstance(shape, ListShape) and isinstance(shape.member, StructureShape)
+    )
+    name = input_shape(service, f"Describe{kind}").required_members[0]
+    return member, shown, not shown.isdisjoint(set(input_shape(service, f"Create{kind}").members) - {name})
+
+
+def _query(noun: Noun, request: Json, limit: int, specs: bool) -> Query:
+    wanted = request.get("StatusEquals")
+    phases = None if wanted is None else frozenset(phase for phase, word in noun.words.items() if word == wanted)
+    return Query(
+        name_contains=request.get("NameContains", ""),
+        phases=phases,
+        created_after=_seconds(request.get("CreationTimeAfter")),
+        created_before=_seconds(request.get("CreationTimeBefore")),
+        modified_after=_seconds(request.get("LastModifiedTimeAfter")),
+        modified_before=_seconds(request.get("LastModifiedTimeBefore")),
+        order=_ORDERS.get(request.get("SortBy", "CreationTime"), "created"),
+        descending=request.get("SortOrder", "Descending") == "Descending",
+        after=_after(request["NextToken"]) if "NextToken" in request else None,
+        limit=limit + 1,
+        specs=specs,
+    )
+
+
+def _seconds(moment: datetime | float | None) -> float | None:
+    return moment.timestamp() if isinstance(moment, datetime) else moment
+
+
+def token_of(*position: float | str) -> str:
+    """A NextToken that says after which item the next page begins."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def position_of(token: str, types: Sequence[type | UnionType]) -> tuple[Any, ...]:
+    """What ``token_of`` was given, of these types. Raises ValidationException for a token that it did not make."""
+    try:
+        position = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, TypeError, RecursionError):
+        position = None
+    if not isinstance(position, list) or len(position) != len(types) or not all(map(isinstance, position, types)):
+        raise ValidationException("Invalid NextToken: it was not made by this operation.")
+    return tuple(position)
+
+
+def _after(token: str) -> tuple[Any, str]:
+    value, name = position_of(token, (str | float | int, str))
+    return value, name

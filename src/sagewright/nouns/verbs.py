@@ -1,0 +1,95 @@
+"""The verbs every noun shares, registered for as many of them as the model has an operation for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.core.errors import ResourceInUse
+from sagewright.nouns.declaration import Noun, Refusal, register
+from sagewright.nouns.listing import list_resources
+from sagewright.nouns.operations import Call, Operation, Result, add
+from sagewright.store.resources import Resource
+from sagewright.wire.models import service_model
+
+Json = dict[str, Any]
+
+
+def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
+    """Register a noun with its shared operations. ``settled`` is the refusal to stop what has ended."""
+    register(noun)
+    known = set(service_model(noun.service).operation_names)
+    verbs = {f"Create{noun.kind}": _create, f"Describe{noun.kind}": _describe, f"List{noun.kind}s": _list}
+    if noun.lifecycle is None:
+        verbs[f"Delete{noun.kind}"] = _delete
+    elif noun.lifecycle.name == "RUN":
+        verbs[f"Stop{noun.kind}"] = _stop(settled)
+        verbs[f"Delete{noun.kind}"] = _delete_ended
+    else:
+        verbs[f"Delete{noun.kind}"] = _wish_gone
+    for name, verb in verbs.items():
+        if name in known:
+            add(Operation(noun.service, name, _bind(noun, verb)))
+    return noun
+
+
+def _bind(noun: Noun, verb: Any) -> Any:
+    def handler(call: Call, request: Json) -> Result:
+        result: Result = verb(noun, call, request)
+        return result
+
+    return handler
+
+
+def _create(noun: Noun, call: Call, request: Json) -> Result:
+    return {noun.arn_member: noun.create(call, request).arn}
+
+
+def _describe(noun: Noun, call: Call, request: Json) -> Result:
+    resource = noun.find(call, request[noun.name_member])
+    answer = {**noun.brief(resource), **noun.describe(call, resource)}
+    return {key: value for key, value in answer.items() if key in noun.described}
+
+
+def _list(noun: Noun, call: Call, request: Json) -> Result:
+    return list_resources(noun, call, request)
+
+
+def _delete(noun: Noun, call: Call, request: Json) -> Result:
+    call.platform.resources.delete(noun.find(call, request[noun.name_member]))
+    return None
+
+
+def _stop(settled: Refusal | None) -> Any:
+    def stop(noun: Noun, call: Call, request: Json) -> Result:
+        resource = noun.find(call, request[noun.name_member])
+        assert noun.lifecycle is not None
+        if noun.lifecycle.final(resource.phase):
+            assert settled is not None
+            raise settled.of(name=resource.name, arn=resource.arn, status=noun.word(resource))
+        wish(call, resource, "stopped")
+        return None
+
+    return stop
+
+
+def _delete_ended(noun: Noun, call: Call, request: Json) -> Result:
+    """Forget work that ended; its outputs and logs stay. What is not cleaned up after yet counts as in use."""
+    resource = noun.find(call, request[noun.name_member])
+    assert noun.lifecycle is not None
+    if not noun.lifecycle.final(resource.phase) or resource.due is not None:
+        raise ResourceInUse(
+            f"The resource {resource.arn!r} is in status {noun.word(resource)}: stop it before deleting it."
+        )
+    call.platform.resources.delete(resource)
+    return None
+
+
+def _wish_gone(noun: Noun, call: Call, request: Json) -> Result:
+    wish(call, noun.find(call, request[noun.name_member]), "gone")
+    return None
+
+
+def wish(call: Call, resource: Resource, word: str, **changes: Any) -> None:
+    """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``."""
+    call.platform.resources.update(resource, wish=word, due=call.platform.clock.now(), **changes)
+    call.platform.hint(resource.id)

@@ -1,0 +1,1 @@
+"""What answers: models, endpoint configurations, endpoints."""

@@ -1,0 +1,173 @@
+"""Endpoint: model servers that stand and answer InvokeEndpoint.
+
+Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends.base import Limits, Workload
+from sagewright.core.errors import ValidationException
+from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
+from sagewright.engine.lifecycle import STANDING
+from sagewright.engine.placement import here, instance_type
+from sagewright.engine.run import Refused
+from sagewright.engine.tools import Tools
+from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.operations import Call, Result, operation
+from sagewright.nouns.verbs import declare, wish
+from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB
+from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.store.resources import Resource
+
+Json = dict[str, Any]
+
+WORDS = {
+    "pending": "Creating",
+    "starting": "Creating",
+    "ready": "InService",
+    "updating": "Updating",
+    "rolling_back": "RollingBack",
+    "deleting": "Deleting",
+    "failed": "Failed",
+}
+
+
+def log_group(resource: Resource) -> str:
+    """The CloudWatch log group of an endpoint."""
+    return f"/aws/sagemaker/Endpoints/{resource.name}"
+
+
+def check(call: Call, request: Json) -> None:
+    """The configuration exists."""
+    name = request["EndpointConfigName"]
+    if call.platform.resources.get(call.account, call.region, "EndpointConfig", name) is None:
+        arn = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint-config/{name}"
+        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
+
+
+def describe(_call: Call, resource: Resource) -> Json:
+    """The variants that serve now; while the first fleet starts, those that will."""
+    fleet = resource.run.get("live") or resource.run.get("next")
+    if fleet is None:
+        return {}
+    return {
+        "EndpointConfigName": fleet["snapshot"]["config"],
+        "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
+    }
+
+
+def _variant_summary(variant: Json) -> Json:
+    settings = variant["settings"]
+    weight = settings.get("InitialVariantWeight", 1.0)
+    summary: Json = {
+        "VariantName": settings["VariantName"],
+        "DeployedImages": [
+            {"SpecifiedImage": variant["container"]["Image"], "ResolvedImage": variant["container"]["Image"]}
+        ],
+        "CurrentWeight": weight,
+        "DesiredWeight": weight,
+    }
+    if "ServerlessConfig" in settings:
+        return summary | {"CurrentServerlessConfig": settings["ServerlessConfig"]}
+    count = settings.get("InitialInstanceCount", 1)
+    return summary | {"CurrentInstanceCount": count, "DesiredInstanceCount": count}
+
+
+def snapshot(resource: Resource, tools: Tools) -> Json:
+    """The configuration and its models as they are now, so that the fleet does not need them later."""
+    name = resource.spec["EndpointConfigName"]
+    config = tools.resources.get(resource.account, resource.region, "EndpointConfig", name)
+    if config is None:
+        raise Refused(f"The endpoint configuration {name!r} was deleted before the endpoint started.")
+    variants: list[Json] = []
+    for settings in config.spec["ProductionVariants"]:
+        model = tools.resources.get(resource.account, resource.region, "Model", settings["ModelName"])
+        if model is None:
+            raise Refused(f"The model {settings['ModelName']!r} was deleted before the endpoint started.")
+        variants.append(
+            {
+                "settings": settings,
+                "container": containers(model.spec)[0],
+                "role": model.spec.get("ExecutionRoleArn", ""),
+                "isolated": model.spec.get("EnableNetworkIsolation", False),
+            }
+        )
+    return {"config": name, "variants": variants}
+
+
+def plans(resource: Resource, snapshot: Json, tools: Tools) -> list[VariantPlan]:
+    """A plan for each variant of a snapshot."""
+    return [_plan(resource, variant, tools) for variant in snapshot["variants"]]
+
+
+def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
+    settings = variant["settings"]
+    server = model_server(variant["container"], resource.region, tools)
+    names = {"SAGEMAKER_ENDPOINT_NAME": resource.name, "SAGEMAKER_VARIANT_NAME": settings["VariantName"]}
+    limits = _limits(settings, tools)
+
+    def workload(root: Path, log_file: str) -> Workload:
+        return Workload(
+            argv=("serve",),
+            environment=str(root),
+            env={**names, **server.env},
+            inputs=server.inputs,
+            limits=limits,
+            log_files=(log_file,),
+            socket=True,
+            role=variant.get("role", ""),  # fleets of earlier versions have none
+            isolated=variant.get("isolated", False),
+        )
+
+    return VariantPlan(
+        name=settings["VariantName"],
+        weight=settings.get("InitialVariantWeight", 1.0),
+        instances=settings.get("InitialInstanceCount", 1),
+        environment=server.environment,
+        requirements=server.requirements,
+        workload=workload,
+        startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
+    )
+
+
+def _limits(settings: Json, tools: Tools) -> Limits:
+    disk = (tools.settings.disk_limit_gb or settings.get("VolumeSizeInGB", VOLUME_GIB)) << 30
+    if "ServerlessConfig" in settings:
+        cpus, memory = 1.0, settings["ServerlessConfig"]["MemorySizeInMB"] << 20
+    else:
+        machine = here(instance_type(settings["InstanceType"]))
+        cpus, memory = machine.vcpus, machine.memory_bytes
+    return Limits(cpus=cpus, memory_bytes=memory, disk_bytes=disk, processes=tools.settings.process_limit)
+
+
+@operation("sagemaker", "UpdateEndpoint")
+def update_endpoint(call: Call, request: Json) -> Result:
+    """Deploy another configuration beside the one that serves, and switch when it is healthy."""
+    resource = NOUN.find(call, request["EndpointName"])
+    if NOUN.word(resource) not in ("InService", "Failed"):
+        raise ValidationException(f'Cannot update in-progress endpoint "{resource.arn}".')
+    check(call, request)
+    spec = {**resource.spec, "EndpointConfigName": request["EndpointConfigName"]}
+    wish(call, resource, f"updated:{call.request_id}", spec=spec)
+    return {"EndpointArn": resource.arn}
+
+
+KIND = FleetKind(snapshot=snapshot, plans=plans, log_group=log_group)
+
+NOUN = declare(
+    Noun(
+        kind="Endpoint",
+        path="endpoint/{name}",
+        taken=Refusal('Cannot create already existing endpoint "{arn}".'),
+        missing=Refusal('Could not find endpoint "{arn}".'),
+        words=WORDS,
+        check=check,
+        describe=describe,
+        lifecycle=STANDING,
+        first=("Creating", ""),
+        controller=lambda tools: DeploymentController(KIND, tools),
+    )
+)

@@ -1,0 +1,1 @@
+"""Work that ends: training, processing and transform jobs."""

@@ -1,0 +1,163 @@
+"""What a training job runs: hosts, channels, configuration files and environment as the container contract says.
+
+Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.engine.run import Plan, Refused
+from sagewright.engine.tools import Tools
+from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.services.sagemaker._shared.jobs import (
+    download,
+    environment_of,
+    host_names,
+    limits,
+    log_files,
+    resource_config,
+    spread,
+    variables,
+)
+from sagewright.services.sagemaker._shared.s3_uris import (
+    inputs_below,
+    joined,
+    requirements_in,
+    requirements_of,
+    split,
+)
+from sagewright.store.resources import Resource
+
+Json = dict[str, Any]
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+CODE = "/opt/ml/code"
+
+
+def plan(resource: Resource, tools: Tools) -> Plan:
+    """The workload of one training job, hosts and channels laid out as the container contract says."""
+    spec = resource.spec
+    environment = environment_of(spec["AlgorithmSpecification"]["TrainingImage"])
+    kind = spec["ResourceConfig"]["InstanceType"]
+    hosts = host_names(spec["ResourceConfig"]["InstanceCount"])
+    code, requirements = _code(resource, tools)
+    channels = [_channel(channel, tools) for channel in spec.get("InputDataConfig", ())]
+    requirements = requirements or _beside_the_code([channel for channel, _ in channels])
+    inputs, shares = spread(channels, hosts)
+    model, output = Output("model.tar.gz", "/opt/ml/model"), Output("output.tar.gz", "/opt/ml/output/data")
+    if spec["OutputDataConfig"].get("CompressionType") == "NONE":
+        model, output = Output("model", model.path, pack=False), Output("output", output.path, pack=False)
+    prefix = joined(spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output")
+    bucket, key = split(prefix)
+
+    def workload(root: Path) -> Workload:
+        return Workload(
+            argv=_argv(spec["AlgorithmSpecification"]),
+            environment=str(root),
+            hosts=hosts,
+            env=variables(resource, environment) | spec.get("Environment", {}),
+            files=_config_files(spec),
+            host_files={
+                host: {"/opt/ml/input/config/resourceconfig.json": resource_config(kind, host, hosts)} for host in hosts
+            },
+            inputs=(*inputs, *code),
+            host_inputs=shares,
+            outputs=(model, output),
+            limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
+            metrics=_metrics(spec, environment),
+            log_files=log_files(resource, LOG_GROUP, hosts, tools),
+            role=spec.get("RoleArn", ""),
+            isolated=spec.get("EnableNetworkIsolation", False),
+        )
+
+    return Plan(
+        environment=environment,
+        requirements=requirements,
+        workload=workload,
+        destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
+    )
+
+
+def _channel(channel: Json, tools: Tools) -> tuple[Input, str | None]:
+    source = channel["DataSource"]["S3DataSource"]
+    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], tools)
+    return entry, source.get("S3DataDistributionType")
+
+
+def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
+    """Script mode: the archive of the user's code, and its requirements.txt."""
+    submitted = submit_directory(resource.spec)
+    if not submitted.startswith("s3://"):
+        return (), None
+    files = inputs_below(tools.objects, submitted)
+    if len(files) != 1:
+        raise Refused(f"ClientError: Data download failed: no object at sagemaker_submit_directory {submitted}")
+    return (Input(CODE, files, unpack=True),), requirements_in(Path(files[0].source))
+
+
+def _beside_the_code(channels: Iterable[Input]) -> str | None:
+    """The requirements.txt of SDK v3, which sends code and drivers as channels and runs pip at the start of the job.
+
+    Installed beforehand, so that its pip finds everything there and needs no network.
+    """
+    files = {f"{channel.path}/{file.name}": file for channel in channels for file in channel.files}
+    found = files.get("/opt/ml/input/data/code/requirements.txt")
+    if found is None or not any(path.startswith("/opt/ml/input/data/sm_drivers/") for path in files):
+        return None
+    return requirements_of(Path(found.source))
+
+
+def submit_directory(spec: Json) -> str:
+    """Where script mode's archive of the user's code lies, empty when there is none."""
+    return _decoded(spec.get("HyperParameters", {}).get("sagemaker_submit_directory", ""))
+
+
+def _decoded(text: str) -> str:
+    """Script-mode hyperparameters are JSON strings; older SDKs sent them bare."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, str) else text
+
+
+def _argv(algorithm: Json) -> tuple[str, ...]:
+    entry = tuple(algorithm.get("ContainerEntrypoint", ()))
+    arguments = tuple(algorithm.get("ContainerArguments", ()))
+    return (*entry, *arguments) if entry else ("train", *arguments)
+
+
+def _config_files(spec: Json) -> dict[str, str]:
+    mode = spec["AlgorithmSpecification"]["TrainingInputMode"]
+    channels = {
+        channel["ChannelName"]: {
+            "TrainingInputMode": channel.get("InputMode", mode),
+            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                "S3DataDistributionType", "FullyReplicated"
+            ),
+            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
+        }
+        for channel in spec.get("InputDataConfig", ())
+    }
+    files = {
+        "/opt/ml/input/config/hyperparameters.json": json.dumps(spec.get("HyperParameters", {})),
+        "/opt/ml/input/config/inputdataconfig.json": json.dumps(channels),
+    }
+    if "CheckpointConfig" in spec:
+        files["/opt/ml/input/config/checkpointconfig.json"] = json.dumps(spec["CheckpointConfig"])
+    return files
+
+
+def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
+    """The request's definitions; a built-in algorithm brings its documented ones."""
+    own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
+    given = {each["Name"]: each["Regex"] for each in own}
+    if "sagemaker_program" not in spec.get("HyperParameters", {}):
+        given = {**{metric.name: metric.regex for metric in environment.metrics}, **given}
+    return tuple(MetricDefinition(name, regex) for name, regex in given.items())

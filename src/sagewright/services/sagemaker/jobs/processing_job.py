@@ -1,0 +1,218 @@
+"""ProcessingJob: runs a program of the user's on what it finds in S3, and keeps in S3 what it leaves.
+
+Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html. An output of
+S3UploadMode ``Continuous`` is uploaded at the end of the job like the others: everything arrives, not early.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends.base import Input, Output, Workload
+from sagewright.core.errors import ValidationException
+from sagewright.engine.lifecycle import RUN
+from sagewright.engine.run import Outcome, Plan, RunController, RunKind
+from sagewright.engine.tools import Tools
+from sagewright.nouns.declaration import Noun
+from sagewright.nouns.operations import Call
+from sagewright.nouns.verbs import declare
+from sagewright.services.sagemaker._shared import jobs as _job
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.store.resources import Resource
+
+Json = dict[str, Any]
+
+LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+ROOT = "/opt/ml/processing"
+CONFIG = "/opt/ml/config"
+BUNDLE = f"{ROOT}/input/code/sourcedir.tar.gz"
+"""Where a FrameworkProcessor's code lies, with its requirements.txt."""
+TRAIL = {
+    "preparing": ("Starting", "Preparing the environment of the image"),
+    "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
+    "downloading": ("Downloading", "Downloading input data"),
+    "running": ("Processing", "Processing in progress"),
+    "packing": ("Uploading", "Uploading outputs"),
+    "stopping": ("Stopping", "Stopping the processing job"),
+    "stopped": ("Stopped", "Processing job stopped"),
+    "timed_out": ("MaxRuntimeExceeded", "Processing job runtime exceeded MaxRuntimeInSeconds provided"),
+    "succeeded": ("Completed", "Processing job completed"),
+    "failed": ("Failed", "Processing job failed"),
+}
+
+
+def check(call: Call, request: Json) -> None:
+    """What a well-formed request may still have wrong: image, program, paths, buckets, or what we cannot do yet."""
+    application = request["AppSpecification"]
+    _job.require_image(application["ImageUri"])
+    if not application.get("ContainerEntrypoint"):
+        raise ValidationException("You must specify a ContainerEntrypoint: this image has no program of its own.")
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    if "InstanceType" not in cluster or "InstanceCount" not in cluster:
+        raise ValidationException(
+            "ClusterConfig needs InstanceType and InstanceCount: InstancePreferences are not supported yet."
+        )
+    inputs = request.get("ProcessingInputs", [])
+    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    _require_unique("input", [each["InputName"] for each in inputs])
+    _require_unique("output", [each["OutputName"] for each in outputs])
+    for each in inputs:
+        _check_input(call, each, request["RoleArn"])
+    for each in outputs:
+        _check_output(call, each, request["RoleArn"])
+
+
+def _check_input(call: Call, each: Json, role: str) -> None:
+    name, source = each["InputName"], each.get("S3Input")
+    if each.get("AppManaged"):
+        return
+    if source is None:
+        raise ValidationException(
+            f"Processing input {name!r} needs an S3Input: DatasetDefinition is not supported yet."
+        )
+    unsupported = {"S3DataType": "ManifestFile", "S3InputMode": "Pipe", "S3CompressionType": "Gzip"}
+    for member, value in unsupported.items():
+        if source.get(member) == value:
+            raise ValidationException(f"Processing input {name!r}: {member} {value} is not supported yet.")
+    _require_path(f"input {name!r}", source)
+    require_objects(call, source["S3Uri"], role)
+
+
+def _check_output(call: Call, each: Json, role: str) -> None:
+    name, target = each["OutputName"], each.get("S3Output")
+    if each.get("AppManaged"):
+        return
+    if target is None:
+        raise ValidationException(
+            f"Processing output {name!r} needs an S3Output: FeatureStoreOutput is not supported yet."
+        )
+    _require_path(f"output {name!r}", target)
+    require_bucket(call, target["S3Uri"], role)
+
+
+def _require_path(what: str, place: Json) -> None:
+    if "LocalPath" not in place:
+        raise ValidationException(f"Processing {what} needs a LocalPath, unless it is AppManaged.")
+    if not posixpath.normpath(place["LocalPath"]).startswith(f"{ROOT}/"):
+        raise ValidationException(
+            f"Processing {what}: LocalPath {place['LocalPath']!r} is invalid, it has to be below {ROOT}/."
+        )
+
+
+def _require_unique(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValidationException(f"Duplicate processing {what} name {name!r}: names must be unique.")
+        seen.add(name)
+
+
+def plan(resource: Resource, tools: Tools) -> Plan:
+    """The workload of one processing job: inputs and outputs at their LocalPaths, configuration, code."""
+    spec = resource.spec
+    environment = _job.environment_of(spec["AppSpecification"]["ImageUri"])
+    cluster = spec["ProcessingResources"]["ClusterConfig"]
+    hosts = _job.host_names(cluster["InstanceCount"])
+    downloads = [
+        (_job.download(source["LocalPath"], source["S3Uri"], tools), source.get("S3DataDistributionType"))
+        for source in (each.get("S3Input") for each in spec.get("ProcessingInputs", ()) if not each.get("AppManaged"))
+    ]
+    inputs, shares = _job.spread(downloads, hosts)
+    outputs, destinations = _outputs(spec)
+
+    def workload(root: Path) -> Workload:
+        application = spec["AppSpecification"]
+        return Workload(
+            argv=(*application["ContainerEntrypoint"], *application.get("ContainerArguments", ())),
+            environment=str(root),
+            hosts=hosts,
+            env=_job.variables(resource, environment) | spec.get("Environment", {}),
+            files={f"{CONFIG}/processingjobconfig.json": _configuration(resource)},
+            host_files={
+                host: {
+                    f"{CONFIG}/resourceconfig.json": _job.resource_config(cluster["InstanceType"], host, hosts),
+                }
+                for host in hosts
+            },
+            # An input without files is an empty directory: programs find the place of each output there.
+            inputs=(*inputs, *(Input(output.path, ()) for output in outputs)),
+            host_inputs=shares,
+            outputs=outputs,
+            limits=_job.limits(
+                cluster["InstanceType"], spec.get("StoppingCondition", {}), tools, cluster["VolumeSizeInGB"]
+            ),
+            log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
+            role=spec["RoleArn"],
+            isolated=spec.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
+        )
+
+    return Plan(
+        environment=environment,
+        requirements=_job.requirements_at((entry for entry, _ in downloads), BUNDLE),
+        workload=workload,
+        destinations=destinations,
+    )
+
+
+def _outputs(spec: Json) -> tuple[tuple[Output, ...], dict[str, tuple[str, str]]]:
+    """The directories to keep and where they go, under names of ours: AWS lets an OutputName be any text."""
+    wanted = [
+        each["S3Output"]
+        for each in spec.get("ProcessingOutputConfig", {}).get("Outputs", ())
+        if not each.get("AppManaged")
+    ]
+    places = {f"output-{number}": target for number, target in enumerate(wanted)}
+    destinations = {}
+    for name, target in places.items():
+        bucket, key = split(target["S3Uri"])
+        destinations[name] = (bucket, key.rstrip("/"))
+    return tuple(Output(name, target["LocalPath"], pack=False) for name, target in places.items()), destinations
+
+
+def _configuration(resource: Resource) -> str:
+    names = {"ProcessingJobArn": resource.arn, "ProcessingJobName": resource.name}
+    return json.dumps({**names, **resource.spec, **_stopping_condition(resource)})
+
+
+def _stopping_condition(resource: Resource) -> Json:
+    return {"StoppingCondition": resource.spec.get("StoppingCondition", {"MaxRuntimeInSeconds": _job.DAY})}
+
+
+def describe(_call: Call, resource: Resource) -> Json:
+    """The limit that holds where none was given."""
+    return _stopping_condition(resource)
+
+
+def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
+    """Times, and what the program left in ``/opt/ml/output/message``."""
+    said = {"ExitMessage": outcome.message} if outcome.message else {}
+    return _job.times("Processing", outcome) | said
+
+
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda spec: int(spec["ProcessingResources"]["ClusterConfig"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+)
+
+NOUN = declare(
+    Noun(
+        kind="ProcessingJob",
+        path="processing-job/{name}",
+        taken=_job.taken("processing job"),
+        missing=_job.MISSING,
+        words=_job.WORDS,
+        check=check,
+        describe=describe,
+        lifecycle=RUN,
+        first=("Starting", "Starting the processing job"),
+        controller=lambda tools: RunController(KIND, tools),
+    ),
+    settled=_job.settled("processing job"),
+)

@@ -1,0 +1,133 @@
+"""TrainingJob: runs a training container's contract in a sandbox and keeps the model it leaves.
+
+Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagewright.core.errors import ResourceInUse, ValidationException
+from sagewright.engine.lifecycle import RUN
+from sagewright.engine.run import Outcome, RunController, RunKind
+from sagewright.engine.tools import Tools
+from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.operations import Call
+from sagewright.nouns.verbs import declare
+from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
+from sagewright.services.sagemaker._shared.s3_uris import joined, readable, require_bucket, require_objects
+from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, plan, submit_directory
+from sagewright.store.resources import Resource
+
+Json = dict[str, Any]
+
+TRAIL = {
+    "preparing": ("Starting", "Preparing the environment of the training image"),
+    "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
+    "downloading": ("Downloading", "Downloading input data"),
+    "running": ("Training", "Training image download completed. Training in progress."),
+    "packing": ("Uploading", "Uploading generated training model"),
+    "stopping": ("Stopping", "Stopping the training job"),
+    "stopped": ("Stopped", "Training job stopped"),
+    "timed_out": ("MaxRuntimeExceeded", "Training job runtime exceeded MaxRuntimeInSeconds provided"),
+    "succeeded": ("Completed", "Training job completed"),
+    "failed": ("Failed", "Training job failed"),
+}
+
+
+def check(call: Call, request: Json) -> None:
+    """What a well-formed request may still have wrong: the image, the instances, the buckets."""
+    algorithm = request["AlgorithmSpecification"]
+    if "TrainingImage" not in algorithm:
+        raise ValidationException("You must specify a training image: AlgorithmName is not supported yet.")
+    if algorithm["TrainingInputMode"] == "Pipe":
+        raise ValidationException("TrainingInputMode Pipe is not supported yet; use File or FastFile.")
+    require_image(algorithm["TrainingImage"])
+    resources = request.get("ResourceConfig", {})
+    if "InstanceType" not in resources or "InstanceCount" not in resources:
+        raise ValidationException(
+            "ResourceConfig needs InstanceType and InstanceCount: instance groups are not supported yet."
+        )
+    if "StoppingCondition" not in request:
+        raise ValidationException("You must specify a StoppingCondition.")
+    role = request.get("RoleArn", "")
+    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], role)
+    code = submit_directory(request)
+    if code.startswith("s3://") and not readable(call, code, role):
+        raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
+    names: set[str] = set()
+    for channel in request.get("InputDataConfig", ()):
+        if channel["ChannelName"] in names:
+            raise ValidationException(f"Duplicate channel name {channel['ChannelName']!r} in InputDataConfig.")
+        names.add(channel["ChannelName"])
+        if "S3DataSource" not in channel["DataSource"]:
+            raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
+        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
+
+
+def describe(call: Call, resource: Resource) -> Json:
+    """The trail as SecondaryStatusTransitions; each ends when the next begins."""
+    events = call.platform.events.of(resource.id)
+    transitions: list[Json] = []
+    for index, event in enumerate(events):
+        transition: Json = {"Status": event.word, "StartTime": event.at, "StatusMessage": event.message}
+        following = events[index + 1].at if index + 1 < len(events) else None
+        if following is not None or RUN.final(resource.phase):
+            transition["EndTime"] = following if following is not None else event.at
+        transitions.append(transition)
+    return {
+        "SecondaryStatusTransitions": transitions,
+        "ModelArtifacts": resource.status.get("ModelArtifacts", {"S3ModelArtifacts": _model_uri(resource)}),
+    }
+
+
+def finish(resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
+    """What Describe says of a job that ended."""
+    status = times("Training", outcome)
+    if outcome.started is not None:
+        seconds = max(1, round(outcome.ended - outcome.started))
+        status |= {
+            "TrainingTimeInSeconds": seconds,
+            "BillableTimeInSeconds": seconds * resource.spec["ResourceConfig"]["InstanceCount"],
+        }
+    model = outcome.saved.get("model.tar.gz") or outcome.saved.get("model")
+    if model:
+        status["ModelArtifacts"] = {"S3ModelArtifacts": model}
+    return status
+
+
+def _model_uri(resource: Resource) -> str:
+    name = "model" if resource.spec["OutputDataConfig"].get("CompressionType") == "NONE" else "model.tar.gz"
+    return joined(resource.spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output", name)
+
+
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda spec: int(spec["ResourceConfig"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+    secondary="SecondaryStatus",
+)
+
+NOUN = declare(
+    Noun(
+        kind="TrainingJob",
+        path="training-job/{name}",
+        taken=Refusal(
+            "Training job names must be unique within an AWS account and region, and a training job with this name "
+            "already exists ({arn})",
+            ResourceInUse,
+        ),
+        missing=MISSING,
+        words=WORDS,
+        check=check,
+        describe=describe,
+        lifecycle=RUN,
+        first=("Starting", "Starting the training job"),
+        status={"SecondaryStatus": "Starting"},
+        controller=lambda tools: RunController(KIND, tools),
+    ),
+    settled=settled("training job"),
+)

@@ -1,0 +1,198 @@
+"""TransformJob: a model's answers to every record below an S3 prefix, an object ``<name>.out`` for each object.
+
+Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-batch-code.html. The model server and the
+program that asks it are one job in one sandbox (``sagewright_runtime.transform``). MaxConcurrentTransforms and
+InvocationsMaxRetries are taken and mean nothing here: payloads are always in flight, and what failed would fail again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sagewright.backends.base import Input, Output, Workload
+from sagewright.core.errors import ValidationException
+from sagewright.engine.lifecycle import RUN
+from sagewright.engine.run import Outcome, Plan, Refused, RunController, RunKind
+from sagewright.engine.tools import Tools
+from sagewright.nouns.declaration import Noun
+from sagewright.nouns.operations import Call
+from sagewright.nouns.verbs import declare
+from sagewright.services.sagemaker._shared import jobs as _job
+from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.store.resources import Resource
+from sagewright_runtime.shared import json_paths as paths
+
+Json = dict[str, Any]
+
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+ROOT = "/opt/ml/transform"
+SETTINGS = "/opt/ml/input/config/transform.json"
+MOST_MEGABYTES = 100
+DEFAULT_MEGABYTES = 6
+TRAIL = {
+    "preparing": ("Starting", "Preparing the environment of the model's image"),
+    "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
+    "downloading": ("Downloading", "Downloading the model and input data"),
+    "running": ("Transforming", "Transform in progress"),
+    "packing": ("Uploading", "Uploading outputs"),
+    "stopping": ("Stopping", "Stopping the transform job"),
+    "stopped": ("Stopped", "Transform job stopped"),
+    "succeeded": ("Completed", "Transform job completed"),
+    "failed": ("Failed", "Transform job failed"),
+}
+
+
+def check(call: Call, request: Json) -> None:
+    """The model, what is to be read and written, and nothing this version would silently ignore."""
+    name = request["ModelName"]
+    model = call.platform.resources.get(call.account, call.region, "Model", name)
+    if model is None:
+        raise ValidationException(f'Could not find model "{_model_arn(call.region, call.account, name)}".')
+    source, target = request["TransformInput"], request["TransformOutput"]
+    where = source["DataSource"]["S3DataSource"]
+    if where["S3DataType"] != "S3Prefix":
+        raise ValidationException(f"S3DataType {where['S3DataType']} is not supported yet; use S3Prefix.")
+    if source.get("SplitType", "None") not in ("None", "Line"):
+        raise ValidationException(f"SplitType {source['SplitType']} is not supported yet; use Line or None.")
+    if "DataCaptureConfig" in request:
+        raise ValidationException("DataCaptureConfig is not supported yet.")
+    most = request.get("MaxPayloadInMB", DEFAULT_MEGABYTES)
+    if most * max(1, request.get("MaxConcurrentTransforms", 1)) > MOST_MEGABYTES:
+        raise ValidationException(
+            f"MaxConcurrentTransforms * MaxPayloadInMB must not be more than {MOST_MEGABYTES} MB."
+        )
+    _check_processing(request.get("DataProcessing", {}), source, target)
+    role = model.spec.get("ExecutionRoleArn", "")
+    require_objects(call, where["S3Uri"], role)
+    require_bucket(call, target["S3OutputPath"], role)
+
+
+def _check_processing(processing: Json, source: Json, target: Json) -> None:
+    """Filters that can be followed, of types that can be read."""
+    for member in ("InputFilter", "OutputFilter"):
+        try:
+            paths.Path(processing.get(member, "$"))
+        except paths.PathError as error:
+            raise ValidationException(f"{member}: {error}") from None
+    types: set[str] = set()
+    if processing.get("InputFilter", "$") != "$" or _joins(processing):
+        types.add(source.get("ContentType", ""))
+    if processing.get("OutputFilter", "$") != "$" or _joins(processing):
+        types.add(target.get("Accept") or source.get("ContentType", ""))
+    plain = {each.partition(";")[0].strip().lower() for each in types}
+    if plain - {"text/csv", "application/json", "application/jsonlines"}:
+        raise ValidationException(
+            "DataProcessing needs ContentType and Accept to be text/csv, application/json or application/jsonlines."
+        )
+    if _joins(processing) and len(plain) > 1 and "text/csv" in plain:
+        raise ValidationException("JoinSource Input needs ContentType and Accept to be of one format.")
+    if "text/csv" in plain and source.get("SplitType") != "Line":
+        raise ValidationException("DataProcessing of text/csv needs SplitType Line.")
+
+
+def _joins(processing: Json) -> bool:
+    return bool(processing.get("JoinSource") == "Input")
+
+
+def plan(resource: Resource, tools: Tools) -> Plan:
+    """The workload: the model's files and variables, each host's share of the objects, and what to do with them."""
+    spec = resource.spec
+    model = tools.resources.get(resource.account, resource.region, "Model", spec["ModelName"])
+    if model is None:
+        raise Refused(f"ClientError: the model {spec['ModelName']!r} was deleted before the transform job started.")
+    server = model_server(containers(model.spec)[0], resource.region, tools)
+    kind = spec["TransformResources"]["InstanceType"]
+    hosts = _job.host_names(spec["TransformResources"]["InstanceCount"])
+    source = spec["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
+    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, tools), "ShardedByS3Key")], hosts)
+    bucket, key = split(spec["TransformOutput"]["S3OutputPath"])
+
+    def workload(root: Path) -> Workload:
+        return Workload(
+            argv=("transform",),
+            environment=str(root),
+            hosts=hosts,
+            env=_job.variables(resource, server.environment) | server.env | _variables(spec),
+            files={SETTINGS: json.dumps(_settings(spec))},
+            inputs=(*server.inputs, *data, Input(f"{ROOT}/output", ())),
+            host_inputs=shares,
+            outputs=(Output("output", f"{ROOT}/output", pack=False),),
+            limits=_job.limits(kind, {"MaxRuntimeInSeconds": 0}, tools),
+            log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
+            role=model.spec.get("ExecutionRoleArn", ""),
+            isolated=model.spec.get("EnableNetworkIsolation", False),
+        )
+
+    return Plan(
+        environment=server.environment,
+        requirements=server.requirements,
+        workload=workload,
+        destinations={"output": (bucket, key.rstrip("/"))},
+    )
+
+
+def _variables(spec: Json) -> dict[str, str]:
+    single = spec.get("BatchStrategy") == "SingleRecord"
+    return {
+        "SAGEMAKER_BATCH": "true",
+        "SAGEMAKER_BATCH_STRATEGY": "SINGLE_RECORD" if single else "MULTI_RECORD",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(spec.get("MaxPayloadInMB", DEFAULT_MEGABYTES)),
+        "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(spec.get("MaxConcurrentTransforms") or 1),
+        **spec.get("Environment", {}),
+    }
+
+
+def _settings(spec: Json) -> Json:
+    """What ``sagewright_runtime.transform`` reads."""
+    source, target, processing = spec["TransformInput"], spec["TransformOutput"], spec.get("DataProcessing", {})
+    return {
+        "content_type": source.get("ContentType", ""),
+        "accept": target.get("Accept", ""),
+        "split": source.get("SplitType", "None"),
+        "gzip": source.get("CompressionType") == "Gzip",
+        "strategy": spec.get("BatchStrategy", "MultiRecord"),
+        "assemble": target.get("AssembleWith", "None"),
+        "max_payload_bytes": spec.get("MaxPayloadInMB", DEFAULT_MEGABYTES) << 20,
+        "timeout_seconds": spec.get("ModelClientConfig", {}).get("InvocationsTimeoutInSeconds", 600),
+        "input_filter": processing.get("InputFilter", "$"),
+        "output_filter": processing.get("OutputFilter", "$"),
+        "join": _joins(processing),
+    }
+
+
+def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
+    """When it ran."""
+    return _job.times("Transform", outcome)
+
+
+def _model_arn(region: str, account: str, name: str) -> str:
+    return f"arn:aws:sagemaker:{region}:{account}:model/{name}"
+
+
+KIND = RunKind(
+    plan=plan,
+    trail=TRAIL,
+    finish=finish,
+    instances=lambda spec: int(spec["TransformResources"]["InstanceCount"]),
+    namespace=LOG_GROUP,
+    together=False,
+)
+
+NOUN = declare(
+    Noun(
+        kind="TransformJob",
+        path="transform-job/{name}",
+        taken=_job.taken("transform job"),
+        missing=_job.MISSING,
+        words=_job.WORDS,
+        check=check,
+        lifecycle=RUN,
+        first=("Starting", "Starting the transform job"),
+        controller=lambda tools: RunController(KIND, tools),
+    ),
+    settled=_job.settled("transform job"),
+)
