@@ -75,6 +75,19 @@ def test_every_services_file_registers_something() -> None:
     assert not silent
 
 
+def test_work_reaches_the_objects_of_users_through_a_role_alone() -> None:
+    """``engine/role_objects.py`` asks the role for each key; the store itself asks nobody."""
+    raw = [
+        f"{name}:{node.lineno}"
+        for name, tree in modules("sagewright/services/sagemaker/**/*.py", "sagewright/engine/*.py")
+        if name != "sagewright/engine/role_objects.py"
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr == "objects")
+        or any(module.startswith("sagewright.store.objects") for module in imported(node))
+    ]
+    assert not raw
+
+
 def called(tree: ast.Module) -> set[str]:
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return {

@@ -9,12 +9,14 @@ import os
 import pkgutil
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete
 
 from sagewright import services
 from sagewright.access.authorization import Authorizer
+from sagewright.access.role_sessions import RoleSessions
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
@@ -23,6 +25,7 @@ from sagewright.engine.invocation_metrics import InvocationMetrics
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController
 from sagewright.engine.shared_database import Follower
@@ -119,13 +122,13 @@ class Installation:
             settings=settings,
             clock=self._clock,
             resources=self._platform.resources,
-            objects=self._platform.objects,
             logs=self._platform.logs,
             metrics=self._platform.metrics,
             backend=backend,
             preparation=self._preparation,
             placement=Placement(settings.max_instances, self._hint),
             routes=self._routes,
+            role_objects=partial(RoleObjects, self._platform.objects, RoleSessions(self._platform)),
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
         queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})

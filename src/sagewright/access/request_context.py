@@ -174,7 +174,7 @@ _PLAIN: Mapping[str, Callable[[RequestContext], str | None]] = {
     "aws:epochtime": lambda about: str(int(about.call.platform.clock.now())),
     "aws:requestedregion": lambda about: about.call.region,
     "aws:securetransport": lambda about: _word(about.call.http.secure),
-    "aws:sourceip": lambda about: about.call.http.client,
+    "aws:sourceip": lambda about: about.call.http.client or None,
     "aws:principalisawsservice": lambda _: "false",
     "aws:viaawsservice": lambda _: "false",
     "aws:useragent": lambda about: about.call.http.headers.get("user-agent"),

@@ -15,6 +15,7 @@ from sagewright.backends.base import InstanceReport, Report, Workload
 from sagewright.core.errors import AwsError
 from sagewright.engine.job_metrics import ingest
 from sagewright.engine.lifecycle import RUN
+from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import BuildFailed
 from sagewright.environments.catalog import EnvironmentSpec
@@ -134,14 +135,21 @@ class RunController:
             root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
         except (Refused, BuildFailed) as refusal:
             return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
+        except AccessDenied as denial:
+            return self._finished(resource, Outcome("failed", download_failed(denial), None, now, False, {}))
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
-        handle = self._tools.backend.start(resource.id, plan.workload(root))
+        workload = plan.workload(root)
+        handle = self._tools.backend.start(resource.id, workload)
         return self._change(
             resource,
             now + POLL_SECONDS,
             phase="starting",
-            run={"handle": handle, "destinations": {name: list(to) for name, to in plan.destinations.items()}},
+            run={
+                "handle": handle,
+                "role": workload.role,
+                "destinations": {name: list(to) for name, to in plan.destinations.items()},
+            },
         )
 
     # --- starting, running, stopping -----------------------------------------------------------------------------
@@ -223,7 +231,8 @@ class RunController:
         return failure_reason(failed[0]) if failed else ""
 
     def _save(self, resource: Resource, report: Report) -> dict[str, str]:
-        """Bring the packed outputs into the object store; doing it twice gives the same objects."""
+        """Make objects of the outputs, as the role of the work; doing it twice gives the same objects."""
+        objects = self._tools.objects_as(resource, resource.run.get("role"))
         saved: dict[str, str] = {}
         for instance in report.instances:
             for name, path in instance.outputs.items():
@@ -233,17 +242,9 @@ class RunController:
                 source = Path(path)
                 files = _tree(source, key) if source.is_dir() else [(source, key)]
                 for file, file_key in files:
-                    self._keep(file, bucket, file_key)
+                    _keep(objects, file, bucket, file_key)
                 saved[name] = f"s3://{bucket}/{key}"
         return saved
-
-    def _keep(self, file: Path, bucket: str, key: str) -> None:
-        """Move a file into the object store, unless an act that was cut off did so before."""
-        try:
-            self._tools.objects.put_file(bucket, key, file, move=True)
-        except FileNotFoundError:
-            if self._tools.objects.head(bucket, key) is None:
-                raise
 
     def _finished(self, resource: Resource, outcome: Outcome, report: Report | None = None) -> Change:
         status, run = ingest(self._tools, resource, self._kind.namespace) if report else ({}, {})
@@ -285,6 +286,20 @@ class RunController:
         notes = {"stages": [*seen, *(stage for stage, _ in new)]} if new else {}
         secondary = {self._kind.secondary: events[-1].word} if events and self._kind.secondary else {}
         return Change(due=None, status=secondary, run=notes, events=events)
+
+
+def download_failed(denial: AccessDenied) -> str:
+    """The FailureReason of work whose role may not read an input."""
+    return f"ClientError: Data download failed: Unable to download {denial.uri} ({denial.code}: {denial.message})"
+
+
+def _keep(objects: RoleObjects, file: Path, bucket: str, key: str) -> None:
+    """Move a file into the object store, unless an act that was cut off did so before."""
+    try:
+        objects.put_file(bucket, key, file, move=True)
+    except FileNotFoundError:
+        if not objects.exists(bucket, key):
+            raise
 
 
 def _failed(instance: InstanceReport) -> bool:

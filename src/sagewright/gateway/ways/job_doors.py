@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sagewright.access.identity import role_of, session_arn, session_id
+from sagewright.access.role_sessions import SESSION
 from sagewright.core.config import Settings
 from sagewright.gateway.http import tls
 from sagewright.gateway.http.server import Server
@@ -26,8 +27,6 @@ from sagewright.wire.http import Door, Request, Response
 
 log = logging.getLogger(__name__)
 
-SESSION = "SageMaker"
-"""The session's name on AWS too: assumed-role/<role>/SageMaker."""
 KEY_SECONDS = 3600
 RENEW_SECONDS = 1200
 """A key with less time left is not given out again; SDKs ask for another when theirs has 15 minutes left."""

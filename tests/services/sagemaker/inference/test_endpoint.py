@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.kit.endpoints import SKLEARN, Endpoints
 from tests.kit.eventually import eventually
-from tests.kit.jobs import Jobs
+from tests.kit.jobs import ROLE, Jobs
 
 pytestmark = pytest.mark.slow
 
@@ -150,10 +150,9 @@ def test_what_cannot_work_is_refused(endpoints: Endpoints) -> None:
     model = endpoints.model("x")
     with pytest.raises(ClientError, match='Cannot create already existing model "arn:'):
         sagemaker.create_model(ModelName=model, PrimaryContainer={"Image": SKLEARN})
-    with pytest.raises(ClientError, match="No S3 objects found"):
-        sagemaker.create_model(
-            ModelName="nope", PrimaryContainer={"Image": SKLEARN, "ModelDataUrl": f"s3://{bucket}/no/model.tar.gz"}
-        )
+    absent = {"Image": SKLEARN, "ModelDataUrl": f"s3://{bucket}/no/model.tar.gz"}
+    with pytest.raises(ClientError, match=f"Could not find model data at s3://{bucket}/no/model.tar.gz"):
+        sagemaker.create_model(ModelName="nope", PrimaryContainer=absent, ExecutionRoleArn=ROLE)
     with pytest.raises(ClientError, match='Could not find model "arn:'):
         endpoints.config(main={"ModelName": "nope"})
     with pytest.raises(ClientError, match='Could not find endpoint configuration "arn:'):

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.lifecycle import RUN
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Plan, RunController, RunKind
 from sagewright.engine.tools import Tools
 from sagewright.nouns.declaration import Noun
@@ -60,13 +62,14 @@ def check(call: Call, request: Json) -> None:
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     _require_unique("input", [each["InputName"] for each in inputs])
     _require_unique("output", [each["OutputName"] for each in outputs])
+    objects = objects_as(call, request["RoleArn"], NOUN.arn(call, request["ProcessingJobName"]))
     for each in inputs:
-        _check_input(call, each, request["RoleArn"])
+        _check_input(objects, each)
     for each in outputs:
-        _check_output(call, each, request["RoleArn"])
+        _check_output(objects, each)
 
 
-def _check_input(call: Call, each: Json, role: str) -> None:
+def _check_input(objects: RoleObjects, each: Json) -> None:
     name, source = each["InputName"], each.get("S3Input")
     if each.get("AppManaged"):
         return
@@ -79,10 +82,10 @@ def _check_input(call: Call, each: Json, role: str) -> None:
         if source.get(member) == value:
             raise ValidationException(f"Processing input {name!r}: {member} {value} is not supported yet.")
     _require_path(f"input {name!r}", source)
-    require_objects(call, source["S3Uri"], role)
+    require_objects(objects, source["S3Uri"])
 
 
-def _check_output(call: Call, each: Json, role: str) -> None:
+def _check_output(objects: RoleObjects, each: Json) -> None:
     name, target = each["OutputName"], each.get("S3Output")
     if each.get("AppManaged"):
         return
@@ -91,7 +94,7 @@ def _check_output(call: Call, each: Json, role: str) -> None:
             f"Processing output {name!r} needs an S3Output: FeatureStoreOutput is not supported yet."
         )
     _require_path(f"output {name!r}", target)
-    require_bucket(call, target["S3Uri"], role)
+    require_bucket(objects, target["S3Uri"])
 
 
 def _require_path(what: str, place: Json) -> None:
@@ -117,8 +120,9 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     environment = _job.environment_of(spec["AppSpecification"]["ImageUri"])
     cluster = spec["ProcessingResources"]["ClusterConfig"]
     hosts = _job.host_names(cluster["InstanceCount"])
+    objects = tools.objects_as(resource)
     downloads = [
-        (_job.download(source["LocalPath"], source["S3Uri"], tools), source.get("S3DataDistributionType"))
+        (_job.download(source["LocalPath"], source["S3Uri"], objects), source.get("S3DataDistributionType"))
         for source in (each.get("S3Input") for each in spec.get("ProcessingInputs", ()) if not each.get("AppManaged"))
     ]
     inputs, shares = _job.spread(downloads, hosts)

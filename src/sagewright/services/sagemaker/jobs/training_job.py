@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
@@ -16,7 +17,7 @@ from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
-from sagewright.services.sagemaker._shared.s3_uris import joined, readable, require_bucket, require_objects
+from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_objects, require_readable
 from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, plan, submit_directory
 from sagewright.store.resources import Resource
 
@@ -51,11 +52,12 @@ def check(call: Call, request: Json) -> None:
         )
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
-    role = request.get("RoleArn", "")
-    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], role)
+    name = request["TrainingJobName"]
+    objects = objects_as(call, request["RoleArn"], NOUN.arn(call, name))
+    require_bucket(objects, request["OutputDataConfig"]["S3OutputPath"], f"{name}/output/model.tar.gz")
     code = submit_directory(request)
-    if code.startswith("s3://") and not readable(call, code, role):
-        raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
+    if code.startswith("s3://"):
+        require_readable(objects, code)
     names: set[str] = set()
     for channel in request.get("InputDataConfig", ()):
         if channel["ChannelName"] in names:
@@ -63,7 +65,7 @@ def check(call: Call, request: Json) -> None:
         names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
             raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
-        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
+        require_objects(objects, channel["DataSource"]["S3DataSource"]["S3Uri"])
 
 
 def describe(call: Call, resource: Resource) -> Json:

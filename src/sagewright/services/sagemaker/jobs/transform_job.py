@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.lifecycle import RUN
@@ -66,9 +67,9 @@ def check(call: Call, request: Json) -> None:
             f"MaxConcurrentTransforms * MaxPayloadInMB must not be more than {MOST_MEGABYTES} MB."
         )
     _check_processing(request.get("DataProcessing", {}), source, target)
-    role = model.spec.get("ExecutionRoleArn", "")
-    require_objects(call, where["S3Uri"], role)
-    require_bucket(call, target["S3OutputPath"], role)
+    objects = objects_as(call, model.spec.get("ExecutionRoleArn", ""), model.arn)
+    require_objects(objects, where["S3Uri"])
+    require_bucket(objects, target["S3OutputPath"])
 
 
 def _check_processing(processing: Json, source: Json, target: Json) -> None:
@@ -104,11 +105,12 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     model = tools.resources.get(resource.account, resource.region, "Model", spec["ModelName"])
     if model is None:
         raise Refused(f"ClientError: the model {spec['ModelName']!r} was deleted before the transform job started.")
-    server = model_server(containers(model.spec)[0], resource.region, tools)
+    objects = tools.objects_as(model)
+    server = model_server(containers(model.spec)[0], objects)
     kind = spec["TransformResources"]["InstanceType"]
     hosts = _job.host_names(spec["TransformResources"]["InstanceCount"])
     source = spec["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, tools), "ShardedByS3Key")], hosts)
+    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, objects), "ShardedByS3Key")], hosts)
     bucket, key = split(spec["TransformOutput"]["S3OutputPath"])
 
     def workload(root: Path) -> Workload:
