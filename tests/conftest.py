@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from botocore.config import Config
 from hypothesis import settings
 from tests.kit.eventually import eventually
+from tests.kit.jobs import Jobs
 
 from sagewright.testing.postgres import PostgresServer
 from sagewright.testing.server import ServerProcess
@@ -43,6 +45,15 @@ def client(server: ServerProcess) -> Callable[..., Any]:
         return boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def jobs(client: Callable[..., Any]) -> Jobs:
+    """Training jobs that run a script, and a bucket for them."""
+    s3 = client("s3")
+    bucket = f"jobs-{uuid.uuid4().hex[:10]}"
+    s3.create_bucket(Bucket=bucket)
+    return Jobs(client("sagemaker"), s3, client("logs"), bucket)
 
 
 @pytest.fixture(scope="session")

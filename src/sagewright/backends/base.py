@@ -38,19 +38,22 @@ class InputFile:
 class Input:
     """Files that appear at ``path`` in the sandbox before the process starts (a channel, a model).
 
-    ``unpack`` extracts each ``.tar.gz`` in place of laying it out (model artifacts for serving).
+    ``unpack`` extracts each ``.tar.gz`` in place of laying it out (model artifacts for serving); ``gunzip`` lays each
+    file out unpacked, under its name without ``.gz``.
     """
 
     path: str
     files: tuple[InputFile, ...]
     unpack: bool = False
+    gunzip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """What to keep of directory ``path`` after the process ended; the agent puts it in the run's ``outbox/<name>``.
 
-    ``pack`` True makes ``<name>`` one gzipped tar of the directory's contents, False copies the tree. Nothing is
+    ``pack`` True makes ``<name>`` one gzipped tar of the directory's contents, or where there are several hosts a part
+    of one (``engine/archives.py``); False copies the tree. Nothing is
     written for a directory that is missing or empty, unless ``always``.
     """
 
@@ -58,6 +61,20 @@ class Output:
     path: str
     pack: bool = True
     always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A directory whose new and changed files go into the run's spool while the process runs, and at its end.
+
+    What was laid out there before the start is known and not copied. ``deletes`` hands on that a file was deleted,
+    ``markers`` leaves files beside each by which a program knows how far its copy is (``agent/sync.py``).
+    """
+
+    name: str
+    path: str
+    deletes: bool = False
+    markers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +110,7 @@ class Workload:
     ``argv`` is resolved in the sandbox's PATH, where ``train`` and ``serve`` are the runtime's own programs.
     ``files`` maps absolute sandbox paths to text written before the start, ``inputs`` are laid out beside them; what
     one host alone gets is in ``host_files`` and ``host_inputs``. ``log_files`` gives for each host the absolute path of
-    the log file the agent appends to.
+    the log file the agent appends to, after ``notes``, lines of ours for the user.
     ``socket`` True gives the process a directory ``/opt/sagewright/run`` shared with the server (model servers).
     ``role`` is the ARN of the role whose keys the process finds at the container-credentials address; an ``isolated``
     workload finds none, and reaches nothing but its own hosts.
@@ -108,9 +125,11 @@ class Workload:
     inputs: tuple[Input, ...] = ()
     host_inputs: Mapping[str, tuple[Input, ...]] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
+    syncs: tuple[Sync, ...] = ()
     limits: Limits = Limits()
     metrics: tuple[MetricDefinition, ...] = ()
     log_files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     socket: bool = False
     role: str = ""
     isolated: bool = False

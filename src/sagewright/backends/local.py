@@ -24,7 +24,7 @@ from typing import Any
 
 import sagewright_runtime
 from sagewright.backends import doors
-from sagewright.backends.base import Doors, Handle, InstanceReport, Report, Workload
+from sagewright.backends.base import Doors, Handle, InstanceReport, Output, Report, Sync, Workload
 from sagewright.backends.cgroups import control_groups
 from sagewright_runtime.shared import documents, limits, system
 from sagewright_runtime.shared.tree import Tree
@@ -97,11 +97,12 @@ class LocalBackend:
     def start(self, run_id: str, workload: Workload) -> Handle:
         """Start the agents. Raises ``OSError`` when the machine refuses, ``ValueError`` for a workload that makes no
         sense, such as a path outside ``/opt/ml``."""
-        for name in (run_id, *workload.hosts, *(output.name for output in workload.outputs)):
+        kept: list[Output | Sync] = [*workload.outputs, *workload.syncs]
+        for name in (run_id, *workload.hosts, *(each.name for each in kept)):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot be the name of a run, a host or an output")
         entries = [*workload.inputs, *itertools.chain.from_iterable(workload.host_inputs.values())]
-        inside = [entry.path for entry in entries] + [output.path for output in workload.outputs]
+        inside = [entry.path for entry in entries] + [each.path for each in kept]
         for path in (*workload.files, *inside):
             Tree("", BASE).place(path)
         run = self._root / run_id
@@ -141,11 +142,14 @@ class LocalBackend:
                 {
                     "path": entry.path,
                     "unpack": entry.unpack,
+                    "gunzip": entry.gunzip,
                     "files": [(file.name, file.source) for file in entry.files],
                 }
                 for entry in (*workload.inputs, *workload.host_inputs.get(instance.host, ()))
             ],
             "outputs": [asdict(output) for output in workload.outputs],
+            "syncs": [asdict(sync) for sync in workload.syncs],
+            "notes": list(workload.notes),
             "limits": asdict(workload.limits),
             "groups": control_groups(f"sagewright-{instance.run_id}-{instance.host}"),
             "metrics": [(metric.name, metric.regex) for metric in workload.metrics],

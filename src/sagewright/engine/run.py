@@ -15,7 +15,8 @@ from sagewright.backends.base import InstanceReport, Report, Workload
 from sagewright.core.errors import AwsError
 from sagewright.engine.job_metrics import ingest
 from sagewright.engine.lifecycle import RUN
-from sagewright.engine.role_objects import AccessDenied, RoleObjects
+from sagewright.engine.role_objects import AccessDenied
+from sagewright.engine.saving import Saving
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import BuildFailed
 from sagewright.environments.catalog import EnvironmentSpec
@@ -39,8 +40,8 @@ class Refused(Exception):
 class Plan:
     """What to run, once the environment's root is known.
 
-    ``destinations`` maps an output's name to (bucket, key). A packed output of the first instance that has one becomes
-    that object; of an output that is not packed, every instance's files are saved below the key.
+    ``destinations`` maps the name of an output or a sync to (bucket, key). What all instances packed becomes that
+    object; of an output that is not packed, and of a sync, every instance's files are saved below the key.
     """
 
     environment: EnvironmentSpec
@@ -89,6 +90,7 @@ class RunController:
     def __init__(self, kind: RunKind, tools: Tools) -> None:
         self._kind = kind
         self._tools = tools
+        self._saving = Saving(tools, kind.namespace)
 
     def waiting(self, spec: Json) -> Change | None:
         """What is written of a new resource for which there is no room; None when it is to be acted on at once.
@@ -141,22 +143,21 @@ class RunController:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
         workload = plan.workload(root)
         handle = self._tools.backend.start(resource.id, workload)
-        return self._change(
-            resource,
-            now + POLL_SECONDS,
-            phase="starting",
-            run={
-                "handle": handle,
-                "role": workload.role,
-                "destinations": {name: list(to) for name, to in plan.destinations.items()},
-            },
-        )
+        run = {
+            "handle": handle,
+            "role": workload.role,
+            "destinations": {name: list(to) for name, to in plan.destinations.items()},
+            "syncs": bool(workload.syncs),
+        }
+        return self._change(resource, now + POLL_SECONDS, phase="starting", run=run)
 
     # --- starting, running, stopping -----------------------------------------------------------------------------
 
     def _follow(self, resource: Resource, report: Report) -> Change:
         now = self._tools.clock.now()
         status, run = ingest(self._tools, resource, self._kind.namespace)
+        synced = self._saving.synced(resource)
+        run |= self._saving.notes(resource, synced)
         entered = self._reached(resource, report)
         phase = resource.phase
         if phase == "starting" and (report.ended or any(stage == "running" for stage, _ in entered)):
@@ -165,7 +166,7 @@ class RunController:
         # find a run that ended for no reason that it knows of.
         if not report.ended and (phase == "stopping" or "culprit" in resource.run):
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
-        due = now + POLL_SECONDS
+        due = now if synced.more else now + POLL_SECONDS
         if resource.wish == "stopped" and phase != "stopping" and not report.ended:
             phase, due = "stopping", now
             entered.append(("stopping", now))
@@ -205,11 +206,17 @@ class RunController:
         timed_out = any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
         reason = "" if stopped else self._blame(resource, report)
+        synced = self._saving.synced(resource, final=True)
+        refused = next(iter(synced.refused.values()), "")
         try:
-            saved = self._save(resource, report)
+            saved = None if synced.more else self._saving.outputs(resource, report)
         except AwsError as error:  # the bucket went away meanwhile, say
-            saved, stopped = {}, False
-            reason = reason or f"ClientError: Unable to upload the output to S3: {error.code}: {error.message}"
+            saved, refused = {}, f"{error.code}: {error.message}"
+        if saved is None:
+            return Change(due=now)  # and the next act goes on
+        if refused:
+            stopped = False
+            reason = reason or f"ClientError: Unable to upload the output to S3: {refused}"
         outcome = Outcome(
             phase="stopped" if stopped else "failed" if reason else "succeeded",
             reason=reason,
@@ -229,22 +236,6 @@ class RunController:
         first = resource.run.get("culprit")
         failed.sort(key=lambda instance: instance.host != first)
         return failure_reason(failed[0]) if failed else ""
-
-    def _save(self, resource: Resource, report: Report) -> dict[str, str]:
-        """Make objects of the outputs, as the role of the work; doing it twice gives the same objects."""
-        objects = self._tools.objects_as(resource, resource.run.get("role"))
-        saved: dict[str, str] = {}
-        for instance in report.instances:
-            for name, path in instance.outputs.items():
-                if name not in resource.run["destinations"] or (name in saved and not Path(path).is_dir()):
-                    continue
-                bucket, key = resource.run["destinations"][name]
-                source = Path(path)
-                files = _tree(source, key) if source.is_dir() else [(source, key)]
-                for file, file_key in files:
-                    _keep(objects, file, bucket, file_key)
-                saved[name] = f"s3://{bucket}/{key}"
-        return saved
 
     def _finished(self, resource: Resource, outcome: Outcome, report: Report | None = None) -> Change:
         status, run = ingest(self._tools, resource, self._kind.namespace) if report else ({}, {})
@@ -293,15 +284,6 @@ def download_failed(denial: AccessDenied) -> str:
     return f"ClientError: Data download failed: Unable to download {denial.uri} ({denial.code}: {denial.message})"
 
 
-def _keep(objects: RoleObjects, file: Path, bucket: str, key: str) -> None:
-    """Move a file into the object store, unless an act that was cut off did so before."""
-    try:
-        objects.put_file(bucket, key, file, move=True)
-    except FileNotFoundError:
-        if not objects.exists(bucket, key):
-            raise
-
-
 def _failed(instance: InstanceReport) -> bool:
     """Whether an instance ended, and not well; one whose process never started has no exit code, and one that ended
     well may have made outputs that could not be kept."""
@@ -323,10 +305,6 @@ def failure_reason(instance: InstanceReport) -> str:
     text = "\n".join(part for part in (digest, said) if part)
     room = REASON_LENGTH - len(f"AlgorithmError: , exit code: {instance.exit_code}")
     return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"
-
-
-def _tree(root: Path, key: str) -> list[tuple[Path, str]]:
-    return [(file, f"{key}/{file.relative_to(root)}".lstrip("/")) for file in sorted(root.rglob("*")) if file.is_file()]
 
 
 def _with_status(resource: Resource, status: dict[str, Any]) -> Resource:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sagewright_runtime.agent.door import Door
     from sagewright_runtime.agent.process import Process
+    from sagewright_runtime.agent.sync import Sync
     from sagewright_runtime.shared.limits import Limiter
     from sagewright_runtime.shared.tree import Tree
 
@@ -59,6 +60,7 @@ class Agent:
         self._facts: dict[str, Any] = {}
         self._signalled = False
         self._holder = 0
+        self._sync: Sync | None = None
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -111,8 +113,14 @@ class Agent:
         self._report("packing")
         self._facts |= {name: files.said(tree, name) for name in ("failure", "message")}
         try:
+            if self._sync is not None:
+                self._sync.finish()
             self._facts["outputs"] = files.keep(
-                tree, document["outputs"], self._path("outbox"), document["limits"].get("disk_bytes", 0)
+                tree,
+                document["outputs"],
+                self._path("outbox"),
+                document["limits"].get("disk_bytes", 0),
+                part=len(document["hosts"]) > 1,
             )
         except OSError as error:
             self._facts["reason"] = self._facts.get("reason") or f"the outputs could not be kept: {_told(error, tree)}"
@@ -164,6 +172,7 @@ class Agent:
         limiter.prepare()
         door = self._door(joins)
         process = self._process(tree, limiter, joins, door)
+        sync = self._synced(tree)
         try:
             ended = process.start()
             from sagewright_runtime.agent.disk import Disk
@@ -171,6 +180,10 @@ class Agent:
             from sagewright_runtime.agent.watch import Watch
 
             log = LogFile(document["log"], document.get("log_limit", 0))
+            log.append([f"sagewright: {note}" for note in document.get("notes", ())], time.time())
+            if sync is not None:
+                sync.start(log)
+                self._sync = sync
             self._report("running")
             metrics = None
             if document["metrics"]:
@@ -191,6 +204,14 @@ class Agent:
             raise
         finally:
             limiter.remove()
+
+    def _synced(self, tree: Tree) -> Sync | None:
+        """Who follows the synced directories, with what is there before the start taken for known; None for none."""
+        if not self._document.get("syncs"):  # an order of an earlier version has none
+            return None
+        from sagewright_runtime.agent.sync import Sync
+
+        return Sync(tree, self._document, self._directory, self._hint)
 
     def _stopped(self) -> bool:
         return self._signalled or os.path.exists(self._path("stop.json"))

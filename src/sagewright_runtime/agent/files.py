@@ -17,6 +17,7 @@ DIRECTORIES = ("input/config", "input/data", "model", "output/data", "code")
 _COMPRESSION = 3
 _BLOCK = 1 << 20
 _SAID_CHARACTERS = 1024
+_UNLIMITED = 1 << 62
 _PERMISSIONS = 0o777
 """What is kept of a file's mode: an archive that root unpacks must not make programs that become root."""
 
@@ -38,6 +39,7 @@ def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "w", encoding="utf-8") as file:
             file.write(text)
+    room = document["limits"].get("disk_bytes", 0) or _UNLIMITED
     for entry in document["inputs"]:
         os.makedirs(tree.place(entry["path"]), exist_ok=True)
         for name, source in entry["files"]:
@@ -50,6 +52,9 @@ def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -
                 unpack(source, os.path.dirname(target), name)
                 continue
             os.makedirs(os.path.dirname(target), exist_ok=True)
+            if entry.get("gunzip"):
+                room -= _gunzip(source, target.removesuffix(".gz"), name, room)
+                continue
             _copy(source, target)
 
 
@@ -72,6 +77,24 @@ def _copy(source: str, target: str) -> None:
             _pump(reader, writer)
 
 
+def _gunzip(source: str, target: str, name: str, most: int) -> int:
+    """Unpack one file; returns its bytes. Raises ``ValueError`` for what is not gzip or has more than ``most``."""
+    import gzip
+    import zlib
+
+    count = 0
+    try:
+        with gzip.open(source) as reader, open(target, "wb") as writer:
+            while block := reader.read(_BLOCK):
+                count += len(block)
+                if count > most:
+                    raise ValueError(f"{name} has more bytes, unpacked, than the job may have on disk")
+                writer.write(block)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{name} cannot be unpacked, and CompressionType is Gzip: {error}") from error
+    return count
+
+
 def _pump(reader: IO[bytes], writer: IO[bytes]) -> None:
     while block := reader.read(_BLOCK):
         writer.write(block)
@@ -91,9 +114,12 @@ class _Room:
             raise OSError(f"they have more than the {self._most >> 20} MiB that the job may have on disk")
 
 
-def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str, most: int = 0) -> dict[str, str]:
+def keep(
+    tree: Tree, outputs: list[dict[str, Any]], outbox: str, most: int = 0, *, part: bool = False
+) -> dict[str, str]:
     """Put each output that has anything in it into ``outbox``; returns its name and path.
 
+    ``part``: a packed output is one of several hosts', to be put together with the others' (``_PartWriter``).
     Raises ``OSError`` when they have more than ``most`` bytes together (0: no limit).
     """
     kept: dict[str, str] = {}
@@ -106,7 +132,8 @@ def keep(tree: Tree, outputs: list[dict[str, Any]], outbox: str, most: int = 0) 
         os.makedirs(outbox, exist_ok=True)
         target = os.path.join(outbox, output["name"])
         if output["pack"]:
-            _pack(tree, output["path"], found, target, room)
+            with _PartWriter(target) if part else _Writer(target) as writer:
+                _pack(tree, output["path"], found, writer, room)
         else:
             _mirror(tree, output["path"], found, target, room)
         kept[output["name"]] = target
@@ -154,35 +181,85 @@ def _content(tree: Tree, path: str) -> IO[bytes] | None:
     return _open(place) if place else None
 
 
-def _pack(tree: Tree, top: str, found: list[tuple[str, os.stat_result]], target: str, room: _Room) -> None:
-    import gzip
+class _Writer:
+    """Writes a gzipped tar."""
+
+    def __init__(self, target: str) -> None:
+        import gzip
+        import tarfile
+
+        self._file = open(target, "wb")  # noqa: SIM115
+        self._zipped = gzip.GzipFile("", "wb", _COMPRESSION, self._file, mtime=0)
+        self._archive = tarfile.open(fileobj=self._zipped, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115
+
+    def add(self, member: tarfile.TarInfo, content: IO[bytes] | None = None) -> None:
+        """Add a member, with the bytes of ``content``."""
+        self._archive.addfile(member, content)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
+        self._zipped.close()
+        self._file.close()
+
+
+class _PartWriter:
+    """Writes a gzipped tar without an end, each member a gzip stream of its own, and beside it ``<target>.index``.
+
+    A line of the index is ``[name, whether it is a directory, first byte, byte after the last]``: members are left out
+    and archives joined without being unpacked.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._file = open(target, "wb")  # noqa: SIM115
+        self._index = open(f"{target}.index", "w", encoding="ascii")  # noqa: SIM115
+
+    def add(self, member: tarfile.TarInfo, content: IO[bytes] | None = None) -> None:
+        """Add a member, with the bytes of ``content``."""
+        import gzip
+        import json
+        import tarfile
+
+        start = self._file.tell()
+        with gzip.GzipFile("", "wb", _COMPRESSION, self._file, mtime=0) as zipped:
+            zipped.write(member.tobuf(tarfile.PAX_FORMAT))
+            if content is not None:
+                tarfile.copyfileobj(content, zipped, member.size)  # type: ignore[attr-defined]
+                zipped.write(bytes(-member.size % tarfile.BLOCKSIZE))
+        json.dump((member.name, member.isdir(), start, self._file.tell()), self._index)
+        self._index.write("\n")
+
+    def __enter__(self) -> _PartWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._index.close()
+
+
+def _pack(
+    tree: Tree, top: str, found: list[tuple[str, os.stat_result]], writer: _Writer | _PartWriter, room: _Room
+) -> None:
     import tarfile
 
-    with (
-        open(target, "wb") as file,
-        gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w|", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        for name, status in found:
-            member = tarfile.TarInfo(name)
-            member.mtime = int(status.st_mtime)
-            member.mode = status.st_mode & _PERMISSIONS
-            if stat.S_ISDIR(status.st_mode):
-                member.type = tarfile.DIRTYPE
-                archive.addfile(member)
-            elif stat.S_ISLNK(status.st_mode) and (link := _link_within(tree, top, name)):
-                member.type, member.linkname = tarfile.SYMTYPE, link
-                archive.addfile(member)
-            elif content := _content(tree, f"{top}/{name}"):
-                with content:
-                    room.take(content)
-                    _add(archive, member, content)
-
-
-def _add(archive: tarfile.TarFile, member: tarfile.TarInfo, content: IO[bytes]) -> None:
-    status = os.fstat(content.fileno())
-    member.size, member.mode = status.st_size, status.st_mode & _PERMISSIONS
-    archive.addfile(member, content)
+    for name, status in found:
+        member = tarfile.TarInfo(name)
+        member.mtime = int(status.st_mtime)
+        member.mode = status.st_mode & _PERMISSIONS
+        if stat.S_ISDIR(status.st_mode):
+            member.type = tarfile.DIRTYPE
+            writer.add(member)
+        elif stat.S_ISLNK(status.st_mode) and (link := _link_within(tree, top, name)):
+            member.type, member.linkname = tarfile.SYMTYPE, link
+            writer.add(member)
+        elif content := _content(tree, f"{top}/{name}"):
+            with content:
+                room.take(content)
+                size, mode = os.fstat(content.fileno()).st_size, os.fstat(content.fileno()).st_mode
+                member.size, member.mode = size, mode & _PERMISSIONS
+                writer.add(member, content)
 
 
 def _link_within(tree: Tree, top: str, name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from collections import deque
 
 TYPE_CHECKING = False
@@ -106,14 +107,18 @@ class LogFile:
         self._full = False
         self._dropped = 0
         self._newest: list[str] = []
+        self._lock = allocate_lock()  # what follows files writes from a thread of its own
         if path:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def append(self, lines: list[str], now: float) -> None:
         """Write a batch at once. A full disk loses lines; it does not stop the job."""
-        if not lines or self._descriptor < 0:
-            return
+        if lines and self._descriptor >= 0:
+            with self._lock:
+                self._append(lines, now)
+
+    def _append(self, lines: list[str], now: float) -> None:
         if self._is_full():
             if not self._full:
                 self._full = True

@@ -9,7 +9,7 @@ In an instance's directory:
     metrics.jsonl  one {"name", "value", "at"} a line
     agent.log      what the agent itself had to say, for us
     door.sock      where servers fetch the socket that the job calls them by
-    ml/            /opt/ml    run/  /opt/sagewright/run    outbox/  packed outputs
+    ml/            /opt/ml    run/  /opt/sagewright/run    outbox/  packed outputs    spool/  see ``spool``
 """
 
 from __future__ import annotations

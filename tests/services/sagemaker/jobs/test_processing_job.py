@@ -173,7 +173,7 @@ while True:
         (lambda r: r["ProcessingInputs"][0]["S3Input"].update(LocalPath="/etc"), "below /opt/ml/processing/"),
         (lambda r: r["ProcessingInputs"][0]["S3Input"].update(LocalPath="/opt/ml/processing/../x"), "below"),
         (lambda r: r["ProcessingInputs"][0]["S3Input"].update(S3Uri="s3://nothing-here/x"), "No S3 objects found"),
-        (lambda r: r["ProcessingInputs"][0]["S3Input"].update(S3DataType="ManifestFile"), "ManifestFile"),
+        (lambda r: r["ProcessingInputs"][0]["S3Input"].update(S3InputMode="Pipe"), "Pipe"),
         (lambda r: r["ProcessingInputs"].append(r["ProcessingInputs"][0]), "unique"),
         (lambda r: r["ProcessingOutputConfig"]["Outputs"][0]["S3Output"].update(S3Uri="s3://not-a-bucket"), "exist"),
         (lambda r: r["ProcessingOutputConfig"]["Outputs"][0].pop("S3Output"), "FeatureStoreOutput"),
@@ -200,3 +200,32 @@ def test_a_name_is_taken_once_and_unknown_jobs_are_not_found(processing: Process
     with pytest.raises(ClientError, match=r"Requested resource not found\."):
         processing.describe("nobody")
     assert processing.wait(request["ProcessingJobName"])["ProcessingJobStatus"] == "Completed"
+
+
+def test_a_continuous_output_is_copied_while_the_job_runs(processing: Processing) -> None:
+    live, late = (f"s3://{processing.jobs.bucket}/{word}-{uuid.uuid4().hex[:8]}" for word in ("live", "late"))
+    sign = f"sign-{uuid.uuid4().hex}"
+    script = f"""
+import os, time
+import boto3
+s3 = boto3.client("s3")
+os.makedirs("/opt/ml/processing/live/deep")
+open("/opt/ml/processing/live/deep/first", "w").write("1")
+open("/opt/ml/processing/late/first", "w").write("1")
+while not s3.list_objects_v2(Bucket="{processing.jobs.bucket}", Prefix="{sign}")["KeyCount"]:
+    time.sleep(0.1)
+os.remove("/opt/ml/processing/live/deep/first")
+open("/opt/ml/processing/live/second", "w").write("2")
+"""
+    outputs = {
+        "live": {"S3Uri": live, "LocalPath": "/opt/ml/processing/live", "S3UploadMode": "Continuous"},
+        "late": {"S3Uri": late, "LocalPath": "/opt/ml/processing/late"},
+    }
+    name = processing.start(script, outputs=outputs)
+    below = processing.jobs.below
+    eventually(lambda: below(live) == {"deep/first": b"1"}, what=lambda: str(processing.log(name)), seconds=60)
+    assert below(late) == {}
+    processing.jobs.s3.put_object(Bucket=processing.jobs.bucket, Key=sign, Body=b"")
+    assert processing.wait(name)["ProcessingJobStatus"] == "Completed"
+    assert below(live) == {"deep/first": b"1", "second": b"2"}, "what the job deleted stays in S3"
+    assert below(late) == {"first": b"1"}

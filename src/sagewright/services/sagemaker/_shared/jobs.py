@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any
 from sagewright.backends.base import Input, Limits
 from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.placement import here, instance_type
-from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.nouns.declaration import Refusal
-from sagewright.services.sagemaker._shared.s3_uris import inputs_below, requirements_in
+from sagewright.services.sagemaker._shared.s3_uris import requirements_in
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -108,14 +106,6 @@ def variables(resource: Resource, environment: EnvironmentSpec) -> dict[str, str
         "AWS_DEFAULT_REGION": resource.region,
         **environment.variables,
     }
-
-
-def download(path: str, uri: str, objects: RoleObjects, *, unpack: bool = False) -> Input:
-    """What lies below an S3 URI, for ``path``. Raises ``Refused`` when nothing does (any more), ``AccessDenied``."""
-    files = inputs_below(objects, uri)
-    if not files:
-        raise Refused(f"ClientError: Data download failed: no objects found at {uri} for {path}")
-    return Input(posixpath.normpath(path), files, unpack)
 
 
 def spread(

@@ -102,7 +102,8 @@ def object_at(objects: RoleObjects, uri: str) -> tuple[InputFile, ...]:
 
 
 def inputs_below(objects: RoleObjects, uri: str) -> tuple[InputFile, ...]:
-    """The objects a container gets for an S3Prefix: names relative to the prefix, folders left out.
+    """The objects a container gets for an S3Prefix, all whose keys begin so: names relative to the prefix, folders left
+    out.
 
     Raises ``AccessDenied``, and ``Coming`` while they are being fetched from elsewhere, or made one file.
     """
@@ -112,10 +113,7 @@ def inputs_below(objects: RoleObjects, uri: str) -> tuple[InputFile, ...]:
     base = prefix[: prefix.rfind("/") + 1]
     root = base if prefix.endswith("/") or not prefix else f"{prefix}/"
     below = [info for info in objects.below(bucket, prefix) if not info.key.endswith("/")]
-    exact = [info for info in below if info.key == prefix]
-    named = [
-        (info.key[len(root) :] if info.key.startswith(root) else info.key[len(base) :], info) for info in exact or below
-    ]
+    named = [(info.key[len(root) :] if info.key.startswith(root) else info.key[len(base) :], info) for info in below]
     files = objects.files([info for _, info in named])
     return tuple(InputFile(name, str(file), info.size) for (name, info), file in zip(named, files, strict=True))
 

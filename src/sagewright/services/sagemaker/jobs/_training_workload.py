@@ -6,7 +6,7 @@ Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-traini
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.services.sagemaker._shared.inputs import fetch
 from sagewright.services.sagemaker._shared.jobs import (
-    download,
     environment_of,
     host_names,
     limits,
@@ -32,6 +32,7 @@ from sagewright.services.sagemaker._shared.s3_uris import (
     requirements_of,
     split,
 )
+from sagewright.services.sagemaker._shared.syncs import CHECKPOINTS, of_training
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -56,6 +57,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         model, output = Output("model", model.path, pack=False), Output("output", output.path, pack=False)
     prefix = joined(spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output")
     bucket, key = split(prefix)
+    synced = of_training(spec, resource.name, objects)
 
     def workload(root: Path) -> Workload:
         return Workload(
@@ -67,12 +69,14 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             host_files={
                 host: {"/opt/ml/input/config/resourceconfig.json": resource_config(kind, host, hosts)} for host in hosts
             },
-            inputs=(*inputs, *code),
+            inputs=(*inputs, *code, *synced.inputs),
             host_inputs=shares,
             outputs=(model, output),
+            syncs=synced.syncs,
             limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
             metrics=_metrics(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
+            notes=tuple(_notes(spec)),
             role=spec.get("RoleArn", ""),
             isolated=spec.get("EnableNetworkIsolation", False),
         )
@@ -81,14 +85,33 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         environment=environment,
         requirements=requirements,
         workload=workload,
-        destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
+        destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)}
+        | dict(synced.destinations),
     )
 
 
 def _channel(channel: Json, objects: RoleObjects) -> tuple[Input, str | None]:
     source = channel["DataSource"]["S3DataSource"]
-    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], objects)
+    entry = fetch(
+        f"/opt/ml/input/data/{channel['ChannelName']}",
+        source,
+        objects,
+        gunzip=channel.get("CompressionType") == "Gzip",
+        seed=channel.get("ShuffleConfig", {}).get("Seed"),
+    )
     return entry, source.get("S3DataDistributionType")
+
+
+def input_modes(spec: Json) -> dict[str, str]:
+    """The input mode of each channel: its own, or the job's."""
+    mode = spec["AlgorithmSpecification"]["TrainingInputMode"]
+    return {each["ChannelName"]: each.get("InputMode", mode) for each in spec.get("InputDataConfig", ())}
+
+
+def _notes(spec: Json) -> Iterator[str]:
+    """What the user should know of how the request is followed."""
+    if names := [name for name, mode in input_modes(spec).items() if mode == "FastFile"]:
+        yield f"FastFile: the files of {', '.join(names)} are copied before the start, as in File mode"
 
 
 def _code(resource: Resource, objects: RoleObjects) -> tuple[tuple[Input, ...], str | None]:
@@ -135,10 +158,10 @@ def _argv(algorithm: Json) -> tuple[str, ...]:
 
 
 def _config_files(spec: Json) -> dict[str, str]:
-    mode = spec["AlgorithmSpecification"]["TrainingInputMode"]
+    modes = input_modes(spec)
     channels = {
         channel["ChannelName"]: {
-            "TrainingInputMode": channel.get("InputMode", mode),
+            "TrainingInputMode": modes[channel["ChannelName"]],
             "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                 "S3DataDistributionType", "FullyReplicated"
             ),
@@ -152,7 +175,9 @@ def _config_files(spec: Json) -> dict[str, str]:
         "/opt/ml/input/config/inputdataconfig.json": json.dumps(channels),
     }
     if "CheckpointConfig" in spec:
-        files["/opt/ml/input/config/checkpointconfig.json"] = json.dumps(spec["CheckpointConfig"])
+        files["/opt/ml/input/config/checkpointconfig.json"] = json.dumps(
+            {"LocalPath": CHECKPOINTS, **spec["CheckpointConfig"]}
+        )
     return files
 
 

@@ -1,7 +1,6 @@
 """ProcessingJob: runs a program of the user's on what it finds in S3, and keeps in S3 what it leaves.
 
-Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html. An output of
-S3UploadMode ``Continuous`` is uploaded at the end of the job like the others: everything arrives, not early.
+Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/build-your-own-processing-container.html.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.access.role_sessions import objects_as
-from sagewright.backends.base import Input, Output, Workload
+from sagewright.backends.base import Input, Output, Sync, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.role_objects import RoleObjects
@@ -23,7 +22,9 @@ from sagewright.nouns.declaration import Noun
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
-from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.services.sagemaker._shared.inputs import fetch, require_source
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket
+from sagewright.services.sagemaker._shared.syncs import destination
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -77,12 +78,10 @@ def _check_input(objects: RoleObjects, each: Json) -> None:
         raise ValidationException(
             f"Processing input {name!r} needs an S3Input: DatasetDefinition is not supported yet."
         )
-    unsupported = {"S3DataType": "ManifestFile", "S3InputMode": "Pipe", "S3CompressionType": "Gzip"}
-    for member, value in unsupported.items():
-        if source.get(member) == value:
-            raise ValidationException(f"Processing input {name!r}: {member} {value} is not supported yet.")
+    if source.get("S3InputMode") == "Pipe":
+        raise ValidationException(f"Processing input {name!r}: S3InputMode Pipe is not supported yet.")
     _require_path(f"input {name!r}", source)
-    require_objects(objects, source["S3Uri"])
+    require_source(objects, f"Processing input {name!r}: S3Input", source)
 
 
 def _check_output(objects: RoleObjects, each: Json) -> None:
@@ -122,11 +121,15 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     hosts = _job.host_names(cluster["InstanceCount"])
     objects = tools.objects_as(resource)
     downloads = [
-        (_job.download(source["LocalPath"], source["S3Uri"], objects), source.get("S3DataDistributionType"))
+        (
+            fetch(source["LocalPath"], source, objects, gunzip=source.get("S3CompressionType") == "Gzip"),
+            source.get("S3DataDistributionType"),
+        )
         for source in (each.get("S3Input") for each in spec.get("ProcessingInputs", ()) if not each.get("AppManaged"))
     ]
     inputs, shares = _job.spread(downloads, hosts)
-    outputs, destinations = _outputs(spec)
+    outputs, syncs, destinations = _outputs(spec)
+    places = [output.path for output in outputs] + [sync.path for sync in syncs]
 
     def workload(root: Path) -> Workload:
         application = spec["AppSpecification"]
@@ -143,9 +146,10 @@ def plan(resource: Resource, tools: Tools) -> Plan:
                 for host in hosts
             },
             # An input without files is an empty directory: programs find the place of each output there.
-            inputs=(*inputs, *(Input(output.path, ()) for output in outputs)),
+            inputs=(*inputs, *(Input(path, ()) for path in places)),
             host_inputs=shares,
             outputs=outputs,
+            syncs=syncs,
             limits=_job.limits(
                 cluster["InstanceType"], spec.get("StoppingCondition", {}), tools, cluster["VolumeSizeInGB"]
             ),
@@ -162,19 +166,23 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     )
 
 
-def _outputs(spec: Json) -> tuple[tuple[Output, ...], dict[str, tuple[str, str]]]:
-    """The directories to keep and where they go, under names of ours: AWS lets an OutputName be any text."""
+def _outputs(spec: Json) -> tuple[tuple[Output, ...], tuple[Sync, ...], dict[str, tuple[str, str]]]:
+    """The directories to keep at the end, those to keep all the time, and where they go.
+
+    Under names of ours: AWS lets an OutputName be any text.
+    """
     wanted = [
         each["S3Output"]
         for each in spec.get("ProcessingOutputConfig", {}).get("Outputs", ())
         if not each.get("AppManaged")
     ]
     places = {f"output-{number}": target for number, target in enumerate(wanted)}
-    destinations = {}
-    for name, target in places.items():
-        bucket, key = split(target["S3Uri"])
-        destinations[name] = (bucket, key.rstrip("/"))
-    return tuple(Output(name, target["LocalPath"], pack=False) for name, target in places.items()), destinations
+    live = {name for name, target in places.items() if target["S3UploadMode"] == "Continuous"}
+    return (
+        tuple(Output(name, each["LocalPath"], pack=False) for name, each in places.items() if name not in live),
+        tuple(Sync(name, each["LocalPath"]) for name, each in places.items() if name in live),
+        {name: destination(target["S3Uri"]) for name, target in places.items()},
+    )
 
 
 def _configuration(resource: Resource) -> str:

@@ -16,9 +16,11 @@ from sagewright.engine.tools import Tools
 from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
+from sagewright.services.sagemaker._shared.inputs import require_source
 from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
-from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_objects, require_readable
-from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, plan, submit_directory
+from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_readable
+from sagewright.services.sagemaker._shared.syncs import require_synced
+from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, input_modes, plan, submit_directory
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -44,6 +46,11 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("You must specify a training image: AlgorithmName is not supported yet.")
     if algorithm["TrainingInputMode"] == "Pipe":
         raise ValidationException("TrainingInputMode Pipe is not supported yet; use File or FastFile.")
+    for name, mode in input_modes(request).items():
+        if mode == "Pipe":
+            raise ValidationException(
+                f"InputDataConfig: InputMode Pipe of channel {name!r} is not supported yet; use File or FastFile."
+            )
     require_image(algorithm["TrainingImage"])
     resources = request.get("ResourceConfig", {})
     if "InstanceType" not in resources or "InstanceCount" not in resources:
@@ -65,7 +72,9 @@ def check(call: Call, request: Json) -> None:
         names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
             raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
-        require_objects(objects, channel["DataSource"]["S3DataSource"]["S3Uri"])
+        member = f"InputDataConfig: channel {channel['ChannelName']!r}: S3DataSource"
+        require_source(objects, member, channel["DataSource"]["S3DataSource"])
+    require_synced(objects, request)
 
 
 def describe(call: Call, resource: Resource) -> Json:

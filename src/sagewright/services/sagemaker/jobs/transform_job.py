@@ -22,8 +22,10 @@ from sagewright.nouns.declaration import Noun
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
+from sagewright.services.sagemaker._shared.inputs import fetch, require_source
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
-from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket
+from sagewright.services.sagemaker._shared.syncs import destination
 from sagewright.store.resources import Resource
 from sagewright_runtime.shared import json_paths as paths
 
@@ -55,8 +57,6 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException(f'Could not find model "{_model_arn(call.region, call.account, name)}".')
     source, target = request["TransformInput"], request["TransformOutput"]
     where = source["DataSource"]["S3DataSource"]
-    if where["S3DataType"] != "S3Prefix":
-        raise ValidationException(f"S3DataType {where['S3DataType']} is not supported yet; use S3Prefix.")
     if source.get("SplitType", "None") not in ("None", "Line"):
         raise ValidationException(f"SplitType {source['SplitType']} is not supported yet; use Line or None.")
     if "DataCaptureConfig" in request:
@@ -68,7 +68,7 @@ def check(call: Call, request: Json) -> None:
         )
     _check_processing(request.get("DataProcessing", {}), source, target)
     objects = objects_as(call, model.spec.get("ExecutionRoleArn", ""), model.arn)
-    require_objects(objects, where["S3Uri"])
+    require_source(objects, "TransformInput.DataSource.S3DataSource", where)
     require_bucket(objects, target["S3OutputPath"])
 
 
@@ -109,9 +109,8 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     server = model_server(containers(model.spec)[0], objects)
     kind = spec["TransformResources"]["InstanceType"]
     hosts = _job.host_names(spec["TransformResources"]["InstanceCount"])
-    source = spec["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, objects), "ShardedByS3Key")], hosts)
-    bucket, key = split(spec["TransformOutput"]["S3OutputPath"])
+    source = spec["TransformInput"]["DataSource"]["S3DataSource"]
+    data, shares = _job.spread([(fetch(f"{ROOT}/input", source, objects), "ShardedByS3Key")], hosts)
 
     def workload(root: Path) -> Workload:
         return Workload(
@@ -133,7 +132,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         environment=server.environment,
         requirements=server.requirements,
         workload=workload,
-        destinations={"output": (bucket, key.rstrip("/"))},
+        destinations={"output": destination(spec["TransformOutput"]["S3OutputPath"])},
     )
 
 
