@@ -30,6 +30,9 @@ def check(call: Call, request: Json) -> None:
             raise ValidationException(f"Variant {variant['VariantName']!r} needs InstanceType or ServerlessConfig.")
 
 
+DEFAULTS: Json = {"ProductionVariants": [{"InitialVariantWeight": 1.0}], "EnableNetworkIsolation": False}
+"""What AWS answers where a request said nothing."""
+
 NOUN = declare(
     Noun(
         kind="EndpointConfig",
@@ -37,5 +40,6 @@ NOUN = declare(
         taken=Refusal('Cannot create already existing endpoint configuration "{arn}".'),
         missing=Refusal('Could not find endpoint configuration "{arn}".'),
         check=check,
+        defaults=DEFAULTS,
     )
 )

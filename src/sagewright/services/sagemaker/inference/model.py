@@ -30,6 +30,10 @@ def check(call: Call, request: Json) -> None:
             require_objects(call, uri, request.get("ExecutionRoleArn", ""))
 
 
+_CONTAINER: Json = {"Mode": "SingleModel", "Environment": {}}
+DEFAULTS: Json = {"PrimaryContainer": _CONTAINER, "Containers": [_CONTAINER], "EnableNetworkIsolation": False}
+"""What AWS answers where a request said nothing."""
+
 NOUN = declare(
     Noun(
         kind="Model",
@@ -37,5 +41,6 @@ NOUN = declare(
         taken=Refusal('Cannot create already existing model "{arn}".'),
         missing=Refusal('Could not find model "{arn}".'),
         check=check,
+        defaults=DEFAULTS,
     )
 )

@@ -29,6 +29,8 @@ Json = dict[str, Any]
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 ROOT = "/opt/ml/processing"
 CONFIG = "/opt/ml/config"
+EXIT_MESSAGE = 1024
+"""Characters."""
 BUNDLE = f"{ROOT}/input/code/sourcedir.tar.gz"
 """Where a FrameworkProcessor's code lies, with its requirements.txt."""
 TRAIL = {
@@ -179,10 +181,20 @@ def describe(_call: Call, resource: Resource) -> Json:
 
 
 def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
-    """Times, and what the program left in ``/opt/ml/output/message``."""
-    said = {"ExitMessage": outcome.message} if outcome.message else {}
-    return _job.times("Processing", outcome) | said
+    """Times, and the ExitMessage: that time ran out, and what the program left in ``/opt/ml/output/message``."""
+    texts = [TRAIL["timed_out"][1]] if outcome.timed_out else []
+    message = "\n".join([*texts, outcome.message] if outcome.message else texts)
+    return _job.times("Processing", outcome) | ({"ExitMessage": message[:EXIT_MESSAGE]} if message else {})
 
+
+DEFAULTS: Json = {
+    "ProcessingInputs": [
+        {"AppManaged": False, "S3Input": {"S3DataDistributionType": "FullyReplicated", "S3CompressionType": "None"}}
+    ],
+    "ProcessingOutputConfig": {"Outputs": [{"AppManaged": False}]},
+    "NetworkConfig": {"EnableInterContainerTrafficEncryption": False, "EnableNetworkIsolation": False},
+}
+"""What AWS answers where a request said nothing."""
 
 KIND = RunKind(
     plan=plan,
@@ -201,6 +213,7 @@ NOUN = declare(
         words=_job.WORDS,
         check=check,
         describe=describe,
+        defaults=DEFAULTS,
         lifecycle=RUN,
         first=("Starting", "Starting the processing job"),
         controller=lambda tools: RunController(KIND, tools),

@@ -168,6 +168,13 @@ def _model_arn(region: str, account: str, name: str) -> str:
     return f"arn:aws:sagemaker:{region}:{account}:model/{name}"
 
 
+DEFAULTS: Json = {
+    "TransformInput": {"CompressionType": "None", "SplitType": "None"},
+    "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
+    "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
+}
+"""What AWS answers where a request said nothing."""
+
 KIND = RunKind(
     plan=plan,
     trail=TRAIL,
@@ -185,6 +192,7 @@ NOUN = declare(
         missing=_job.MISSING,
         words=_job.WORDS,
         check=check,
+        defaults=DEFAULTS,
         lifecycle=RUN,
         first=("Starting", "Starting the transform job"),
         controller=lambda tools: RunController(KIND, tools),
