@@ -7,7 +7,7 @@ words its phases have, which requests make no sense, and (for nouns that work) w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -183,6 +183,20 @@ def register(noun: Noun) -> None:
     if noun.kind in _nouns:
         raise ValueError(f"{noun.kind} is declared twice")
     _nouns[noun.kind] = noun
+
+
+def require(call: Call, kind: str, name: str) -> Resource:
+    """The resource of a kind that another one speaks of; raises the kind's ``missing``."""
+    return _nouns[kind].find(call, name)
+
+
+def require_unique(what: str, names: Iterable[str]) -> None:
+    """Raises ValidationException when a name comes twice; ``what`` says of what they are the names."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValidationException(f"Duplicate {what} name {name!r}: names must be unique.")
+        seen.add(name)
 
 
 def all_nouns() -> list[Noun]:

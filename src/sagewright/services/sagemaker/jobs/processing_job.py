@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sagewright.core.errors import ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, Plan, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun
+from sagewright.nouns.declaration import Noun, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
@@ -58,8 +58,8 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("ClusterConfig needs InstanceType and InstanceCount.")
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    _require_unique("input", [each["InputName"] for each in inputs])
-    _require_unique("output", [each["OutputName"] for each in outputs])
+    require_unique("processing input", [each["InputName"] for each in inputs])
+    require_unique("processing output", [each["OutputName"] for each in outputs])
     for each in inputs:
         _check_input(call, each, request["RoleArn"])
     for each in outputs:
@@ -93,14 +93,6 @@ def _require_path(what: str, place: Json) -> None:
         raise ValidationException(
             f"Processing {what}: LocalPath {place['LocalPath']!r} is invalid, it has to be below {ROOT}/."
         )
-
-
-def _require_unique(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValidationException(f"Duplicate processing {what} name {name!r}: names must be unique.")
-        seen.add(name)
 
 
 def plan(resource: Resource, tools: Tools) -> Plan:

@@ -13,7 +13,7 @@ from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import UnknownImage, resolve
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.declaration import Noun, Refusal, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
@@ -53,11 +53,8 @@ def check(call: Call, request: Json) -> None:
     code = submit_directory(request)
     if code.startswith("s3://") and not readable(call, code, role):
         raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
-    names: set[str] = set()
+    require_unique("channel", (channel["ChannelName"] for channel in request.get("InputDataConfig", ())))
     for channel in request.get("InputDataConfig", ()):
-        if channel["ChannelName"] in names:
-            raise ValidationException(f"Duplicate channel name {channel['ChannelName']!r} in InputDataConfig.")
-        names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
             raise ValidationException(f"Channel {channel['ChannelName']!r} needs an S3DataSource.")
         require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
