@@ -110,7 +110,7 @@ class Workload:
     ``argv`` is resolved in the sandbox's PATH, where ``train`` and ``serve`` are the runtime's own programs.
     ``files`` maps absolute sandbox paths to text written before the start, ``inputs`` are laid out beside them; what
     one host alone gets is in ``host_files`` and ``host_inputs``. ``log_files`` gives for each host the absolute path of
-    the log file the agent appends to, after ``notes``, lines of ours for the user.
+    the log file the agent appends to.
     ``socket`` True gives the process a directory ``/opt/sagewright/run`` shared with the server (model servers).
     ``role`` is the ARN of the role whose keys the process finds at the container-credentials address; an ``isolated``
     workload finds none, and reaches nothing but its own hosts.
@@ -129,7 +129,6 @@ class Workload:
     limits: Limits = Limits()
     metrics: tuple[MetricDefinition, ...] = ()
     log_files: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
     socket: bool = False
     role: str = ""
     isolated: bool = False

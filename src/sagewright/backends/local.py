@@ -149,7 +149,6 @@ class LocalBackend:
             ],
             "outputs": [asdict(output) for output in workload.outputs],
             "syncs": [asdict(sync) for sync in workload.syncs],
-            "notes": list(workload.notes),
             "limits": asdict(workload.limits),
             "groups": control_groups(f"sagewright-{instance.run_id}-{instance.host}"),
             "metrics": [(metric.name, metric.regex) for metric in workload.metrics],

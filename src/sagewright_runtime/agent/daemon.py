@@ -180,7 +180,6 @@ class Agent:
             from sagewright_runtime.agent.watch import Watch
 
             log = LogFile(document["log"], document.get("log_limit", 0))
-            log.append([f"sagewright: {note}" for note in document.get("notes", ())], time.time())
             if sync is not None:
                 sync.start(log)
                 self._sync = sync

@@ -22,7 +22,7 @@ from sagewright.services.sagemaker._shared.s3_uris import (
 
 Json = dict[str, Any]
 
-S3_PREFIX, MANIFEST = "S3Prefix", "ManifestFile"
+MANIFEST = "ManifestFile"
 
 
 def require_source(objects: RoleObjects, member: str, source: Json) -> None:
@@ -30,10 +30,6 @@ def require_source(objects: RoleObjects, member: str, source: Json) -> None:
 
     ``member`` is what the request calls the source.
     """
-    if source["S3DataType"] not in (S3_PREFIX, MANIFEST):
-        raise ValidationException(
-            f"{member}.S3DataType {source['S3DataType']} is not supported yet; use {S3_PREFIX} or {MANIFEST}."
-        )
     require_objects(objects, source["S3Uri"])
     if source["S3DataType"] == MANIFEST:
         require_readable(objects, source["S3Uri"])

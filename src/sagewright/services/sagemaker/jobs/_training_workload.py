@@ -21,6 +21,7 @@ from sagewright.services.sagemaker._shared.jobs import (
     host_names,
     limits,
     log_files,
+    notes,
     resource_config,
     spread,
     variables,
@@ -74,9 +75,8 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             outputs=(model, output),
             syncs=synced.syncs,
             limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
-            metrics=_metrics(spec, environment),
+            metrics=metric_definitions(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
-            notes=tuple(_notes(spec)),
             role=spec.get("RoleArn", ""),
             isolated=spec.get("EnableNetworkIsolation", False),
         )
@@ -87,6 +87,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         workload=workload,
         destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)}
         | dict(synced.destinations),
+        notes=(*notes(resource), *_eager(spec)),
     )
 
 
@@ -108,8 +109,8 @@ def input_modes(spec: Json) -> dict[str, str]:
     return {each["ChannelName"]: each.get("InputMode", mode) for each in spec.get("InputDataConfig", ())}
 
 
-def _notes(spec: Json) -> Iterator[str]:
-    """What the user should know of how the request is followed."""
+def _eager(spec: Json) -> Iterator[str]:
+    """What the log says of channels in FastFile mode."""
     if names := [name for name, mode in input_modes(spec).items() if mode == "FastFile"]:
         yield f"FastFile: the files of {', '.join(names)} are copied before the start, as in File mode"
 
@@ -181,7 +182,7 @@ def _config_files(spec: Json) -> dict[str, str]:
     return files
 
 
-def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
+def metric_definitions(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
     """The request's definitions; a built-in algorithm brings its documented ones."""
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
     given = {each["Name"]: each["Regex"] for each in own}

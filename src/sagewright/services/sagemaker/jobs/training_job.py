@@ -13,14 +13,15 @@ from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.environments.catalog import UnknownImage, resolve
+from sagewright.nouns.declaration import Noun, Refusal, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.inputs import require_source
 from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
 from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_readable
 from sagewright.services.sagemaker._shared.syncs import require_synced
-from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, input_modes, plan, submit_directory
+from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, metric_definitions, plan, submit_directory
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -43,20 +44,11 @@ def check(call: Call, request: Json) -> None:
     """What a well-formed request may still have wrong: the image, the instances, the buckets."""
     algorithm = request["AlgorithmSpecification"]
     if "TrainingImage" not in algorithm:
-        raise ValidationException("You must specify a training image: AlgorithmName is not supported yet.")
-    if algorithm["TrainingInputMode"] == "Pipe":
-        raise ValidationException("TrainingInputMode Pipe is not supported yet; use File or FastFile.")
-    for name, mode in input_modes(request).items():
-        if mode == "Pipe":
-            raise ValidationException(
-                f"InputDataConfig: InputMode Pipe of channel {name!r} is not supported yet; use File or FastFile."
-            )
+        raise ValidationException("You must specify a TrainingImage.")
     require_image(algorithm["TrainingImage"])
     resources = request.get("ResourceConfig", {})
     if "InstanceType" not in resources or "InstanceCount" not in resources:
-        raise ValidationException(
-            "ResourceConfig needs InstanceType and InstanceCount: instance groups are not supported yet."
-        )
+        raise ValidationException("ResourceConfig needs InstanceType and InstanceCount.")
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
     name = request["TrainingJobName"]
@@ -65,13 +57,10 @@ def check(call: Call, request: Json) -> None:
     code = submit_directory(request)
     if code.startswith("s3://"):
         require_readable(objects, code)
-    names: set[str] = set()
+    require_unique("channel", (channel["ChannelName"] for channel in request.get("InputDataConfig", ())))
     for channel in request.get("InputDataConfig", ()):
-        if channel["ChannelName"] in names:
-            raise ValidationException(f"Duplicate channel name {channel['ChannelName']!r} in InputDataConfig.")
-        names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
-            raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
+            raise ValidationException(f"Channel {channel['ChannelName']!r} needs an S3DataSource.")
         member = f"InputDataConfig: channel {channel['ChannelName']!r}: S3DataSource"
         require_source(objects, member, channel["DataSource"]["S3DataSource"])
     require_synced(objects, request)
@@ -88,19 +77,31 @@ def describe(call: Call, resource: Resource) -> Json:
             transition["EndTime"] = following if following is not None else event.at
         transitions.append(transition)
     return {
+        "AlgorithmSpecification": _algorithm(resource.spec),
         "SecondaryStatusTransitions": transitions,
         "ModelArtifacts": resource.status.get("ModelArtifacts", {"S3ModelArtifacts": _model_uri(resource)}),
     }
 
 
-def finish(resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
+def _algorithm(spec: Json) -> Json:
+    """The AlgorithmSpecification with the metrics that a built-in algorithm brings."""
+    algorithm: Json = spec["AlgorithmSpecification"]
+    try:
+        environment = resolve(algorithm["TrainingImage"])
+    except UnknownImage:  # it was known when the job was made
+        return algorithm
+    definitions = [{"Name": each.name, "Regex": each.regex} for each in metric_definitions(spec, environment)]
+    return {**algorithm, "MetricDefinitions": definitions} if definitions else algorithm
+
+
+def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
     """What Describe says of a job that ended."""
     status = times("Training", outcome)
     if outcome.started is not None:
         seconds = max(1, round(outcome.ended - outcome.started))
         status |= {
             "TrainingTimeInSeconds": seconds,
-            "BillableTimeInSeconds": seconds * resource.spec["ResourceConfig"]["InstanceCount"],
+            "BillableTimeInSeconds": seconds,  # of each instance
         }
     model = outcome.saved.get("model.tar.gz") or outcome.saved.get("model")
     if model:
@@ -122,6 +123,23 @@ KIND = RunKind(
     secondary="SecondaryStatus",
 )
 
+DEFAULTS: Json = {
+    "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": False},
+    "InputDataConfig": [
+        {
+            "CompressionType": "None",
+            "RecordWrapperType": "None",
+            "DataSource": {"S3DataSource": {"S3DataDistributionType": "FullyReplicated"}},
+        }
+    ],
+    "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP"},
+    "EnableNetworkIsolation": False,
+    "EnableInterContainerTrafficEncryption": False,
+    "EnableManagedSpotTraining": False,
+    "ProfilingStatus": "Disabled",
+}
+"""What AWS answers where a request said nothing."""
+
 NOUN = declare(
     Noun(
         kind="TrainingJob",
@@ -135,6 +153,7 @@ NOUN = declare(
         words=WORDS,
         check=check,
         describe=describe,
+        defaults=DEFAULTS,
         lifecycle=RUN,
         first=("Starting", "Starting the training job"),
         status={"SecondaryStatus": "Starting"},
