@@ -54,3 +54,16 @@ def test_processors_run_and_a_transformer_joins_answers_to_rows(run_script: Run)
     assert summary["transform"] == "Completed"
     assert "iris.csv: 150 records" in summary["transform_log"]
     assert summary["right"] > 0.9
+
+
+def test_a_manifest_is_spread_over_two_hosts_and_checkpoints_go_on(run_script: Run) -> None:
+    summary = run_script("v2", "v2_channels.py")
+    assert summary["shares"] == {"algo-1.json": ["0.csv", "2.csv", "4.csv"], "algo-2.json": ["1.csv", "3.csv"]}
+    shuffled = summary["shuffled"]
+    assert sorted(name for names in shuffled.values() for name in names) == [f"{number}.csv" for number in range(5)]
+    assert shuffled != summary["shares"]
+    assert summary["restored"] == [
+        ["algo-1 restored []", "algo-2 restored []"],
+        [f"algo-{host} restored ['algo-1-0', 'algo-2-0']" for host in (1, 2)],
+    ]
+    assert summary["checkpoints"] == ["algo-1-0", "algo-1-2", "algo-2-0", "algo-2-2"]

@@ -32,3 +32,11 @@ def test_processors_run_and_a_transformer_asks_a_model(run_script: Run) -> None:
     assert summary["processed"] == {"script": ended, "framework": ended}
     assert summary["transform"] == "Completed"
     assert (summary["answers"], summary["count"]) == (["10"], 150)
+
+
+def test_a_manifest_checkpoints_and_tensorboard_on_two_hosts(run_script: Run) -> None:
+    assert run_script("v3", "v3_channels.py") == {
+        "status": "Completed",
+        "checkpoints": {"before": "x", "algo-1": "['0.csv', '2.csv'] ['before']", "algo-2": "['1.csv'] ['before']"},
+        "board": ["events.algo-1", "events.algo-2"],
+    }
