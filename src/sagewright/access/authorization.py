@@ -12,16 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from sagewright.access import permissions as questions
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import (
-    GLOBAL,
-    bucket_policy,
-    holder_of,
-    principal_of,
-    role_of,
-)
-from sagewright.access.permissions import account_of
+from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of
+from sagewright.access.permissions import account_of, needed, passed_roles
 from sagewright.access.policy import Access, Decision, Policies, Policy, parse
 from sagewright.access.request_context import MustWait, RequestContext
 from sagewright.core.clock import Clock
@@ -39,6 +32,8 @@ MEMORY = 20_000
 """Answers kept; beyond that all are forgotten."""
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
+ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
+"""What the trust policy of a role is asked about."""
 _S3 = "arn:aws:s3:::"
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 """What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
@@ -116,10 +111,10 @@ class Authorizer:
         Raises ``AwsError`` in AWS's words: AccessDenied, and ValidationException for a role that cannot be passed.
         """
         target = "*"
-        for number, permission in enumerate(questions.asked(call, request)):
+        for number, permission in enumerate(needed(call, request)):
             target = permission.resource if number == 0 else target
             call = self._demand(call, request, permission)
-        for arn in questions.passed_roles(call, request):
+        for arn in passed_roles(call, request):
             self._require_passable(call, request, arn, target)
         return call
 
@@ -188,10 +183,10 @@ class Authorizer:
         key = (arn, tags.changes, self._resources.changes(region))
         return self._tags.of(key, partial(tags.of, arn)) if look else self._tags.get(key)
 
-    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
-        """Whether a role's trust policy lets the caller take it on."""
+    def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
+        """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
         caller = self._caller(self._credentials.find(call.principal.access_key_id))
-        permission = Permission("sts:AssumeRole", role.arn)
+        permission = Permission(action, role.arn)
         context = RequestContext(call, request, permission, caller.key, caller.holder_arn)
         access = Access(permission.action, role.arn, lambda: context, caller.principal.names)
         return _trust(role).decide(access).allowed
@@ -242,13 +237,13 @@ class Authorizer:
         return self._callers.of(key.id, partial(self._find_caller, key)) if key is not None else _NOBODY
 
     def _find_caller(self, key: Credential) -> _Caller:
-        holder = holder_of(self._resources, key.session.get("Source", key.principal))
+        holder = holder_of_key(self._resources, key)
         return _Caller(key, principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
 
     def _target(self, permission: Permission) -> _Target:
         """What is asked for, as far as it has a policy of its own: a bucket, or a role to take on."""
         action, resource = permission.action, permission.resource
-        if action == "sts:AssumeRole":
+        if action in ASSUMING:
             return self._targets.of(resource, partial(self._find_role, resource))
         name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
         if not name or not action.startswith("s3:"):

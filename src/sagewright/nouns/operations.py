@@ -58,8 +58,8 @@ class Access(Protocol):
     def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
         """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
 
-    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
-        """Whether a role's trust policy lets the caller take it on."""
+    def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
+        """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
 
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. False means unknown. Never waits."""

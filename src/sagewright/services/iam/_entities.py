@@ -10,7 +10,7 @@ from sagewright.access.identity import GLOBAL, managed
 from sagewright.access.policy import Malformed, Statement, parse
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call
-from sagewright.store.resources import Resource, Stale
+from sagewright.store.resources import Query, Resource, Stale
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -57,6 +57,14 @@ def entity(call: Call, kind: str, name: str) -> Resource:
     if found is None:
         raise NoSuchEntity(f"The {kind.lower()} with name {name} cannot be found.")
     return found
+
+
+def require_new(call: Call, kind: str, name: str) -> None:
+    """Raises ``EntityAlreadyExists`` when the account has an entity whose name differs in capitals alone."""
+    alike = Query(name_contains=name, limit=1_000_000, specs=False)
+    for known in call.platform.resources.list(call.account, GLOBAL, kind, alike):
+        if known.name != name and known.name.lower() == name.lower():
+            raise EntityAlreadyExists(f"{kind} with name {name} already exists.")
 
 
 def change_spec(call: Call, find: Callable[[], Resource], edit: Callable[[Json], Json]) -> Resource:

@@ -20,6 +20,7 @@ from sagewright.services.iam._entities import (
     encoded,
     page,
     path_of,
+    require_new,
     statements,
     tag_list,
     tag_set,
@@ -96,6 +97,7 @@ def create_policy(call: Call, request: Json) -> Json:
     spec |= {"Description": request["Description"]} if "Description" in request else {}
     first = {"Document": request["PolicyDocument"], "CreateDate": call.platform.clock.now()}
     tags = tag_set(request)
+    require_new(call, "Policy", name)
     try:
         policy = call.platform.resources.create(
             account=call.account,
