@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input
+from sagewright.core.s3_uri import is_s3
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
@@ -57,7 +58,7 @@ def model_server(container: Json, region: str, tools: Tools) -> ModelServer:
         **environment.variables,
         **container.get("Environment", {}),
     }
-    if env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
+    if is_s3(env.get("SAGEMAKER_SUBMIT_DIRECTORY", "")):
         env["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
     return ModelServer(environment, requirements, inputs, env)
 
@@ -75,7 +76,7 @@ def _inputs(container: Json, tools: Tools) -> tuple[tuple[Input, ...], str | Non
         if packed:
             requirements = requirements_in(Path(files[0].source), "code/requirements.txt")
     submitted = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-    if submitted.startswith("s3://") and submitted != uri:
+    if is_s3(submitted) and submitted != uri:
         files = inputs_below(tools.objects, submitted)
         if not files:
             raise Refused(f"Could not find the code at SAGEMAKER_SUBMIT_DIRECTORY {submitted}.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.core.s3_uri import is_s3, split
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec
@@ -29,7 +30,6 @@ from sagewright.services.sagemaker._shared.s3_uris import (
     joined,
     requirements_in,
     requirements_of,
-    split,
 )
 from sagewright.store.resources import Resource
 
@@ -92,7 +92,7 @@ def _channel(channel: Json, tools: Tools) -> tuple[Input, str | None]:
 def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
     submitted = submit_directory(resource.spec)
-    if not submitted.startswith("s3://"):
+    if not is_s3(submitted):
         return (), None
     files = inputs_below(tools.objects, submitted)
     if len(files) != 1:

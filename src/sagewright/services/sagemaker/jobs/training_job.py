@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.core.errors import ResourceInUse, ValidationException
+from sagewright.core.s3_uri import is_s3
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
@@ -54,7 +55,7 @@ def check(call: Call, request: Json) -> None:
     role = request.get("RoleArn", "")
     require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], role)
     code = submit_directory(request)
-    if code.startswith("s3://") and not readable(call, code, role):
+    if is_s3(code) and not readable(call, code, role):
         raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
     names: set[str] = set()
     for channel in request.get("InputDataConfig", ()):
