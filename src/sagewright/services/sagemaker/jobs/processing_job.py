@@ -15,6 +15,7 @@ from typing import Any
 from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Plan, RunController, RunKind
@@ -23,7 +24,7 @@ from sagewright.nouns.declaration import Noun
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
-from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sagewright.access.role_sessions import objects_as
 from sagewright.core.errors import ResourceInUse, ValidationException
+from sagewright.core.s3_uri import is_s3
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
@@ -56,7 +57,7 @@ def check(call: Call, request: Json) -> None:
     objects = objects_as(call, request["RoleArn"], NOUN.arn(call, name))
     require_bucket(objects, request["OutputDataConfig"]["S3OutputPath"], f"{name}/output/model.tar.gz")
     code = submit_directory(request)
-    if code.startswith("s3://"):
+    if is_s3(code):
         require_readable(objects, code)
     names: set[str] = set()
     for channel in request.get("InputDataConfig", ()):
