@@ -83,7 +83,10 @@ def _settings(arguments: argparse.Namespace, **more: Any) -> Settings:
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    from sqlalchemy.exc import DBAPIError
+
     from sagewright.bootstrap import Installation
+    from sagewright.store.outages import outage
 
     settings = _settings(arguments)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -95,14 +98,25 @@ def _up(arguments: argparse.Namespace) -> int:
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
-        installation = Installation(settings)
-        url = installation.start()
+        try:
+            installation = Installation(settings)
+            url = installation.start()
+        except DBAPIError as error:
+            why = outage(error) or str(error.orig)
+            raise RuntimeError(f"the database cannot be used: {why} ({_database_of(settings)})") from None
         try:
             print(f"ready {url}", flush=True)
             ended.wait()
         finally:
             installation.stop()
     return 0
+
+
+def _database_of(settings: Settings) -> str:
+    """Which database, without a password."""
+    if settings.database_url:
+        return "SAGEWRIGHT_DATABASE_URL"
+    return f"{settings.data_dir / 'sagewright.db'}; `sagewright restore` makes a new one of a backup"
 
 
 def _env(arguments: argparse.Namespace) -> int:
