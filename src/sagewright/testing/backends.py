@@ -330,6 +330,18 @@ class BackendCase(IsolationCase, DoorCase):
         assert [path.name for path in (bench.place / "runs").iterdir()] == [f"{name}x"]
         assert not processes_with(f"{name}/") + processes_with(f"{name}-1-main/")
 
+    @pytest.mark.parametrize("hosts", [("algo-1", "algo-2"), ("algo-1", "algo-2", "algo-3")])
+    def test_remove_all_ends_runs_of_several_hosts(self, bench: Bench, hosts: tuple[str, ...]) -> None:
+        if not self.hosts_talk:
+            pytest.skip("this backend's hosts share no network of their own")
+        workload = bench.workload("print('ready'); import time; time.sleep(600)", hosts=hosts)
+        handle = bench.start(workload)
+        for number in range(len(hosts)):
+            eventually(lambda number=number: bench.lines(workload, number) == ["ready"])  # type: ignore[misc]
+        bench.backend.remove_all(handle["run_id"])
+        assert list((bench.place / "runs").iterdir()) == []
+        assert not processes_with(f"{handle['run_id']}/")
+
     def test_a_tree_closed_by_its_owner_is_removed(self, bench: Bench) -> None:
         script = "import os; os.makedirs('../model/a/b'); open('../model/a/b/c', 'w'); os.chmod('../model/a', 0)"
         handle = bench.start(bench.workload(script))
