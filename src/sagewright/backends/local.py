@@ -198,7 +198,13 @@ class LocalBackend:
             if not directory.is_dir() or (directory / "exit.json").exists():
                 continue
             documents.write(str(directory / "stop.json"), {"grace": grace_seconds})
-            _kill(documents.pid_of(documents.claimed(str(directory))), signal.SIGTERM)
+            for number in (signal.SIGTERM, signal.SIGCONT):  # somebody may have stopped the agent itself
+                _kill(documents.pid_of(documents.claimed(str(directory))), number)
+
+    def kill(self, handle: Handle) -> None:
+        """Kill the agents, which takes their sandboxes along."""
+        for directory in self._directories(handle):
+            _end(str(directory))
 
     def remove(self, handle: Handle) -> None:
         """Kill the agents, which takes their sandboxes along, and delete the run."""
