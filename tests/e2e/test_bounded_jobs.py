@@ -75,7 +75,7 @@ def test_a_slow_metric_definition_holds_up_neither_the_end_of_its_time_nor_a_sto
         StoppingCondition={"MaxRuntimeInSeconds": seconds},
     )
     if ending == "a stop":
-        jobs.wait(name, lambda job: job["SecondaryStatus"] == "Training")
+        eventually(lambda: any("takes " in line for line in jobs.log(name)), what=lambda: str(jobs.log(name)[-3:]))
         jobs.sagemaker.stop_training_job(TrainingJobName=name)
     job = jobs.wait(name, seconds=40)
     assert job["TrainingJobStatus"] == "Stopped"
