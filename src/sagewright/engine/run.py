@@ -20,6 +20,7 @@ from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import BuildFailed
 from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
@@ -51,6 +52,8 @@ class Plan:
     requirements: str | None
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What the log of the work says before all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,8 @@ class RunController:
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
         workload = plan.workload(root)
+        for path in workload.log_files[:1]:
+            log_files.begin(Path(path), plan.notes, int(now * 1000))
         handle = self._tools.backend.start(resource.id, workload)
         return self._change(
             resource,

@@ -98,14 +98,8 @@ class Noun:
         return found
 
     def word(self, resource: Resource) -> str:
-        """The resource's status in AWS's words: a wish not yet granted shows at once, before any phase changed."""
-        phase = resource.phase
-        if resource.wish and resource.run.get("granted") != resource.wish and not self._final(phase):
-            phase = _WISHES[resource.wish.partition(":")[0]]
-        return self.words.get(phase, "")
-
-    def _final(self, phase: str) -> bool:
-        return self.lifecycle is not None and self.lifecycle.final(phase)
+        """The resource's status in AWS's words."""
+        return self.words.get(resource.shown, "")
 
     def create(self, call: Call, request: Json) -> Resource:
         """Check, store, and wake the reconciler or wait in line; raises ``taken`` when the name is in use."""
@@ -156,7 +150,6 @@ class Noun:
         return answer
 
 
-_WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating"}
 _nouns: dict[str, Noun] = {}
 
 

@@ -89,7 +89,15 @@ def _wish_gone(noun: Noun, call: Call, request: Json) -> Result:
     return None
 
 
-def wish(call: Call, resource: Resource, word: str, **changes: Any) -> None:
-    """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``."""
-    call.platform.resources.update(resource, wish=word, due=call.platform.clock.now(), **changes)
+_WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating", "started": "starting"}
+"""The phase that callers see while a wish is not yet granted."""
+
+
+def wish(call: Call, resource: Resource, word: str, *, spec: Json | None = None) -> None:
+    """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``.
+
+    ``word`` may have an id after a colon, so that it differs from the same wish made before.
+    """
+    shown = _WISHES.get(word.partition(":")[0], resource.phase)
+    call.platform.resources.update(resource, wish=(word, shown), due=call.platform.clock.now(), spec=spec)
     call.platform.hint(resource.id)

@@ -46,7 +46,7 @@ print("hello from the script")
         },
         outputs={
             "what ever": {"S3Uri": f"{target}/", "LocalPath": "/opt/ml/processing/result"},
-            "empty": {"S3Uri": f"{target}-none", "LocalPath": "/opt/ml/processing/none", "S3UploadMode": "Continuous"},
+            "empty": {"S3Uri": f"{target}-none", "LocalPath": "/opt/ml/processing/none"},
         },
         arguments=["--rows", "3"],
         Environment={"GREETING": "hello"},
@@ -176,7 +176,7 @@ while True:
         (lambda r: r["ProcessingInputs"][0]["S3Input"].update(S3DataType="ManifestFile"), "ManifestFile"),
         (lambda r: r["ProcessingInputs"].append(r["ProcessingInputs"][0]), "unique"),
         (lambda r: r["ProcessingOutputConfig"]["Outputs"][0]["S3Output"].update(S3Uri="s3://not-a-bucket"), "exist"),
-        (lambda r: r["ProcessingOutputConfig"]["Outputs"][0].pop("S3Output"), "FeatureStoreOutput"),
+        (lambda r: r["ProcessingOutputConfig"]["Outputs"][0].pop("S3Output"), "needs an S3Output"),
         (lambda r: r["ProcessingResources"]["ClusterConfig"].pop("InstanceType"), "InstanceType"),
     ],
 )
