@@ -101,7 +101,9 @@ def _tracebacks(lines: list[str]) -> list[_Traceback]:
         elif current is not None and not line.startswith((" ", "\t")):
             if current.frames and _EXCEPTION.match(line):
                 current.exception, current.end = line.strip(), number
-                if current.exception.endswith(":") and number + 1 < len(lines):  # a message that begins with a blank line
+                if current.exception.endswith(":") and number + 1 < len(
+                    lines
+                ):  # a message that begins with a blank line
                     current.exception += f" {lines[number + 1].strip()}"
                 found.append(current)
             current = None

@@ -36,7 +36,7 @@ def unpack(source: str, target: str, name: str = "") -> None:
     os.makedirs(target, exist_ok=True)
     with opened(source, name) as (archive, members):
         for member in members:
-            _extract(archive, member, target)
+            extract(archive, member, target)
 
 
 @contextlib.contextmanager
@@ -100,7 +100,11 @@ class _Bounded:
         return block
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> None:
+def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> None:
+    """Extract one member below directory ``target``, under Python's ``data`` filter or the same rules by hand.
+
+    Raises ``ValueError`` or ``tarfile.TarError`` for a member that reaches outside or is no file, directory or link.
+    """
     if hasattr(tarfile, "data_filter"):
         archive.extract(member, target, filter="data")
         return

@@ -112,8 +112,12 @@ def _lay_out(training: Training) -> None:
     if os.path.isdir(source):
         shutil.copytree(source, training.code_dir, dirs_exist_ok=True)
     elif tarfile.is_tarfile(source):
-        with tarfile.open(source) as archive:
-            archive.extractall(training.code_dir, filter="data")
+        from sagewright_runtime.shared.unpack import unpack  # noqa: PLC0415 (rare)
+
+        try:
+            unpack(source, training.code_dir)
+        except ValueError as error:
+            _refuse(str(error))
     else:
         shutil.copy2(source, training.code_dir)
 
