@@ -52,7 +52,8 @@ def explain(exit_code: int, lines: Iterable[str], base: str = "/opt/ml") -> str:
     """
     if exit_code == 0:
         return ""
-    if died := signal_name(exit_code):
+    died = signal_name(exit_code)
+    if died:
         return f"killed by {died} (exit code {exit_code})"
     printed = [line for line in lines if line.strip() and not _OURS.match(line)]
     most = _MESSAGE_LINES if exit_code == _UNCAUGHT else _TRAILING_LINES
@@ -95,16 +96,16 @@ def _tracebacks(lines: list[str]) -> list[_Traceback]:
         line = _PREFIX.sub("", raw)
         if _HEADER.match(line.strip()):
             current = _Traceback(number)
-        elif frame := _FRAME.match(line):
+            continue
+        frame = _FRAME.match(line)
+        if frame:
             current = current or _Traceback(number)  # a SyntaxError of the script itself has no header
             current.frames.append(_Frame(frame["file"], frame["line"], frame["function"] or ""))
         elif current is not None and not line.startswith((" ", "\t")):
             if current.frames and _EXCEPTION.match(line):
                 current.exception, current.end = line.strip(), number
-                if current.exception.endswith(":") and number + 1 < len(
-                    lines
-                ):  # a message that begins with a blank line
-                    current.exception += f" {lines[number + 1].strip()}"
+                if current.exception.endswith(":") and number + 1 < len(lines):
+                    current.exception += f" {lines[number + 1].strip()}"  # the message begins with a blank line
                 found.append(current)
             current = None
     return found

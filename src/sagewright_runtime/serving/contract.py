@@ -18,10 +18,9 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagewright_runtime.serving import codecs
 from sagewright_runtime.serving.context import Context
@@ -36,8 +35,7 @@ class ContractError(Exception):
     """The user's module breaks the contract, or is not where it is said to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(NamedTuple):
     """What a framework's container does where the user's module defines no function of its own."""
 
     input_fn: Function
@@ -55,7 +53,9 @@ def find_module(env: Mapping[str, str]) -> tuple[Path, Path] | None:
     """
     program = env.get("SAGEMAKER_PROGRAM", "")
     name = program or "inference.py"
-    submitted = env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").removeprefix("file://")
+    submitted = env.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    if submitted.startswith("file://"):
+        submitted = submitted[len("file://") :]
     folders = [Path(env.get("SM_MODEL_DIR", "/opt/ml/model")) / "code"]
     if submitted and "://" not in submitted:
         folders.insert(0, _unpacked(Path(submitted)))
@@ -177,7 +177,7 @@ def _body(result: Any) -> bytes:
     """What ``output_fn`` gave, as bytes: text and bytes as they are, a response object's own data, else JSON."""
     if isinstance(result, str):
         return result.encode()
-    if isinstance(result, bytes | bytearray | memoryview):
+    if isinstance(result, (bytes, bytearray, memoryview)):
         return bytes(result)
     if result is None:
         return b""

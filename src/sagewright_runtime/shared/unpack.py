@@ -19,6 +19,7 @@ FREE_BYTES = 1 << 30
 """An archive may always hold this much; above it, ``MAX_RATIO`` times its own size."""
 MAX_DESCRIPTION = 1 << 20
 """Bytes of a long name or of extended attributes, which are read into memory."""
+_BAD_GZIP: type[Exception] = getattr(gzip, "BadGzipFile", zlib.error)  # Python 3.7 has none
 _DESCRIPTIONS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -53,7 +54,7 @@ def opened(source: str, name: str = "") -> Iterator[tuple[tarfile.TarFile, Itera
         try:
             with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
                 yield archive, _bounded(archive, limit)
-        except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
+        except (tarfile.TarError, EOFError, ValueError, _BAD_GZIP, zlib.error) as error:
             raise ValueError(f"{name or os.path.basename(source)} cannot be unpacked: {error}") from error
 
 

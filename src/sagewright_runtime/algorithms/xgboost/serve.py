@@ -151,7 +151,7 @@ class XGBoostModel:
 
     def _encode(self, request: Request, predictions: list[Any] | Exception) -> Answer:
         if isinstance(predictions, Exception):
-            traceback.print_exception(predictions)
+            traceback.print_exception(type(predictions), predictions, predictions.__traceback__)
             return _refuse(400, f"Unable to evaluate payload provided: {predictions}")
         try:
             accept = self._encoder.accepted(request.accept)
