@@ -18,6 +18,7 @@ from sagewright.engine.lifecycle import RUN
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import BuildFailed
 from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
@@ -48,6 +49,8 @@ class Plan:
     requirements: str | None
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What the log of the work says before all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,10 @@ class RunController:
             return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
-        handle = self._tools.backend.start(resource.id, plan.workload(root))
+        workload = plan.workload(root)
+        for path in workload.log_files[:1]:
+            log_files.begin(Path(path), plan.notes, int(now * 1000))
+        handle = self._tools.backend.start(resource.id, workload)
         return self._change(
             resource,
             now + POLL_SECONDS,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
 from sagewright.engine.run import RunController
+from sagewright.nouns.members import Members, members_of
 from sagewright.serving.streams import Streams
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.events import EventStore
@@ -134,7 +135,18 @@ def add(op: Operation) -> None:
     """Register an operation; a second function for the same operation is a programming error."""
     if (op.service, op.name) in _operations:
         raise ValueError(f"{op.service}:{op.name} is registered twice")
+    members = members_of(op.service, op.name)
+    if members.refused:
+        op = Operation(op.service, op.name, _refusing(members, op.handler))
     _operations[op.service, op.name] = op
+
+
+def _refusing(members: Members, handler: Handler) -> Handler:
+    def refuse_or_handle(call: Call, request: dict[str, Any]) -> Result:
+        members.check(request)
+        return handler(call, request)
+
+    return refuse_or_handle
 
 
 def find(service: str, name: str) -> Operation | None:

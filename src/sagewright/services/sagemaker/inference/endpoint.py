@@ -18,7 +18,7 @@ from sagewright.engine.tools import Tools
 from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import declare, wish
-from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB
+from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
 from sagewright.store.resources import Resource
 
@@ -82,6 +82,7 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
     config = tools.resources.get(resource.account, resource.region, "EndpointConfig", name)
     if config is None:
         raise Refused(f"The endpoint configuration {name!r} was deleted before the endpoint started.")
+    isolated = config.spec.get("EnableNetworkIsolation", False)
     variants: list[Json] = []
     for settings in config.spec["ProductionVariants"]:
         model = tools.resources.get(resource.account, resource.region, "Model", settings["ModelName"])
@@ -92,7 +93,8 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
                 "settings": settings,
                 "container": containers(model.spec)[0],
                 "role": model.spec.get("ExecutionRoleArn", ""),
-                "isolated": model.spec.get("EnableNetworkIsolation", False),
+                "isolated": model.spec.get("EnableNetworkIsolation", False) or isolated,
+                "notes": [*notes(config), *notes(model)],
             }
         )
     return {"config": name, "variants": variants}
@@ -130,6 +132,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
         requirements=server.requirements,
         workload=workload,
         startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
+        notes=tuple(variant.get("notes", ())),
     )
 
 

@@ -11,16 +11,9 @@ from sagewright.nouns.verbs import declare
 
 Json = dict[str, Any]
 
-UNSUPPORTED = ("ShadowProductionVariants", "AsyncInferenceConfig", "ExplainerConfig")
-
 
 def check(call: Call, request: Json) -> None:
-    """Models that exist, variants named once, and nothing this version would silently ignore."""
-    for member in UNSUPPORTED:
-        if request.get(member):
-            raise ValidationException(f"{member} is not supported yet.")
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise ValidationException("DataCaptureConfig with EnableCapture is not supported yet.")
+    """Models that exist, variants named once."""
     names: set[str] = set()
     for variant in request["ProductionVariants"]:
         if variant["VariantName"] in names:

@@ -23,9 +23,7 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("Inference pipelines (more than one container) are not supported yet.")
     for container in containers(request):
         if "Image" not in container:
-            raise ValidationException("You must specify Image: ModelPackageName is not supported yet.")
-        if container.get("Mode") == "MultiModel":
-            raise ValidationException("Mode MultiModel is not supported yet.")
+            raise ValidationException("You must specify Image.")
         require_image(container["Image"])
         uri, _ = model_data(container)
         if uri:

@@ -20,6 +20,7 @@ from sagewright.services.sagemaker._shared.jobs import (
     host_names,
     limits,
     log_files,
+    notes,
     resource_config,
     spread,
     variables,
@@ -80,6 +81,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         requirements=requirements,
         workload=workload,
         destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
+        notes=notes(resource),
     )
 
 

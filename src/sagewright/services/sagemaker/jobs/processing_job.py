@@ -53,9 +53,7 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("You must specify a ContainerEntrypoint: this image has no program of its own.")
     cluster = request["ProcessingResources"]["ClusterConfig"]
     if "InstanceType" not in cluster or "InstanceCount" not in cluster:
-        raise ValidationException(
-            "ClusterConfig needs InstanceType and InstanceCount: InstancePreferences are not supported yet."
-        )
+        raise ValidationException("ClusterConfig needs InstanceType and InstanceCount.")
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     _require_unique("input", [each["InputName"] for each in inputs])
@@ -71,13 +69,7 @@ def _check_input(call: Call, each: Json, role: str) -> None:
     if each.get("AppManaged"):
         return
     if source is None:
-        raise ValidationException(
-            f"Processing input {name!r} needs an S3Input: DatasetDefinition is not supported yet."
-        )
-    unsupported = {"S3DataType": "ManifestFile", "S3InputMode": "Pipe", "S3CompressionType": "Gzip"}
-    for member, value in unsupported.items():
-        if source.get(member) == value:
-            raise ValidationException(f"Processing input {name!r}: {member} {value} is not supported yet.")
+        raise ValidationException(f"Processing input {name!r} needs an S3Input.")
     _require_path(f"input {name!r}", source)
     require_objects(call, source["S3Uri"], role)
 
@@ -87,9 +79,7 @@ def _check_output(call: Call, each: Json, role: str) -> None:
     if each.get("AppManaged"):
         return
     if target is None:
-        raise ValidationException(
-            f"Processing output {name!r} needs an S3Output: FeatureStoreOutput is not supported yet."
-        )
+        raise ValidationException(f"Processing output {name!r} needs an S3Output.")
     _require_path(f"output {name!r}", target)
     require_bucket(call, target["S3Uri"], role)
 
@@ -155,6 +145,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         requirements=_job.requirements_at((entry for entry, _ in downloads), BUNDLE),
         workload=workload,
         destinations=destinations,
+        notes=_job.notes(resource),
     )
 
 

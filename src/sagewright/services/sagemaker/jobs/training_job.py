@@ -40,15 +40,11 @@ def check(call: Call, request: Json) -> None:
     """What a well-formed request may still have wrong: the image, the instances, the buckets."""
     algorithm = request["AlgorithmSpecification"]
     if "TrainingImage" not in algorithm:
-        raise ValidationException("You must specify a training image: AlgorithmName is not supported yet.")
-    if algorithm["TrainingInputMode"] == "Pipe":
-        raise ValidationException("TrainingInputMode Pipe is not supported yet; use File or FastFile.")
+        raise ValidationException("You must specify a TrainingImage.")
     require_image(algorithm["TrainingImage"])
     resources = request.get("ResourceConfig", {})
     if "InstanceType" not in resources or "InstanceCount" not in resources:
-        raise ValidationException(
-            "ResourceConfig needs InstanceType and InstanceCount: instance groups are not supported yet."
-        )
+        raise ValidationException("ResourceConfig needs InstanceType and InstanceCount.")
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
     role = request.get("RoleArn", "")
@@ -62,7 +58,7 @@ def check(call: Call, request: Json) -> None:
             raise ValidationException(f"Duplicate channel name {channel['ChannelName']!r} in InputDataConfig.")
         names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
-            raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
+            raise ValidationException(f"Channel {channel['ChannelName']!r} needs an S3DataSource.")
         require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
 
 

@@ -1,8 +1,8 @@
 """TransformJob: a model's answers to every record below an S3 prefix, an object ``<name>.out`` for each object.
 
 Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-batch-code.html. The model server and the
-program that asks it are one job in one sandbox (``sagewright_runtime.transform``). MaxConcurrentTransforms and
-InvocationsMaxRetries are taken and mean nothing here: payloads are always in flight, and what failed would fail again.
+program that asks it are one job in one sandbox (``sagewright_runtime.transform``). MaxConcurrentTransforms is
+told to the model server alone: payloads are always in flight.
 """
 
 from __future__ import annotations
@@ -54,12 +54,6 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException(f'Could not find model "{_model_arn(call.region, call.account, name)}".')
     source, target = request["TransformInput"], request["TransformOutput"]
     where = source["DataSource"]["S3DataSource"]
-    if where["S3DataType"] != "S3Prefix":
-        raise ValidationException(f"S3DataType {where['S3DataType']} is not supported yet; use S3Prefix.")
-    if source.get("SplitType", "None") not in ("None", "Line"):
-        raise ValidationException(f"SplitType {source['SplitType']} is not supported yet; use Line or None.")
-    if "DataCaptureConfig" in request:
-        raise ValidationException("DataCaptureConfig is not supported yet.")
     most = request.get("MaxPayloadInMB", DEFAULT_MEGABYTES)
     if most * max(1, request.get("MaxConcurrentTransforms", 1)) > MOST_MEGABYTES:
         raise ValidationException(
@@ -132,6 +126,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         requirements=server.requirements,
         workload=workload,
         destinations={"output": (bucket, key.rstrip("/"))},
+        notes=(*_job.notes(resource), *_job.notes(model)),
     )
 
 
