@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 STAGES = ("downloading", "running", "packing")
 POLL_SECONDS = 2.0
 BUILD_SECONDS = 5.0
+_NOTHING_SAID = 'ErrorMessage ""'
+"""The failure file of a script that ended without an exception."""
 REASON_LENGTH = 1024
 MAX_KEY_BYTES = 1024
 OVERDUE_SECONDS = 60.0
@@ -339,8 +341,11 @@ def failure_reason(instance: InstanceReport) -> str:
         return f"ClientError: {instance.reason}"
     said = instance.failure.strip()
     digest = instance.reason
-    if said and (digest in said or digest.startswith("exited with code")):
-        digest = ""  # the failure file says more
+    if said and digest.startswith("exited with code"):  # the failure file says more, but for what the program printed
+        printed = digest.partition(": ")[2]
+        said, digest = said.replace(_NOTHING_SAID, f'ErrorMessage "{printed}"'), ""
+    elif digest in said:
+        digest = ""
     text = "\n".join(part for part in (digest, said) if part)
     room = REASON_LENGTH - len(f"AlgorithmError: , exit code: {instance.exit_code}")
     return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"

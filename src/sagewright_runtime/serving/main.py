@@ -29,10 +29,10 @@ from sagewright_runtime.serving.server import Handler, ModelServer
 def load(env: Mapping[str, str]) -> Handler:
     """The model that ``env`` describes. Raises ``ContractError``, or whatever loading it raises."""
     algorithm = env.get("SAGEWRIGHT_ALGORITHM", "")
-    path = find_module(env)
-    if path is not None:
+    found = find_module(env)
+    if found is not None:
         defaults = _defaults(algorithm)
-        return UserModel(import_module(path), defaults, env)
+        return UserModel(import_module(*found), defaults, env)
     if algorithm == "xgboost":
         from sagewright_runtime.algorithms.xgboost.serve import XGBoostModel  # noqa: PLC0415 (needs xgboost)
 

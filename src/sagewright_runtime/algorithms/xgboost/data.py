@@ -149,7 +149,7 @@ def _is_number(text: str) -> bool:
 
 
 def _alike(tables: list[np.ndarray[Any, Any]], files: list[Path]) -> list[np.ndarray[Any, Any]]:
-    for table, file in zip(tables, files, strict=True):
+    for table, file in zip(tables, files):
         if table.shape[1] != tables[0].shape[1]:
             raise ClientError(
                 f"File '{file.name}' has {table.shape[1]} columns, but '{files[0].name}' has {tables[0].shape[1]}"
@@ -177,7 +177,7 @@ def _libsvm(files: list[Path], _weighted: bool) -> xgboost.DMatrix:
     with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
         # XGBoost splits the path at ';', '?' and '#', all of which an object's key may have.
         links = [Path(directory, str(index)) for index in range(len(files))]
-        for link, file in zip(links, files, strict=True):
+        for link, file in zip(links, files):
             link.symlink_to(file.resolve())
         warnings.simplefilter("ignore", UserWarning)  # reading text is deprecated; the version is pinned
         return xgboost.DMatrix(f"{';'.join(map(str, links))}?format=libsvm")

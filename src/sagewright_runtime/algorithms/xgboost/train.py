@@ -13,7 +13,7 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Dict, List
 
 # Threads that wait by spinning take the cores from those that work when jobs share a machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -32,7 +32,7 @@ _ONLY_OURS = (
     "_tuning_objective_metric", "_num_cv_round", "csv_weights", "dsplit", "early_stopping_rounds", "eval_metric",
     "num_round", "save_model_on_termination", "use_dask_gpu_training",
 )  # fmt: skip
-EvalLog: TypeAlias = dict[str, dict[str, list[float]]]
+EvalLog = Dict[str, Dict[str, List[float]]]
 
 
 def train(training: Training) -> None:
@@ -102,12 +102,13 @@ def _boost(
     added = [name for name in wanted if name in metrics.ADDED]
     parameters = {name: _plain(value) for name, value in values.items() if name not in _ONLY_OURS}
     if wanted:
-        parameters |= {"eval_metric": own} if own else {"disable_default_eval_metric": 1}
+        parameters.update({"eval_metric": own} if own else {"disable_default_eval_metric": 1})
     rounds = values["num_round"] - checkpoints.done
     if rounds <= 0 and checkpoints.model is not None:
         return checkpoints.model
     callbacks = [_Monitor(checkpoints.done), *callbacks]
-    if patience := values.get("early_stopping_rounds"):
+    patience = values.get("early_stopping_rounds")
+    if patience:
         callbacks += _early_stopping(patience, tuned or (wanted[-1] if wanted else ""), "validation" in matrices)
     try:
         return xgboost.train(
@@ -130,7 +131,7 @@ def _plain(value: Any) -> Any:
     """A value in the form in which XGBoost takes it."""
     if isinstance(value, list) and value and isinstance(value[0], str):
         return ",".join(value)
-    return str(value) if isinstance(value, list | tuple) else value
+    return str(value) if isinstance(value, (list, tuple)) else value
 
 
 def _early_stopping(patience: int, metric: str, validated: bool) -> list[xgboost.callback.TrainingCallback]:
