@@ -40,7 +40,7 @@ TRAIL = {
 
 def check(call: Call, request: Json) -> None:
     """What a well-formed request may still have wrong: the image, the instances, the buckets."""
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification", {})  # optional in the model, for jobs of other kinds
     if "TrainingImage" not in algorithm:
         raise ValidationException("You must specify a TrainingImage.")
     require_image(algorithm["TrainingImage"])
