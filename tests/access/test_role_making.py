@@ -89,6 +89,7 @@ def test_only_who_may_make_roles_has_them_made(client: Client) -> None:
         f"arn:aws:iam::{ACCOUNT}:role//narrow",
         f"arn:aws:iam::{ACCOUNT}:role/a/../SagewrightExecutionRole",
         f"arn:aws:iam::{ACCOUNT}:role/other/SagewrightExecutionRole",
+        f"arn:aws:iam::{ACCOUNT}:role/sagewrightexecutionrole",
         f"arn:aws:iam::{ACCOUNT}:role/{'x' * 65}",
         f"arn:aws-cn:iam::{ACCOUNT}:role/narrow",
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.kit.principals import ACCOUNT, allow, deny, name_of, policy, role_of
 from tests.kit.servers import client as client_of
 from tests.kit.servers import jobs_of
 
+from sagewright.services.sagemaker._shared.s3_uris import LOOKED_AT
 from sagewright.testing.server import ServerProcess
 
 Client = Callable[..., Any]
@@ -59,8 +61,9 @@ def channel(uri: str, name: str = "x") -> dict[str, Any]:
 def test_a_channel_with_one_object_that_the_role_may_not_read_fails_the_job(
     client: Client, jobs: Jobs, secret: str
 ) -> None:
-    for number in range(101):
-        jobs.s3.put_object(Bucket=secret, Key=f"mix/a{number:03d}", Body=b"open")
+    keys = [f"mix/a{number:04d}" for number in range(LOOKED_AT)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: jobs.s3.put_object(Bucket=secret, Key=key, Body=b""), keys))
     jobs.s3.put_object(Bucket=secret, Key="mix/z", Body=b"closed")
     role = role_of(
         client,

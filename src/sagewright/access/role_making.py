@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.access.identity import AWS_POLICIES, GLOBAL
+from sagewright.access.identity import AWS_POLICIES, GLOBAL, name_is_taken
 from sagewright.core.arns import Arn
 from sagewright.core.ids import unique_id
 from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
@@ -50,6 +50,9 @@ def can_be_made(arn: str, account: str) -> bool:
 
 def make_at_first_use(resources: ResourceStore, arn: str, caller: str) -> None:
     """Make a role that SageMaker and ``caller``, a principal, may take on. Nothing happens when the name is taken."""
+    parsed = Arn.parse(arn)
+    if name_is_taken(resources, parsed.account, "Role", parsed.resource.rpartition("/")[2]):
+        return
     trust = trust_of(TRUST, {**TRUST, "Principal": {"AWS": caller}})
     description = "Made by Sagewright at its first use."
     try:
