@@ -108,7 +108,7 @@ class Installation:
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
             objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
-            access=Authorizer(resource_store, credentials, self._clock),
+            access=Authorizer(resource_store, credentials, self._clock, make_roles=settings.makes_roles),
             streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,

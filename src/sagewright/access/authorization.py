@@ -17,6 +17,7 @@ from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, pri
 from sagewright.access.permissions import account_of, needed, passed_roles
 from sagewright.access.policy import Access, Decision, Policies, Policy, parse
 from sagewright.access.request_context import MustWait, RequestContext
+from sagewright.access.role_making import MAKING, can_be_made, command, make_at_first_use
 from sagewright.core.clock import Clock
 from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
 from sagewright.nouns.operations import Call, Permission
@@ -35,6 +36,8 @@ ANONYMOUS = "anonymous"
 ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 """What the trust policy of a role is asked about."""
 _S3 = "arn:aws:s3:::"
+NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
+"""Members of requests that use a role without passing it."""
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 """What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
 
@@ -97,9 +100,12 @@ _NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None
 class Authorizer:
     """Decides for all calls of one server. Thread-safe: what threads race for is only who works something out."""
 
-    def __init__(self, resources: ResourceStore, credentials: CredentialStore, clock: Clock) -> None:
+    def __init__(
+        self, resources: ResourceStore, credentials: CredentialStore, clock: Clock, *, make_roles: bool = False
+    ) -> None:
         self._resources = resources
         self._credentials = credentials
+        self._make_roles = make_roles
         self._callers = Memory[_Caller](resources, clock)
         self._targets = Memory[_Target](resources, clock)
         self._granted = Memory[bool](resources, clock)
@@ -110,6 +116,9 @@ class Authorizer:
 
         Raises ``AwsError`` in AWS's words: AccessDenied, and ValidationException for a role that cannot be passed.
         """
+        named = request.get(NAMED_ROLES.get((call.service, call.operation), ""))
+        if isinstance(named, str):
+            self._make_missing(call, named)
         target = "*"
         for number, permission in enumerate(needed(call, request)):
             target = permission.resource if number == 0 else target
@@ -266,8 +275,30 @@ class Authorizer:
             raise AccessDeniedException("Cross-account pass role is not allowed.")
         keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
+        self._make_missing(call, arn)
         if not self.trusts_sagemaker(call, arn, target):
-            raise ValidationException(not_assumed(arn))
+            raise ValidationException(not_assumed(arn) + self._advice(call, arn))
+
+    def _make_missing(self, call: Call, arn: str) -> None:
+        """Make a role at its first use, when the server is to make roles and the caller may make this one."""
+        if not self._make_roles or not can_be_made(arn, call.account) or role_of(self._resources, arn) is not None:
+            return
+        try:
+            for action, policy in MAKING:
+                keys = (("iam:PolicyARN", policy),) if policy else ()
+                self._demand(call, {}, Permission(action, arn, keys))
+        except AwsError:
+            return
+        make_at_first_use(self._resources, arn, call.principal.arn)
+
+    def _advice(self, call: Call, arn: str) -> str:
+        """What to do about a role that is not there."""
+        if role_of(self._resources, arn) is not None or not can_be_made(arn, call.account):
+            return ""
+        alike = self._resources.get(call.account, GLOBAL, "Role", arn.rpartition("/")[2])
+        if alike is not None:
+            return f" The role of that name here is {alike.arn}."
+        return f" There is no such role here. This makes it: {command(arn)}"
 
 
 def not_assumed(arn: str) -> str:

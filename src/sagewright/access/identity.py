@@ -20,7 +20,7 @@ from sagewright.access.decision import EVERYBODY, Principal
 from sagewright.access.policy import Policies, Policy, parse
 from sagewright.core.arns import Arn
 from sagewright.store.credentials import Credential
-from sagewright.store.resources import Resource, ResourceStore
+from sagewright.store.resources import Query, Resource, ResourceStore
 
 GLOBAL = "global"
 """IAM has no regions, whatever region a request is signed for."""
@@ -92,6 +92,12 @@ def holder_of_key(resources: ResourceStore, key: Credential) -> Resource | None:
     identifier = holder.spec["RoleId" if holder.kind == "Role" else "UserId"]
     known = key.session.get("SourceId", "") if "Source" in key.session else key.user_id
     return holder if known.partition(":")[0] in ("", identifier) else None
+
+
+def name_is_taken(resources: ResourceStore, account: str, kind: str, name: str) -> bool:
+    """Whether the account has an entity of IAM of that name; names that differ in capitals alone are one."""
+    alike = Query(name_contains=name, limit=1_000_000, specs=False)
+    return any(each.name.lower() == name.lower() for each in resources.list(account, GLOBAL, kind, alike))
 
 
 def policies_of(resources: ResourceStore, holder: Resource) -> list[Policy]:

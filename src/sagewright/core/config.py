@@ -54,6 +54,12 @@ class Settings:
     default_region: str = _setting("us-east-1", "the region of requests that name none")
     access_key_id: str = _setting("", "the administrator's own key instead of the one made at first start", flag=False)
     secret_access_key: str = _setting("", "its secret", flag=False)
+    roles: str = _setting(
+        "auto",
+        "what becomes of a role that is not there: an error, or it is made when it is first used; auto: made with "
+        "ephemeral",
+        choices=("auto", "strict", "create"),
+    )
     backend: str = _setting(
         "sandbox",
         "how work is run: in bubblewrap, the same but started fast, or (only when asked for) without isolation",
@@ -85,6 +91,11 @@ class Settings:
     def https(self) -> bool:
         """Whether the port speaks HTTPS."""
         return self.tls or bool(self.tls_cert)
+
+    @property
+    def makes_roles(self) -> bool:
+        """Whether a role that is not there is made at its first use."""
+        return self.roles == "create" or (self.roles == "auto" and self.ephemeral)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -102,7 +102,7 @@ def test_an_external_id_must_be_given(client: Client, role: dict[str, Any]) -> N
             sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session", **wrong)
 
 
-@pytest.mark.parametrize("arn", [f"arn:aws:iam::{ACCOUNT}:role/missing", "not an ARN at all, sorry", ADMIN])
+@pytest.mark.parametrize("arn", [f"arn:aws:iam::{ACCOUNT}:role//missing", "not an ARN at all, sorry", ADMIN])
 def test_what_is_no_role_cannot_be_assumed(client: Client, arn: str) -> None:
     with pytest.raises(ClientError) as error:
         client("sts").assume_role(RoleArn=arn, RoleSessionName="session")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from sagewright.access.identity import GLOBAL, managed
+from sagewright.access.identity import GLOBAL, managed, name_is_taken
 from sagewright.access.policy import Malformed, Statement, parse
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call
-from sagewright.store.resources import Query, Resource, Stale
+from sagewright.store.resources import Resource, Stale
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -60,11 +60,9 @@ def entity(call: Call, kind: str, name: str) -> Resource:
 
 
 def require_new(call: Call, kind: str, name: str) -> None:
-    """Raises ``EntityAlreadyExists`` when the account has an entity whose name differs in capitals alone."""
-    alike = Query(name_contains=name, limit=1_000_000, specs=False)
-    for known in call.platform.resources.list(call.account, GLOBAL, kind, alike):
-        if known.name != name and known.name.lower() == name.lower():
-            raise EntityAlreadyExists(f"{kind} with name {name} already exists.")
+    """Raises ``EntityAlreadyExists`` when the account has an entity of that name, in capitals or not."""
+    if name_is_taken(call.platform.resources, call.account, kind, name):
+        raise EntityAlreadyExists(f"{kind} with name {name} already exists.")
 
 
 def change_spec(call: Call, find: Callable[[], Resource], edit: Callable[[Json], Json]) -> Resource:

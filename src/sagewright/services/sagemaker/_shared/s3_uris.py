@@ -11,7 +11,7 @@ from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright_runtime.shared.unpack import opened
 
 MAX_REQUIREMENTS = 1 << 20
-LOOKED_AT = 100
+LOOKED_AT = 1000
 """Objects below an input's prefix that a role is asked for before the work begins; then it is asked for all."""
 
 
