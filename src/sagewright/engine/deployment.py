@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused
@@ -108,6 +109,8 @@ class DeploymentController:
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
             return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
+        except AwsError as error:  # model data that cannot be fetched
+            return self._fail(resource, error.message)
         except (Refused, BuildFailed) as refusal:
             return self._fail(resource, str(refusal))
 

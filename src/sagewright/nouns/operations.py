@@ -46,8 +46,8 @@ class Access(Protocol):
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it, in the account of the resource's owner. Raises ``AwsError``."""
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``."""
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
     def role_may(self, call: Call, role_arn: str, action: str, resource: str, request: Json | None = None) -> bool:
         """Whether a role that SageMaker takes on for the call's work may do ``action`` on ``resource``."""
