@@ -50,10 +50,11 @@ from sagewright.store.database import Database, sqlite_url
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
-from sagewright.store.objects import ObjectStore
 from sagewright.store.objects.blobs import Storage
+from sagewright.store.objects.read_through import ReadThrough
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
+from sagewright.store.objects.samples import Upstream
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
@@ -76,7 +77,6 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        durable = settings.durability == "commit"
         data = settings.data_dir
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         data.chmod(0o700)
@@ -90,12 +90,13 @@ class Installation:
         self._tls = tls.server_context(settings)
         load_services()
         self._clock = SystemClock()
-        self._database = Database(settings.database_url or _sqlite(data), durable=durable)
+        self._database = Database(settings.database_url or _sqlite(data), durable=settings.durability == "commit")
         migrate.upgrade(self._database)
         self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
         resource_store, storage = self._stores()
+        objects = self._objects(storage)
         credentials = CredentialStore(self._database, self._clock)
         queues: dict[str, RunController] = {}
         self._platform = Platform(
@@ -107,8 +108,8 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
-            access=Authorizer(resource_store, credentials, self._clock, make_roles=settings.makes_roles),
+            objects=objects,
+            access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
             streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
@@ -169,6 +170,18 @@ class Installation:
         storage = Remote(location, cache, self.settings.s3_cache_mb << 20)
         storage.claim(self._claim.bind(resource_store, location.uri))
         return resource_store, storage
+
+    def _objects(self, storage: Storage | None) -> ReadThrough:
+        settings = self.settings
+        return ReadThrough(
+            self._database,
+            settings.data_dir / "objects",
+            self._clock,
+            durable=settings.durability == "commit",
+            storage=storage,
+            upstream=Upstream(settings.samples_url) if settings.samples == "read" else None,
+            limit=settings.samples_cache_mb << 20,
+        )
 
     def start(self) -> str:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""

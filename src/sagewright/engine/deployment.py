@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.role_objects import AccessDenied
 from sagewright.engine.routes import SOCKET
@@ -113,6 +114,8 @@ class DeploymentController:
             return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
         except (Refused, BuildFailed, AccessDenied) as refusal:
             return self._fail(resource, str(refusal))
+        except AwsError as error:  # model data that cannot be fetched
+            return self._fail(resource, error.message)
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()

@@ -142,6 +142,9 @@ class RunController:
                 return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
+        except AwsError as error:  # inputs that cannot be fetched
+            reason = f"ClientError: Data download failed: {error.message}"
+            return self._finished(resource, Outcome("failed", reason, None, now, False, {}))
         except (Refused, BuildFailed) as refusal:
             return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
         except AccessDenied as denial:

@@ -48,8 +48,8 @@ class Access(Protocol):
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it, in the account of the resource's owner. Raises ``AwsError``."""
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``."""
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str

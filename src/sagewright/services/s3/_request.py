@@ -131,7 +131,9 @@ def seconds(time: float) -> int:
 
 
 def checksum_members(checksum: Checksum) -> dict[str, str]:
-    """A checksum as members of an answer."""
+    """A checksum as members of an answer: none where it is not known."""
+    if not checksum.algorithm:
+        return {}
     return {f"Checksum{checksum.algorithm}": checksum.value, "ChecksumType": checksum.type}
 
 

@@ -100,8 +100,8 @@ def entry(info: ObjectInfo, encode: Callable[[str], str]) -> dict[str, Any]:
         "LastModified": seconds(info.modified),
         "ETag": quoted(info.etag),
         "Size": info.size,
-        "ChecksumAlgorithm": [info.checksum.algorithm],
-        "ChecksumType": info.checksum.type,
+        "ChecksumAlgorithm": [info.checksum.algorithm] if info.checksum.algorithm else None,
+        "ChecksumType": info.checksum.type if info.checksum.algorithm else None,
     }
 
 

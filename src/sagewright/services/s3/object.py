@@ -208,8 +208,9 @@ def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:
             "Invalid copy source object key", ArgumentName="x-amz-copy-source", ArgumentValue=request["CopySource"]
         )
     check_version(version or None)
-    call.platform.access.demand(call, "s3:GetObjectVersion" if version else "s3:GetObject", s3_arn(name, key))
-    bucket = named_bucket(call, name, request.get("ExpectedSourceBucketOwner"))
+    action = "s3:GetObjectVersion" if version else "s3:GetObject"
+    in_its_account = call.platform.access.demand(call, action, s3_arn(name, key))
+    bucket = named_bucket(in_its_account, name, request.get("ExpectedSourceBucketOwner"))
     found = call.platform.objects.head(bucket.name, key)
     if found is None:
         raise NoSuchKey(Key=key)
