@@ -142,13 +142,9 @@ class RunController:
                 return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
-        except AwsError as error:  # inputs that cannot be fetched
-            reason = f"ClientError: Data download failed: {error.message}"
+        except (Refused, BuildFailed, AwsError) as refusal:
+            reason = _why_not_begun(refusal)
             return self._finished(resource, Outcome("failed", reason, None, now, False, {}))
-        except (Refused, BuildFailed) as refusal:
-            return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
-        except AccessDenied as denial:
-            return self._finished(resource, Outcome("failed", download_failed(denial), None, now, False, {}))
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
         workload = plan.workload(root)
@@ -326,6 +322,15 @@ def _keep(objects: RoleObjects, file: Path, bucket: str, key: str) -> None:
     except FileNotFoundError:
         if not objects.exists(bucket, key):
             raise
+
+
+def _why_not_begun(refusal: Exception) -> str:
+    """The FailureReason of a run that could not begin."""
+    if isinstance(refusal, AccessDenied):
+        return download_failed(refusal)
+    if isinstance(refusal, AwsError):  # inputs that cannot be fetched
+        return f"ClientError: Data download failed: {refusal.message}"
+    return str(refusal)
 
 
 def _failed(instance: InstanceReport) -> bool:

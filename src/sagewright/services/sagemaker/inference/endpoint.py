@@ -16,7 +16,7 @@ from sagewright.engine.placement import here, instance_type
 from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.declaration import Noun, Refusal, require
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import declare, wish
 from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
@@ -43,18 +43,17 @@ def log_group(resource: Resource) -> str:
 
 def check(call: Call, request: Json) -> None:
     """The configuration exists."""
-    name = request["EndpointConfigName"]
-    if call.platform.resources.get(call.account, call.region, "EndpointConfig", name) is None:
-        arn = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint-config/{name}"
-        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
+    require(call, "EndpointConfig", request["EndpointConfigName"])
 
 
 def describe(_call: Call, resource: Resource) -> Json:
     """The variants that serve now; while the first fleet starts, those that will."""
+    deployment = resource.spec.get("DeploymentConfig")
+    answer: Json = {"LastDeploymentConfig": deployment} if deployment else {}
     fleet = resource.run.get("live") or resource.run.get("next")
     if fleet is None:
-        return {}
-    return {
+        return answer
+    return answer | {
         "EndpointConfigName": fleet["snapshot"]["config"],
         "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
     }
@@ -157,6 +156,10 @@ def update_endpoint(call: Call, request: Json) -> Result:
         raise ValidationException(f'Cannot update in-progress endpoint "{resource.arn}".')
     check(call, request)
     spec = {**resource.spec, "EndpointConfigName": request["EndpointConfigName"]}
+    if not request.get("RetainDeploymentConfig"):
+        spec.pop("DeploymentConfig", None)
+    if "DeploymentConfig" in request:
+        spec["DeploymentConfig"] = request["DeploymentConfig"]
     wish(call, resource, f"updated:{call.request_id}", spec=spec)
     return {"EndpointArn": resource.arn}
 

@@ -60,6 +60,10 @@ def _not_accessible(uri: str, objects: RoleObjects, reason: str) -> ValidationEx
     )
 
 
+_CONTAINER: Json = {"Mode": "SingleModel", "Environment": {}}
+DEFAULTS: Json = {"PrimaryContainer": _CONTAINER, "Containers": [_CONTAINER], "EnableNetworkIsolation": False}
+"""What AWS answers where a request said nothing."""
+
 NOUN = declare(
     Noun(
         kind="Model",
@@ -67,5 +71,6 @@ NOUN = declare(
         taken=Refusal('Cannot create already existing model "{arn}".'),
         missing=Refusal('Could not find model "{arn}".'),
         check=check,
+        defaults=DEFAULTS,
     )
 )

@@ -72,7 +72,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             host_inputs=shares,
             outputs=(model, output),
             limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
-            metrics=_metrics(spec, environment),
+            metrics=metric_definitions(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
             role=spec.get("RoleArn", ""),
             isolated=spec.get("EnableNetworkIsolation", False),
@@ -158,7 +158,7 @@ def _config_files(spec: Json) -> dict[str, str]:
     return files
 
 
-def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
+def metric_definitions(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
     """The request's definitions; a built-in algorithm brings its documented ones."""
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
     given = {each["Name"]: each["Regex"] for each in own}

@@ -19,7 +19,7 @@ from sagewright.core.s3_uri import split
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, Plan, Refused, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun
+from sagewright.nouns.declaration import Noun, require
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
@@ -50,10 +50,7 @@ TRAIL = {
 
 def check(call: Call, request: Json) -> None:
     """The model, what is to be read and written, and nothing this version would silently ignore."""
-    name = request["ModelName"]
-    model = call.platform.resources.get(call.account, call.region, "Model", name)
-    if model is None:
-        raise ValidationException(f'Could not find model "{_model_arn(call.region, call.account, name)}".')
+    model = require(call, "Model", request["ModelName"])
     source, target = request["TransformInput"], request["TransformOutput"]
     where = source["DataSource"]["S3DataSource"]
     most = request.get("MaxPayloadInMB", DEFAULT_MEGABYTES)
@@ -167,9 +164,12 @@ def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str,
     return _job.times("Transform", outcome)
 
 
-def _model_arn(region: str, account: str, name: str) -> str:
-    return f"arn:aws:sagemaker:{region}:{account}:model/{name}"
-
+DEFAULTS: Json = {
+    "TransformInput": {"CompressionType": "None", "SplitType": "None"},
+    "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
+    "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
+}
+"""What AWS answers where a request said nothing."""
 
 KIND = RunKind(
     plan=plan,
@@ -188,6 +188,7 @@ NOUN = declare(
         missing=_job.MISSING,
         words=_job.WORDS,
         check=check,
+        defaults=DEFAULTS,
         lifecycle=RUN,
         first=("Starting", "Starting the transform job"),
         controller=lambda tools: RunController(KIND, tools),
