@@ -31,8 +31,10 @@ from sagewright.environments.requirements import normalise
 
 Log = Callable[[str], None]
 
+PACKAGES = "/opt/sagewright/lib/sagewright_runtime/packages"
+"""Where a job finds the packages of AWS's images that we stand in for; last on its path."""
 _MARKER = ".complete"
-_LAYOUT = "1"  # change it when a build's result changes though its inputs do not
+_LAYOUT = "2"  # change it when a build's result changes though its inputs do not
 _LAST_LINES = 12
 # uv does not read pip's settings; a user who has set only those means them for us too.
 _PIP_TO_UV = {
@@ -153,6 +155,8 @@ class Builder:
         # Relocatable scripts carry no path, so a layer may be a plain copy. pip is seeded: SDK v3 asks for it in jobs.
         self._uv(["venv", "--seed", "--relocatable", "--python", _interpreter(spec.python), str(path)], log)
         self._install(path, spec.requirements, log)
+        site_packages = next(path.glob("lib/python*/site-packages"))
+        (site_packages / "sagewright.pth").write_text(f"{PACKAGES}\n", "utf-8")
         self._compile(path)
 
     def _install_layer(self, path: Path, base: Path, extra: tuple[str, ...], log: Log) -> None:
