@@ -151,7 +151,7 @@ class DeploymentController:
         stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
         group = self._kind.log_group(resource)
         log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
-        log_files.begin(Path(log_file), plan.notes, int(self._tools.clock.now() * 1000))
+        log_files.begin(Path(log_file), (*plan.environment.notes, *plan.notes), int(self._tools.clock.now() * 1000))
         handle = self._tools.backend.start(run, plan.workload(root, log_file))
         return {
             "variant": plan.name,

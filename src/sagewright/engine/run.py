@@ -149,9 +149,9 @@ class RunController:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
         workload = plan.workload(root)
         for path in workload.log_files[:1]:
-            log_files.begin(Path(path), plan.notes, int(now * 1000))
+            log_files.begin(Path(path), (*plan.environment.notes, *plan.notes), int(now * 1000))
         handle = self._tools.backend.start(resource.id, workload)
-        return self._change(
+        change = self._change(
             resource,
             now + POLL_SECONDS,
             phase="starting",
@@ -161,6 +161,8 @@ class RunController:
                 "destinations": {name: list(to) for name, to in plan.destinations.items()},
             },
         )
+        word, _ = self._kind.trail.get("preparing", ("", ""))
+        return replace(change, events=tuple(Event(now, word, note) for note in plan.environment.notes if word))
 
     # --- starting, running, stopping -----------------------------------------------------------------------------
 

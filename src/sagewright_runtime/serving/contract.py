@@ -150,7 +150,10 @@ class UserModel:
             prediction = _call(self._predict, context, data, self._model)
             result = _call(self._output, context, prediction, accept)
         answer_type = accept
-        if isinstance(result, tuple) and len(result) == 2:
+        if hasattr(result, "get_data") and hasattr(result, "mimetype"):  # a response object, Flask's for one
+            context.status = context.status or result.status_code
+            result, answer_type = result.get_data(), result.mimetype
+        elif isinstance(result, tuple) and len(result) == 2:
             result, answer_type = result
         parts = map(_body, result) if isinstance(result, Iterator) else None
         body = b"" if parts else _body(result)

@@ -44,7 +44,6 @@ def _defaults(algorithm: str) -> Defaults:
     if algorithm == "xgboost":
         from sagewright_runtime.algorithms.xgboost import script_mode  # noqa: PLC0415 (needs xgboost)
 
-        script_mode.offer_encoder()
         return script_mode.DEFAULTS
     from sagewright_runtime.serving import frameworks  # noqa: PLC0415 (needs numpy)
 
@@ -66,6 +65,7 @@ def main() -> int:
         # Lines reach the endpoint's log as they are printed, and a character the locale lacks stops nothing.
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     env = environment()
+    sys.path.append(str(Path(__file__).parents[1] / "packages"))
     try:
         handler = load(env)
     except ContractError as error:

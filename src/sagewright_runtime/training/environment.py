@@ -77,7 +77,7 @@ class Training:
 
     def variables(self) -> dict[str, str]:
         """The ``SM_*`` variables, and those without the prefix that the toolkit leaves beside them."""
-        facts = self._facts()
+        facts = self.facts()
         named = {f"channel_{channel}": self.channel_dir(channel) for channel in self.channels}
         named.update((f"hp_{name}", value) for name, value in self.hyperparameters.items())
         region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION") or ""
@@ -92,7 +92,7 @@ class Training:
         with open(f"{self.config_dir}/{name}", encoding="utf-8") as file:
             return json.load(file)
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """The snapshot that ``SM_TRAINING_ENV`` holds, by the toolkit's names."""
         group = self.resources.get("current_group_name", _GROUP)
         groups = {each["instance_group_name"]: each for each in self.resources.get("instance_groups", ())}

@@ -67,9 +67,13 @@ def load(channel: str, directory: str, config: Mapping[str, Any], weighted: bool
     files = data_files(Path(directory))
     if not files:
         raise ClientError(f"No data in {channel} channel path {directory}")
-    read = {"csv": _csv, "libsvm": _libsvm, "parquet": _parquet}[form]
+    return read(files, form, weighted)
+
+
+def read(files: list[Path], form: str, weighted: bool) -> xgboost.DMatrix:
+    """The rows of files of one form, a ``format_of``. Raises ``ClientError`` as ``load``."""
     try:
-        return read(files, weighted)
+        return {"csv": _csv, "libsvm": _libsvm, "parquet": _parquet}[form](files, weighted)
     except xgboost.core.XGBoostError as error:
         raise ClientError(f"Failed to load {form} data with exception:\n{error}") from None
 

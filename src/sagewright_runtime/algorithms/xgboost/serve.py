@@ -8,7 +8,6 @@ short way of ``few``, more by ``inplace_predict``.
 from __future__ import annotations
 
 import io
-import json
 import pickle
 import sys
 import traceback
@@ -24,7 +23,7 @@ for _name in ("sklearn", "pandas"):
 
 import xgboost  # noqa: E402
 
-from sagewright_runtime.algorithms.xgboost import bodies  # noqa: E402
+from sagewright_runtime.algorithms.xgboost import bodies, releases  # noqa: E402
 from sagewright_runtime.algorithms.xgboost.answers import Encoder, UnsupportedAcceptError, UnsupportedObjectiveError  # noqa: E402
 from sagewright_runtime.algorithms.xgboost.few_rows import few_rows  # noqa: E402
 from sagewright_runtime.serving.server import Answer, Request  # noqa: E402
@@ -49,15 +48,13 @@ class XGBoostModel:
     inline = True
 
     def __init__(self, boosters: Sequence[xgboost.Booster], env: Mapping[str, str]) -> None:
-        config = json.loads(boosters[0].save_config())["learner"]
-        objective = config["objective"]["name"]
+        objective, kind, self._features, classes = releases.about(boosters[0])
         self._boosters = boosters
-        self._features = int(boosters[0].num_features())
-        self._linear = config["gradient_booster"]["name"] == "gblinear"
-        self._few = few_rows(boosters)
+        self._in_place = kind != "gblinear" and releases.PREDICTS_IN_PLACE  # gblinear has no inplace_predict
+        self._few = few_rows(boosters) if releases.HAS_FEW_ROWS else []
         self._most = self._few[0].most if self._few else 0
         self._votes = objective in ("multi:softmax", "binary:hinge")
-        self._encoder = Encoder.from_env(env, objective, int(config["learner_model_param"].get("num_class", 0)))
+        self._encoder = Encoder.from_env(env, objective, classes)
 
     @classmethod
     def load(cls, env: Mapping[str, str]) -> XGBoostModel:
@@ -145,9 +142,9 @@ class XGBoostModel:
         return [self._run(booster, matrix).tolist() for booster in self._boosters]
 
     def _run(self, booster: xgboost.Booster, matrix: Any) -> Any:
-        if self._linear:  # gblinear has no inplace_predict
-            return booster.predict(xgboost.DMatrix(matrix, nthread=1), validate_features=False)
-        return booster.inplace_predict(matrix, validate_features=False)
+        if self._in_place:
+            return booster.inplace_predict(matrix, validate_features=False)
+        return booster.predict(xgboost.DMatrix(matrix, nthread=1), validate_features=False)
 
     def _encode(self, request: Request, predictions: list[Any] | Exception) -> Answer:
         if isinstance(predictions, Exception):
@@ -186,11 +183,8 @@ def _model_files(folder: Path) -> list[Path]:
 def _load(path: Path) -> xgboost.Booster:
     content = path.read_bytes()
     try:
-        if content[:1] in _PICKLES:  # older containers pickled the booster
-            booster = _unpickled(content)
-        else:
-            booster = xgboost.Booster()
-            booster.load_model(bytearray(content))
+        # Older containers pickled the booster.
+        booster = _unpickled(content) if content[:1] in _PICKLES else releases.load(path)
         # Requests come many and small: more workers with one thread each serve more than threads in one.
         booster.set_param("nthread", 1)
     except Exception as error:
