@@ -104,9 +104,10 @@ def test_a_variable_like_no_setting_is_named_alone(kept: ServerProcess) -> None:
     ],
 )
 def test_a_signal_ends_a_start_in_silence(
-    tmp_path: Path, module: str, number: signal.Signals, flags: tuple[str, ...]
+    tmp_path_factory: pytest.TempPathFactory, module: str, number: signal.Signals, flags: tuple[str, ...]
 ) -> None:
     """The signal comes while ``module`` is imported, which is the longest part of a start."""
+    tmp_path = tmp_path_factory.mktemp("s")  # short enough for sockets
     (tmp_path / "sitecustomize.py").write_text(SIGNAL_ITSELF.format(module=module, number=int(number)))
     scratch = tmp_path / "scratch"
     scratch.mkdir()

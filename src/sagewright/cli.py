@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -117,10 +117,11 @@ def _up(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # an outage is told once, by those it stops
-    with tempfile.TemporaryDirectory(prefix="sagewright-") as scratch:
+    with ExitStack() as stack:
         if settings.ephemeral and arguments.data_dir is None:
-            settings = _settings(arguments, data_dir=Path(scratch))
             _unwind_at_signals()
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="sagewright-"))
+            settings = _settings(arguments, data_dir=Path(scratch))
         installation = Installation(settings)
         ended = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

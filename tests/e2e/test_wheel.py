@@ -87,9 +87,7 @@ def _interpreter() -> str:
     return next((path for path in machine if path), sys.executable)
 
 
-def test_it_starts_and_trains(
-    home: Path, program: Path, as_user: tuple[str, ...], environment: dict[str, str]
-) -> None:
+def test_it_starts_and_trains(home: Path, program: Path, as_user: tuple[str, ...], environment: dict[str, str]) -> None:
     wrapper = (*as_user, "env", "-i", *(f"{name}={value}" for name, value in environment.items()))
     with ServerProcess(home / "data", ephemeral=False, wrapper=wrapper, program=str(program)) as server:
         jobs = jobs_of(server)
