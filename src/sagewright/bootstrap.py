@@ -253,12 +253,7 @@ class Installation:
     def _end_all_work(self) -> None:
         phases = sorted({phase for lifecycle in self._lifecycles.values() for phase in lifecycle.moves})
         for resource in self._platform.resources.in_phases(list(self._lifecycles), phases):
-            fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
-            handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
-            handles += [worker["handle"] for worker in resource.run.get("retired", ())]
-            handles += [resource.run["handle"]] if "handle" in resource.run else []
-            for handle in handles:
-                self._tools.backend.remove(handle)
+            self._tools.backend.remove_all(resource.id)  # run ids begin with the resource's
             self._routes.drop(resource)
 
 
