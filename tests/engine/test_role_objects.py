@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from tests.kit.jobs import Jobs
 from tests.kit.principals import ACCOUNT, allow, deny, name_of, policy, role_of
+from tests.kit.servers import client as client_of
+from tests.kit.servers import jobs_of
+
+from sagewright.services.sagemaker._shared.s3_uris import LOOKED_AT
+from sagewright.testing.server import ServerProcess
 
 Client = Callable[..., Any]
 WAITS = """
@@ -54,8 +61,9 @@ def channel(uri: str, name: str = "x") -> dict[str, Any]:
 def test_a_channel_with_one_object_that_the_role_may_not_read_fails_the_job(
     client: Client, jobs: Jobs, secret: str
 ) -> None:
-    for number in range(101):
-        jobs.s3.put_object(Bucket=secret, Key=f"mix/a{number:03d}", Body=b"open")
+    keys = [f"mix/a{number:04d}" for number in range(LOOKED_AT)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: jobs.s3.put_object(Bucket=secret, Key=key, Body=b""), keys))
     jobs.s3.put_object(Bucket=secret, Key="mix/z", Body=b"closed")
     role = role_of(
         client,
@@ -124,3 +132,26 @@ def test_the_code_of_a_job_is_read_as_its_role(client: Client, jobs: Jobs, secre
     theirs = {"sagemaker_submit_directory": f"s3://{secret}/code.tar.gz"}
     with pytest.raises(ClientError, match=r'ValidationException.*"s3:GetObject" permissions'):
         jobs.start("print()", RoleArn=role, hyperparameters=theirs)
+
+
+@pytest.mark.slow
+def test_a_role_that_lost_its_rights_while_its_job_stood_in_line_reads_nothing(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", arguments=("--max-instances", "1")) as server:
+        jobs, iam = jobs_of(server), client_of(server, "iam")
+        sign = f"sign-{uuid.uuid4().hex}"
+        holder = jobs.start(WAITS, Environment={"BUCKET": jobs.bucket, "SIGN": sign})
+        jobs.wait(holder, lambda job: job["SecondaryStatus"] == "Training")
+        role = role_of(lambda service: client_of(server, service), allow("s3:*"))
+        uri = jobs.put({"a": b"a"})
+        name = jobs.start("print('ran')", RoleArn=role, InputDataConfig=[channel(uri)])
+        iam.delete_role_policy(RoleName=name_of(role), PolicyName="p")
+        jobs.s3.put_object(Bucket=jobs.bucket, Key=sign, Body=b"")
+
+        job = jobs.wait(name)
+        assert job["TrainingJobStatus"] == "Failed"
+        assert job["FailureReason"].startswith("ClientError: Data download failed: Unable to download s3://")
+        assert f"assumed-role/{name_of(role)}/SageMaker is not authorized" in job["FailureReason"]
+        assert jobs.log(name) == []
+        iam.delete_role(RoleName=name_of(role))
+        again = jobs.start("print('ran')", RoleArn=role)  # an ephemeral server makes it anew
+        assert jobs.wait(again)["TrainingJobStatus"] == "Completed"

@@ -62,6 +62,16 @@ def role_of(client: Client, *statements: Document, trust: Document | None = None
     return str(made["Arn"])
 
 
+def keys_of(answer: Document) -> dict[str, str]:
+    """The keys that STS gave, as options of a client."""
+    given = answer["Credentials"]
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+
+
 def name_of(arn: str) -> str:
     """The name of a role or a user."""
     return arn.rpartition("/")[2]

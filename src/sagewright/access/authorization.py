@@ -7,23 +7,18 @@ condition or variable had a part in are kept as well, so that a call's usual cos
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Generic, TypeVar
+from functools import lru_cache, partial
+from typing import Any, Generic, Protocol, TypeVar
 
-from sagewright.access import permissions as questions
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import (
-    GLOBAL,
-    bucket_policy,
-    holder_of,
-    principal_of,
-    role_of,
-)
-from sagewright.access.permissions import account_of
+from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of
+from sagewright.access.permissions import account_of, needed, passed_roles
 from sagewright.access.policy import Access, Decision, Policies, Policy, parse
 from sagewright.access.request_context import MustWait, RequestContext
+from sagewright.access.role_making import MAKING, can_be_made, command, make_at_first_use
 from sagewright.core.clock import Clock
 from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
 from sagewright.nouns.operations import Call, Permission
@@ -39,7 +34,11 @@ MEMORY = 20_000
 """Answers kept; beyond that all are forgotten."""
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
+ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
+"""What the trust policy of a role is asked about."""
 _S3 = "arn:aws:s3:::"
+NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
+"""Members of requests that use a role without passing it."""
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 """What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
 
@@ -95,6 +94,31 @@ class _Target:
     account: str = ""
 
 
+class Samples(Protocol):
+    """Knows the public sample buckets, and the account that they are in."""
+
+    @property
+    def account(self) -> str: ...
+
+    def public(self, name: str) -> bool:
+        """Whether everybody may read this bucket, as no policy of ours says."""
+        ...
+
+
+@lru_cache(maxsize=256)
+def _readable_by_all(bucket: str) -> Policies:
+    """The policy of a public sample bucket."""
+    statements = [
+        {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": resource}
+        for actions, resource in (
+            (["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectTagging"], "/*"),
+            (["s3:ListBucket", "s3:GetBucketLocation"], ""),
+        )
+        for resource in (f"{_S3}{bucket}{resource}",)
+    ]
+    return Policies([Policy(bucket, "resource", parse(json.dumps({"Version": "2012-10-17", "Statement": statements})))])
+
+
 _PLAIN = _Target()
 _NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None)
 
@@ -102,9 +126,19 @@ _NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None
 class Authorizer:
     """Decides for all calls of one server. Thread-safe: what threads race for is only who works something out."""
 
-    def __init__(self, resources: ResourceStore, credentials: CredentialStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        resources: ResourceStore,
+        credentials: CredentialStore,
+        clock: Clock,
+        samples: Samples | None = None,
+        *,
+        make_roles: bool = False,
+    ) -> None:
         self._resources = resources
         self._credentials = credentials
+        self._samples = samples
+        self._make_roles = make_roles
         self._callers = Memory[_Caller](resources, clock)
         self._targets = Memory[_Target](resources, clock)
         self._granted = Memory[bool](resources, clock)
@@ -115,17 +149,20 @@ class Authorizer:
 
         Raises ``AwsError`` in AWS's words: AccessDenied, and ValidationException for a role that cannot be passed.
         """
+        named = request.get(NAMED_ROLES.get((call.service, call.operation), ""))
+        if isinstance(named, str):
+            self._make_missing(call, named)
         target = "*"
-        for number, permission in enumerate(questions.asked(call, request)):
+        for number, permission in enumerate(needed(call, request)):
             target = permission.resource if number == 0 else target
             call = self._demand(call, request, permission)
-        for arn in questions.passed_roles(call, request):
+        for arn in passed_roles(call, request):
             self._require_passable(call, request, arn, target)
         return call
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``: for what a handler finds itself."""
-        self._demand(call, request or {}, Permission(action, resource))
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """As ``require``, for ``action`` on ``resource`` that a handler finds itself."""
+        return self._demand(call, request or {}, Permission(action, resource))
 
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
@@ -188,10 +225,10 @@ class Authorizer:
         key = (arn, tags.changes, self._resources.changes(region))
         return self._tags.of(key, partial(tags.of, arn)) if look else self._tags.get(key)
 
-    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
-        """Whether a role's trust policy lets the caller take it on."""
+    def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
+        """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
         caller = self._caller(self._credentials.find(call.principal.access_key_id))
-        permission = Permission("sts:AssumeRole", role.arn)
+        permission = Permission(action, role.arn)
         context = RequestContext(call, request, permission, caller.key, caller.holder_arn)
         access = Access(permission.action, role.arn, lambda: context, caller.principal.names)
         return _trust(role).decide(access).allowed
@@ -242,17 +279,19 @@ class Authorizer:
         return self._callers.of(key.id, partial(self._find_caller, key)) if key is not None else _NOBODY
 
     def _find_caller(self, key: Credential) -> _Caller:
-        holder = holder_of(self._resources, key.session.get("Source", key.principal))
+        holder = holder_of_key(self._resources, key)
         return _Caller(key, principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
 
     def _target(self, permission: Permission) -> _Target:
         """What is asked for, as far as it has a policy of its own: a bucket, or a role to take on."""
         action, resource = permission.action, permission.resource
-        if action == "sts:AssumeRole":
+        if action in ASSUMING:
             return self._targets.of(resource, partial(self._find_role, resource))
         name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
         if not name or not action.startswith("s3:"):
             return _PLAIN
+        if self._samples is not None and action != "s3:CreateBucket" and self._samples.public(name):
+            return _Target(_readable_by_all(name), self._samples.account)
         return self._targets.of(f"{_S3}{name}", partial(self._find_bucket, name))
 
     def _find_bucket(self, name: str) -> _Target:
@@ -271,8 +310,30 @@ class Authorizer:
             raise AccessDeniedException("Cross-account pass role is not allowed.")
         keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
+        self._make_missing(call, arn)
         if not self.trusts_sagemaker(call, arn, target):
-            raise ValidationException(not_assumed(arn))
+            raise ValidationException(not_assumed(arn) + self._advice(call, arn))
+
+    def _make_missing(self, call: Call, arn: str) -> None:
+        """Make a role at its first use, when the server is to make roles and the caller may make this one."""
+        if not self._make_roles or not can_be_made(arn, call.account) or role_of(self._resources, arn) is not None:
+            return
+        try:
+            for action, policy in MAKING:
+                keys = (("iam:PolicyARN", policy),) if policy else ()
+                self._demand(call, {}, Permission(action, arn, keys))
+        except AwsError:
+            return
+        make_at_first_use(self._resources, arn, call.principal.arn)
+
+    def _advice(self, call: Call, arn: str) -> str:
+        """What to do about a role that is not there."""
+        if role_of(self._resources, arn) is not None or not can_be_made(arn, call.account):
+            return ""
+        alike = self._resources.get(call.account, GLOBAL, "Role", arn.rpartition("/")[2])
+        if alike is not None:
+            return f" The role of that name here is {alike.arn}."
+        return f" There is no such role here. This makes it: {command(arn)}"
 
 
 def not_assumed(arn: str) -> str:

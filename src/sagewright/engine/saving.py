@@ -128,9 +128,10 @@ class Saving:
             if not places:
                 continue
             # The last host's first: what the first host has replaces it, however often this is cut off.
-            for file, file_key in (pair for place in reversed(places) if place.is_dir() for pair in _tree(place, key)):
-                if wrong := key_trouble(file_key):
-                    raise ValidationException(f"a file cannot be an object of S3: {wrong}")
+            files = [pair for place in reversed(places) if place.is_dir() for pair in _tree(place, key)]
+            if wrong := next(filter(None, (key_trouble(file_key) for _, file_key in files)), ""):
+                raise ValidationException(f"a file cannot be an object of S3: {wrong}")
+            for file, file_key in files:
                 _keep(objects, file, bucket, file_key)
                 if time.monotonic() > deadline:
                     return None

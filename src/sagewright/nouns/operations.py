@@ -48,8 +48,8 @@ class Access(Protocol):
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it, in the account of the resource's owner. Raises ``AwsError``."""
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``."""
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
@@ -59,8 +59,8 @@ class Access(Protocol):
     def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
         """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
 
-    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
-        """Whether a role's trust policy lets the caller take it on."""
+    def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
+        """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
 
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. False means unknown. Never waits."""

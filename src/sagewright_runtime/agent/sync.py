@@ -52,24 +52,20 @@ class Sync:
         hint: Callable[[], None],
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
-        uid = (document["command"]["sandbox"] or {}).get("uid")
-        self._most = document["limits"].get("disk_bytes", 0)
-        self._reserve = document.get("disk_reserve", 0)
-        self._spool = os.path.join(directory, spool.DIRECTORY)
-        self._said: set[str] = set()
-        self._log: LogFile | None = None
+        self._copies = _Copies(
+            os.path.join(directory, spool.DIRECTORY),
+            document["limits"].get("disk_bytes", 0),
+            document.get("disk_reserve", 0),
+            self.say,
+        )
         self._hint = hint
         self._pause = look_seconds
-        self._copying = 0.0
-        self._next = 0
-        self._waiting: dict[int, tuple[_Place, str, int]] = {}
-        self._waiting_bytes = 0
-        self._total = 0
+        self._log: LogFile | None = None
+        self._said: set[str] = set()
         self._thread: threading.Thread | None = None
         self._end: threading.Event | None = None
-        self.final = False
-        os.makedirs(self._spool, exist_ok=True)
-        self._places = [_Place(self, tree, each, uid) for each in document["syncs"]]
+        uid = (document["command"]["sandbox"] or {}).get("uid")
+        self._places = [_Place(self._copies, tree, each, uid) for each in document["syncs"]]
 
     def start(self, log: LogFile) -> None:
         """Follow from here on; what there is to say goes into ``log``."""
@@ -77,46 +73,75 @@ class Sync:
 
         self._log = log
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name="sync", daemon=True)
+        self._thread = threading.Thread(target=self._follow, args=(self._end,), name="sync", daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
         """The process ended: copy all that changed. Raises ``OSError`` for what cannot be copied."""
         if self._thread is None or self._end is None:
             return
+        self._copies.ending = True
         self._end.set()
         self._thread.join()
-        self.final = True
+        self._copies.ending, self._copies.final = False, True
         self._look()
 
-    def _follow(self) -> None:
-        assert self._end is not None
+    def say(self, line: str) -> None:
+        """A line in the job's log, once."""
+        if line not in self._said and self._log is not None:
+            self._said.add(line)
+            self._log.append([f"sagewright: {line}"], time.time())
+
+    def _follow(self, end: threading.Event) -> None:
         pause = self._pause
-        while not self._end.wait(pause):
-            began, self._copying = time.monotonic(), 0.0
+        while not end.wait(pause):
+            began, self._copies.seconds = time.monotonic(), 0.0
             try:
                 self._look()
             except (OSError, RecursionError) as error:
                 self.say(f"some files cannot be copied to S3 while the job runs: {type(error).__name__}")
-            pause = max(self._pause, _SHARE * (time.monotonic() - began - self._copying))
+            pause = max(self._pause, _SHARE * (time.monotonic() - began - self._copies.seconds))
 
     def _look(self) -> None:
-        left = set(spool.waiting(self._spool))
-        for number in [number for number in self._waiting if number not in left]:
-            place, name, size = self._waiting.pop(number)
-            self._waiting_bytes -= size
+        for place, name in self._copies.taken():
             place.taken(name)
-        before = self._next
+        before = self._copies.count
         for place in self._places:
             place.look()
-        if self._next != before:
+        if self._copies.count != before:
             self._hint()
 
-    # --- for places ----------------------------------------------------------------------------------------------
 
-    def ending(self) -> bool:
+class _Copies:
+    """The spool in ``directory``, as the agent fills it.
+
+    ``most`` bytes (0: no limit) are what the job may have on disk, ``reserve`` what has to be left of the disk itself.
+    """
+
+    def __init__(self, directory: str, most: int, reserve: int, say: Callable[[str], None]) -> None:
+        self._directory = directory
+        self._most = most
+        self._reserve = reserve
+        self.say = say
+        self.count = 0
+        """Items that were ever put in; the number of the next."""
+        self.seconds = 0.0
+        """Time spent with copying since somebody last set it."""
+        self.ending = False
         """Whether a copy under way is better made after the process ended."""
-        return not self.final and self._end is not None and self._end.is_set()
+        self.final = False
+        """Whether the process ended: what is there now is all, and nobody writes it any more."""
+        self._waiting: dict[int, tuple[_Place, str, int]] = {}
+        self._waiting_bytes = 0
+        self._total = 0
+        os.makedirs(directory, exist_ok=True)
+
+    def taken(self) -> list[tuple[_Place, str]]:
+        """The files whose copies the server took since the last call."""
+        left = set(spool.waiting(self._directory))
+        gone = [self._waiting.pop(number) for number in list(self._waiting) if number not in left]
+        self._waiting_bytes -= sum(size for _, _, size in gone)
+        return [(place, name) for place, name, _ in gone]
 
     def room(self, size: int) -> bool:
         """Whether there is room for a copy of ``size`` bytes now. Raises ``OSError`` where there never will be."""
@@ -129,7 +154,7 @@ class Sync:
             return False
         if self._most and size > self._most:
             return False  # a file with holes
-        state = os.statvfs(self._spool)
+        state = os.statvfs(self._directory)
         if state.f_bavail * state.f_frsize - size < self._reserve:
             self.say("the disk is almost full: files are copied to S3 after the end of the job")
             return False
@@ -141,40 +166,33 @@ class Sync:
         try:
             return self._put(place, name, file, stamp)
         finally:
-            self._copying += time.monotonic() - began
+            self.seconds += time.monotonic() - began
+
+    def delete(self, place: _Place, name: str) -> None:
+        """Say that a file was deleted."""
+        spool.put(self._directory, self.count, place.output, name, deleted=True)
+        self._added(place, name, 0)
 
     def _put(self, place: _Place, name: str, file: int, stamp: Stamp) -> bool:
-        target = spool.data_path(self._spool, self._next)
+        target = spool.data_path(self._directory, self.count)
         with open(target, "wb") as writer:
             whole = self._copy(file, writer.fileno()) and stamp_of(os.fstat(file)) == stamp
         if not whole:
             os.unlink(target)
             return False
-        spool.put(self._spool, self._next, place.output, name)
+        spool.put(self._directory, self.count, place.output, name)
         self._added(place, name, stamp[1])
         return True
 
-    def delete(self, place: _Place, name: str) -> None:
-        """Say that a file was deleted."""
-        spool.put(self._spool, self._next, place.output, name, deleted=True)
-        self._added(place, name, 0)
-
-    def say(self, line: str) -> None:
-        """A line in the job's log, once."""
-        if line not in self._said and self._log is not None:
-            self._said.add(line)
-            self._log.append([f"sagewright: {line}"], time.time())
-
     def _added(self, place: _Place, name: str, size: int) -> None:
-        self._waiting[self._next] = (place, name, size)
+        self._waiting[self.count] = (place, name, size)
         self._waiting_bytes += size
-        self._next += 1
+        self.count += 1
 
     def _copy(self, source: int, target: int) -> bool:
         try:
-            while count := os.copy_file_range(source, target, _BLOCK):
-                del count
-                if self.ending():
+            while os.copy_file_range(source, target, _BLOCK):
+                if self.ending:
                     return False
         except OSError:  # other file systems, old kernels
             os.lseek(target, 0, os.SEEK_SET)
@@ -184,7 +202,7 @@ class Sync:
                 offset += len(block)
                 while block:
                     block = block[os.write(target, block) :]
-                if self.ending():
+                if self.ending:
                     return False
         return True
 
@@ -192,9 +210,9 @@ class Sync:
 class _Place:
     """One synced directory."""
 
-    def __init__(self, sync: Sync, tree: Tree, entry: dict[str, Any], uid: int | None) -> None:
+    def __init__(self, copies: _Copies, tree: Tree, entry: dict[str, Any], uid: int | None) -> None:
         self.output: str = entry["name"]
-        self._sync = sync
+        self._copies = copies
         self._root = tree.root
         self._parts = tree.place(entry["path"])[len(tree.root) :].strip("/").split("/")
         self._path = entry["path"]
@@ -217,10 +235,10 @@ class _Place:
         self._arrived &= found.keys()
         if complete:
             for name in [name for name in self._known if name not in found]:
-                if self._deletes and not self._sync.room(0):
+                if self._deletes and not self._copies.room(0):
                     return
                 if self._deletes:
-                    self._sync.delete(self, name)
+                    self._copies.delete(self, name)
                 del self._known[name]
 
     def _scan(self, visit: Callable[[str, str, int, Stamp], None]) -> tuple[dict[str, Stamp], bool]:
@@ -242,14 +260,14 @@ class _Place:
                     if not stat.S_ISREG(status.st_mode):
                         continue
                     if len(found) >= MOST_FILES:
-                        self._sync.say(f"{self._path} has more than {MOST_FILES} files: the others are not copied")
+                        self._copies.say(f"{self._path} has more than {MOST_FILES} files: the others are not copied")
                         return found, False
                     whole = os.path.normpath(os.path.join(place, name))
                     found[whole] = stamp_of(status)
                     visit(whole, name, directory, found[whole])
         finally:
             os.close(top)
-        if wrong and self._sync.final:
+        if wrong and self._copies.final:
             raise wrong[0]
         return found, not wrong
 
@@ -274,11 +292,11 @@ class _Place:
         if whole in self._arrived:
             self._arrived.discard(whole)
             self._mark(name, UPLOADED, directory)
-        if self._known.get(whole) == stamp or self._sync.ending():
+        if self._known.get(whole) == stamp or self._copies.ending:
             return
-        if not self._sync.final and self._seen.get(whole) != stamp:
+        if not self._copies.final and self._seen.get(whole) != stamp:
             return  # somebody may be writing it
-        if not self._sync.room(stamp[1]):
+        if not self._copies.room(stamp[1]):
             return
         try:
             file = os.open(name, _FILE, dir_fd=directory)
@@ -287,10 +305,10 @@ class _Place:
         try:
             if stamp_of(os.fstat(file)) != stamp:
                 return
-            if self._markers and not self._sync.final:
+            if self._markers and not self._copies.final:
                 _unlink(name + UPLOADED, directory)
                 self._mark(name, UPLOADING, directory)
-            if self._sync.put(self, whole, file, stamp):
+            if self._copies.put(self, whole, file, stamp):
                 self._known[whole] = stamp
         finally:
             os.close(file)

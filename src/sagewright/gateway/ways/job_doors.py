@@ -96,14 +96,16 @@ class Doors:
 
     def _key(self, door: Door) -> Credential:
         """A key of the door's role with enough time left. Raises ``LookupError`` when the role is gone."""
+        role = role_of(self._platform.resources, door.role)
+        if role is None:
+            raise LookupError(f"The role {door.role} is not there any more.")
+        user_id = session_id(role, SESSION)
         with self._lock:
             key, now = self._issued.get(door.run_id), self._platform.clock.now()
-            if key is None or key.expires is None or key.expires - now < RENEW_SECONDS:
-                role = role_of(self._platform.resources, door.role)
-                if role is None:
-                    raise LookupError(f"The role {door.role} is not there any more.")
+            aged = key is None or key.expires is None or key.expires - now < RENEW_SECONDS
+            if key is None or aged or key.user_id != user_id:  # a role made again under its name is another one
                 key = self._issued[door.run_id] = self._platform.credentials.issue(
-                    session_arn(role, SESSION), session_id(role, SESSION), KEY_SECONDS, session={"Run": door.run_id}
+                    session_arn(role, SESSION), user_id, KEY_SECONDS, session={"Run": door.run_id}
                 )
             return key
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sagewright.backends.base import Input, InputFile
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Refused
 from sagewright.services.sagemaker._shared import manifests
@@ -17,7 +18,6 @@ from sagewright.services.sagemaker._shared.s3_uris import (
     object_exists,
     require_objects,
     require_readable,
-    split,
 )
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ import json
 import posixpath
 from typing import NamedTuple
 
-from sagewright.services.sagemaker._shared.s3_uris import split
+from sagewright.core.s3_uri import split
 
 MOST_BYTES = 64 << 20
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from sagewright.backends.base import Input, Sync
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.services.sagemaker._shared.inputs import require_distinct
-from sagewright.services.sagemaker._shared.s3_uris import inputs_below, joined, require_bucket, split
+from sagewright.services.sagemaker._shared.s3_uris import inputs_below, joined, require_bucket
 
 Json = dict[str, Any]
 

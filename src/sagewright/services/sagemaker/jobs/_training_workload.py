@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.core.s3_uri import is_s3, split
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
@@ -31,7 +32,6 @@ from sagewright.services.sagemaker._shared.s3_uris import (
     object_at,
     requirements_in,
     requirements_of,
-    split,
 )
 from sagewright.services.sagemaker._shared.syncs import CHECKPOINTS, of_training
 from sagewright.store.resources import Resource
@@ -118,7 +118,7 @@ def _eager(spec: Json) -> Iterator[str]:
 def _code(resource: Resource, objects: RoleObjects) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
     submitted = submit_directory(resource.spec)
-    if not submitted.startswith("s3://"):
+    if not is_s3(submitted):
         return (), None
     files = object_at(objects, submitted)
     if not files:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sagewright.access.role_sessions import objects_as
 from sagewright.core.errors import ResourceInUse, ValidationException
+from sagewright.core.s3_uri import is_s3
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
@@ -42,7 +43,7 @@ TRAIL = {
 
 def check(call: Call, request: Json) -> None:
     """What a well-formed request may still have wrong: the image, the instances, the buckets."""
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification", {})  # optional in the model, for jobs of other kinds
     if "TrainingImage" not in algorithm:
         raise ValidationException("You must specify a TrainingImage.")
     require_image(algorithm["TrainingImage"])
@@ -55,7 +56,7 @@ def check(call: Call, request: Json) -> None:
     objects = objects_as(call, request["RoleArn"], NOUN.arn(call, name))
     require_bucket(objects, request["OutputDataConfig"]["S3OutputPath"], f"{name}/output/model.tar.gz")
     code = submit_directory(request)
-    if code.startswith("s3://"):
+    if is_s3(code):
         require_readable(objects, code)
     require_unique("channel", (channel["ChannelName"] for channel in request.get("InputDataConfig", ())))
     for channel in request.get("InputDataConfig", ()):
