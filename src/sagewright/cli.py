@@ -110,7 +110,10 @@ def _warn_of_misspelt_variables() -> None:
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    from sqlalchemy.exc import DBAPIError
+
     from sagewright.bootstrap import Installation
+    from sagewright.store.outages import outage
 
     settings = _settings(arguments)
     _warn_of_misspelt_variables()
@@ -122,11 +125,15 @@ def _up(arguments: argparse.Namespace) -> int:
             _unwind_at_signals()
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="sagewright-"))
             settings = _settings(arguments, data_dir=Path(scratch))
-        installation = Installation(settings)
         ended = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
-        url = installation.start()
+        try:
+            installation = Installation(settings)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: ended.set())
+            url = installation.start()
+        except DBAPIError as error:
+            why = outage(error) or str(error.orig)
+            raise RuntimeError(f"the database cannot be used: {why} ({_database_of(settings)})") from None
         try:
             print(f"ready {url}", flush=True)
             print(f'in another shell: eval "$({_command("env", settings)})"', file=sys.stderr, flush=True)
@@ -134,6 +141,13 @@ def _up(arguments: argparse.Namespace) -> int:
         finally:
             installation.stop()
     return 0
+
+
+def _database_of(settings: Settings) -> str:
+    """Which database, without a password."""
+    if settings.database_url:
+        return "SAGEWRIGHT_DATABASE_URL"
+    return f"{settings.data_dir / 'sagewright.db'}; `sagewright restore` makes a new one of a backup"
 
 
 def _unwind_at_signals() -> None:
