@@ -93,7 +93,8 @@ class Installation:
         self._clock = SystemClock()
         self._database = Database(settings.database_url or _sqlite(data), durable=durable)
         migrate.upgrade(self._database)
-        self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
+        number = self._claim.number
+        self._hints = Hints(data / ("hints.sock" if number == 0 else f"hints-{number}.sock"), self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
         resource_store, storage = self._stores()
@@ -156,7 +157,10 @@ class Installation:
         )
 
     def _stores(self) -> tuple[ResourceStore, Storage | None]:
-        """Resources, and the storage of objects unless it is the data directory; all found to belong together."""
+        """The store of resources, and the storage of objects unless that is the data directory.
+
+        Checks that database, directory and storage belong to one installation.
+        """
         location = Location.of(self.settings)
         places = location is not None and self._database.shared
         resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "")

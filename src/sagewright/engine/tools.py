@@ -18,7 +18,7 @@ from sagewright.store.resources import ResourceStore
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Stores, the backend, environments, room, and the routes of endpoints."""
+    """Stores, the backend, environments, the queue of jobs, and the routes of endpoints."""
 
     settings: Settings
     clock: Clock

@@ -12,7 +12,7 @@ from sagewright.backends.base import Limits, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
-from sagewright.engine.placement import here, instance_type
+from sagewright.engine.placement import instance_type, limits_on_this_machine
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
 from sagewright.nouns.declaration import Noun, Refusal
@@ -138,7 +138,7 @@ def _limits(settings: Json, tools: Tools) -> Limits:
     if "ServerlessConfig" in settings:
         cpus, memory = 1.0, settings["ServerlessConfig"]["MemorySizeInMB"] << 20
     else:
-        machine = here(instance_type(settings["InstanceType"]))
+        machine = limits_on_this_machine(instance_type(settings["InstanceType"]))
         cpus, memory = machine.vcpus, machine.memory_bytes
     return Limits(cpus=cpus, memory_bytes=memory, disk_bytes=disk, processes=tools.settings.process_limit)
 
