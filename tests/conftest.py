@@ -13,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from hypothesis import settings
+from tests.kit.answers import hold_to_the_model
 from tests.kit.eventually import eventually
 
 from sagewright.testing.postgres import PostgresServer
@@ -41,7 +42,8 @@ def client(server: ServerProcess) -> Callable[..., Any]:
 
     def make(service: str, region: str = "us-east-1", **options: Any) -> Any:
         config = Config(retries={"total_max_attempts": 1}, proxies={}).merge(options.pop("config", Config()))
-        return boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
+        made = boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
+        return hold_to_the_model(made)
 
     return make
 

@@ -11,12 +11,14 @@ import pkgutil
 import shutil
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete
 
 from sagewright import services
 from sagewright.access.authorization import Authorizer
+from sagewright.access.role_sessions import RoleSessions
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
@@ -25,6 +27,7 @@ from sagewright.engine.invocation_metrics import InvocationMetrics
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController
 from sagewright.engine.shared_database import Follower
@@ -49,10 +52,11 @@ from sagewright.store.database import Database, sqlite_url
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
-from sagewright.store.objects import ObjectStore
 from sagewright.store.objects.blobs import Storage
+from sagewright.store.objects.read_through import ReadThrough
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
+from sagewright.store.objects.samples import Upstream
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
@@ -77,7 +81,6 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        durable = settings.durability == "commit"
         data = _made(settings.data_dir, "--data-dir")
         data.chmod(0o700)
         _made(settings.cache_dir, "--cache-dir")
@@ -91,13 +94,14 @@ class Installation:
         self._tls = tls.server_context(settings)
         load_services()
         self._clock = SystemClock()
-        self._database = Database(settings.database_url or _sqlite(data), durable=durable)
+        self._database = Database(settings.database_url or _sqlite(data), durable=settings.durability == "commit")
         migrate.upgrade(self._database)
         number = self._claim.number
         self._hints = Hints(data / ("hints.sock" if number == 0 else f"hints-{number}.sock"), self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
         resource_store, storage = self._stores()
+        objects = self._objects(storage)
         credentials = CredentialStore(self._database, self._clock)
         queues: dict[str, RunController] = {}
         self._platform = Platform(
@@ -109,8 +113,8 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
-            access=Authorizer(resource_store, credentials, self._clock),
+            objects=objects,
+            access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
             streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
@@ -124,13 +128,13 @@ class Installation:
             settings=settings,
             clock=self._clock,
             resources=self._platform.resources,
-            objects=self._platform.objects,
             logs=self._platform.logs,
             metrics=self._platform.metrics,
             backend=backend,
             preparation=self._preparation,
             placement=Placement(settings.max_instances, self._hint),
             routes=self._routes,
+            role_objects=partial(RoleObjects, self._platform.objects, RoleSessions(self._platform)),
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
         queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})
@@ -174,6 +178,18 @@ class Installation:
         storage = Remote(location, cache, self.settings.s3_cache_mb << 20)
         storage.claim(self._claim.bind(resource_store, location.uri))
         return resource_store, storage
+
+    def _objects(self, storage: Storage | None) -> ReadThrough:
+        settings = self.settings
+        return ReadThrough(
+            self._database,
+            settings.data_dir / "objects",
+            self._clock,
+            durable=settings.durability == "commit",
+            storage=storage,
+            upstream=Upstream(settings.samples_url) if settings.samples == "read" else None,
+            limit=settings.samples_cache_mb << 20,
+        )
 
     def start(self) -> str:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""

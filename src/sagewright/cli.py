@@ -77,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
 
     backup.add_argument("--with-objects", action="store_true", help="fetch the bytes of objects in an external S3, too")
 
+    samples = commands.add_parser("samples", help="hold AWS's public sample buckets where there is no internet")
+    add = samples.add_subparsers(required=True, metavar="ACTION").add_parser(
+        "add", help="make a public sample bucket hold the files of a folder, under their paths below it"
+    )
+    add.add_argument("bucket", help="its name, such as sagemaker-sample-files")
+    add.add_argument("folder", type=Path, help="the folder; also while the server runs")
+    add.add_argument("--data-dir", type=Path, help="the server's data directory")
+    add.set_defaults(run=_samples_add)
+
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what to install")
     doctor.set_defaults(run=_doctor)
 
@@ -223,6 +232,27 @@ def _restore(arguments: argparse.Namespace) -> int:
         lost = restore(arguments.file.resolve(), database, settings.data_dir.resolve(), elsewhere)
     if lost:
         print(f"{lost} objects cannot be read: their bytes were deleted after the backup", file=sys.stderr)
+    return 0
+
+
+def _samples_add(arguments: argparse.Namespace) -> int:
+    from sagewright.store import migrate
+    from sagewright.store.database import Database, sqlite_url
+    from sagewright.store.objects.read_through import ReadThrough
+
+    settings = _settings(arguments)
+    if not arguments.folder.is_dir():
+        raise ValueError(f"{arguments.folder} is not a folder")
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database_url or sqlite_url(settings.data_dir))
+    migrate.upgrade(database)
+    with _elsewhere(settings) as elsewhere:
+        storage = elsewhere.storage if elsewhere is not None else None
+        store = ReadThrough(database, settings.data_dir / "objects", storage=storage, upstream=None, limit=0)
+        count = store.fill(arguments.bucket, arguments.folder)
+        store.close()
+    database.close()
+    print(f"{arguments.bucket} holds {count} files of {arguments.folder}")
     return 0
 
 

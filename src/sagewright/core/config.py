@@ -57,11 +57,24 @@ class Settings:
     s3_profile: str = _setting("", "the profile in that file")
     s3_timeout_seconds: float = _setting(20.0, "seconds of its silence after which a request to it has failed")
     s3_cache_mb: int = _setting(10240, "MiB of those bytes that are kept on this machine's disk for reading")
+    samples: str = _setting(
+        "read",
+        "AWS's public sample buckets that are not held here: read from AWS when asked for, and kept, or unknown",
+        choices=("read", "off"),
+    )
+    samples_url: str = _setting("", "the S3 that they are read from, such as another Sagewright's; empty: AWS's")
+    samples_cache_mb: int = _setting(10240, "MiB of them that are kept; beyond it what was not read for longest goes")
     ephemeral: bool = _setting(False, "keep nothing; allow POST /_sagewright/reset")
     account_id: str = _setting("123456789012", "the AWS account that everything is in")
     default_region: str = _setting("us-east-1", "the region of requests that name none")
     access_key_id: str = _setting("", "the administrator's own key instead of the one made at first start", flag=False)
     secret_access_key: str = _setting("", "its secret", flag=False)
+    roles: str = _setting(
+        "auto",
+        "what becomes of a role that is not there: an error, or it is made when it is first used; auto: made with "
+        "ephemeral",
+        choices=("auto", "strict", "create"),
+    )
     backend: str = _setting(
         "sandbox",
         "how work is run: in bubblewrap, the same but started fast, or (only when asked for) without isolation",
@@ -93,6 +106,11 @@ class Settings:
     def https(self) -> bool:
         """Whether the port speaks HTTPS."""
         return self.tls or bool(self.tls_cert)
+
+    @property
+    def makes_roles(self) -> bool:
+        """Whether a role that is not there is made at its first use."""
+        return self.roles == "create" or (self.roles == "auto" and self.ephemeral)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

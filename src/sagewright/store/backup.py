@@ -43,6 +43,7 @@ from sagewright.store.objects.model import Extent
 from sagewright.store.objects.reading import reading
 from sagewright.store.objects.remote import Remote
 from sagewright.store.schema import metadata, objects, parts, resources
+from sagewright_runtime.shared.unpack import extract
 
 SMALL_FILES = ("credentials.json", "installation", "tls")
 ATTEMPTS = 5
@@ -262,8 +263,9 @@ def _unpack(source: Path, place: Path) -> str:
     """Gives the URI of the place of the objects, empty when they are in the backup."""
     try:
         with tarfile.open(source) as tar:
-            tar.extractall(place, filter="data")
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+            for member in tar:
+                extract(tar, member, str(place))
+    except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
         first, *_ = str(error).splitlines()
         raise ValueError(f"{source} is no backup: {first}") from None
     try:
