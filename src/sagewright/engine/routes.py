@@ -14,7 +14,6 @@ from sagewright.backends.base import Backend
 from sagewright.serving.router import EndpointKey, Router, Variant, WorkerAddress
 from sagewright.store.resources import Resource, ResourceStore
 
-Json = dict[str, Any]
 Age: TypeAlias = tuple[int, int]
 """A fleet's generation, and how many of its workers were replaced so far. Of two fleets the newer one is greater."""
 
