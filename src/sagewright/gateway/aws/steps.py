@@ -34,7 +34,7 @@ def identify(request: Request) -> tuple[Route, sigv4.Claim | None]:
     try:
         claim = sigv4.claim(request)
     except sigv4.Malformed as error:
-        raise refuse(Refusal.MALFORMED, _unsigned_protocol(request), str(error)) from None
+        raise refuse(error.refusal, _unsigned_protocol(request), str(error)) from None
     route = routing.identify(request, claim.signing_name if claim is not None else None)
     if claim is None and route.service != "s3":
         raise refuse(Refusal.UNSIGNED, route.protocol)
