@@ -114,7 +114,7 @@ def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
 def tags_of(call: Call, request: dict[str, Any]) -> dict[str, str]:
     """The tags that a write gives its object; raises AccessDenied, InvalidArgument, InvalidTag and BadRequest."""
     if "Tagging" in request:
-        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]))
+        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]), request)
     return from_header(request.get("Tagging", ""))
 
 

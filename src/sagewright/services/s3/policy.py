@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.ht
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn
@@ -126,7 +127,6 @@ def _check(call: Call, bucket: Bucket, text: str) -> None:
         statements = parse(text)
     except Malformed as error:
         raise MalformedPolicy(str(error)) from None
-    arn = f"arn:aws:s3:::{bucket.name}"
     for statement in statements:
         if statement.principals is None:
             raise MalformedPolicy("Missing required field Principal")
@@ -134,12 +134,19 @@ def _check(call: Call, bucket: Bucket, text: str) -> None:
             raise MalformedPolicy("Allow with NotPrincipal is not allowed")
         if not statement.resources.texts:
             raise MalformedPolicy("Missing required field Resource")
-        if not all(text == arn or text.startswith(f"{arn}/") for text in statement.resources.texts):
+        if not all(_speaks_of(text, bucket.name) for text in statement.resources.texts):
             raise MalformedPolicy("Policy has invalid resource")
         if not all(text == "*" or text.lower().startswith("s3:") for text in statement.actions.texts):
             raise MalformedPolicy("Policy has invalid action")
         if not all(_exists(call, kind, name) for kind, name in statement.principals):
             raise MalformedPolicy("Invalid principal in policy")
+
+
+def _speaks_of(resource: str, bucket: str) -> bool:
+    """Whether the resource of a statement is the bucket, or objects in it, by name or by a pattern that fits it."""
+    arn, _, _ = resource.partition("/")
+    pattern = re.escape(arn).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(pattern, s3_arn(bucket)) is not None
 
 
 def _exists(call: Call, kind: str, name: str) -> bool:
