@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import logging
 import os
 import pkgutil
 import shutil
+import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete
 
 from sagewright import services
 from sagewright.access.authorization import Authorizer
+from sagewright.access.role_sessions import RoleSessions
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
@@ -23,6 +27,7 @@ from sagewright.engine.invocation_metrics import InvocationMetrics
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController
 from sagewright.engine.shared_database import Follower
@@ -61,6 +66,8 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
 HOUR = 3600.0
+LONGEST_PATH = 107 - len("/hints.sock")
+"""Bytes of the data directory's path: a socket's may have 107."""
 
 
 def load_services() -> None:
@@ -74,9 +81,9 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        data = settings.data_dir
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data = _made(settings.data_dir, "--data-dir")
         data.chmod(0o700)
+        _made(settings.cache_dir, "--cache-dir")
         if settings.ephemeral and settings.database_url:
             raise ValueError("an ephemeral server keeps nothing: give it no database URL")
         if settings.ephemeral and settings.s3_bucket:
@@ -106,7 +113,7 @@ class Installation:
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
             objects=objects,
-            access=Authorizer(resource_store, credentials, self._clock, objects),
+            access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
             streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
@@ -120,13 +127,13 @@ class Installation:
             settings=settings,
             clock=self._clock,
             resources=self._platform.resources,
-            objects=self._platform.objects,
             logs=self._platform.logs,
             metrics=self._platform.metrics,
             backend=backend,
             preparation=self._preparation,
             placement=Placement(settings.max_instances, self._hint),
             routes=self._routes,
+            role_objects=partial(RoleObjects, self._platform.objects, RoleSessions(self._platform)),
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
         queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})
@@ -187,7 +194,7 @@ class Installation:
             self._platform.resources.release()  # their owners are dead
         self._follower.follow()
         self._follower.take_over()
-        port = self._server.start(self._tls)
+        port = self._listen()
         self._doors.serve(self._server)
         self._server.loop.call_soon_threadsafe(self._router.start)
         url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
@@ -200,6 +207,21 @@ class Installation:
             self._claim.share()
         self._sweeper.start()
         return url
+
+    def _listen(self) -> int:
+        """Open the port; an ``OSError`` names the setting to change."""
+        host, port = self.settings.host, self.settings.port
+        try:
+            return self._server.start(self._tls)
+        except socket.gaierror as error:
+            raise OSError(f"--host {host} is no address of this machine: {error.strerror}") from None
+        except OSError as error:
+            advice = {
+                errno.EADDRINUSE: f"port {port} of {host} is in use: choose another by --port (0: a free one)",
+                errno.EADDRNOTAVAIL: f"--host {host} is no address of this machine",
+                errno.EACCES: f"this user may not listen at port {port}: name one above 1023 by --port",
+            }
+            raise OSError(advice.get(error.errno or 0, str(error))) from None
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
@@ -247,13 +269,19 @@ class Installation:
     def _end_all_work(self) -> None:
         phases = sorted({phase for lifecycle in self._lifecycles.values() for phase in lifecycle.moves})
         for resource in self._platform.resources.in_phases(list(self._lifecycles), phases):
-            fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
-            handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
-            handles += [worker["handle"] for worker in resource.run.get("retired", ())]
-            handles += [resource.run["handle"]] if "handle" in resource.run else []
-            for handle in handles:
-                self._tools.backend.remove(handle)
+            self._tools.backend.remove_all(resource.id)  # run ids begin with the resource's
             self._routes.drop(resource)
+
+
+def _made(directory: Path, flag: str) -> Path:
+    """The directory, made if it is not there; an ``OSError`` names the flag by which to choose another."""
+    if flag == "--data-dir" and (length := len(os.fsencode(directory))) > LONGEST_PATH:
+        raise ValueError(f"the path of {flag} has {length} bytes: with {LONGEST_PATH} sockets fit into it")
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OSError(f"{directory} cannot be made ({error.strerror}): name another directory by {flag}") from None
+    return directory
 
 
 def _reachable(host: str) -> str:

@@ -163,15 +163,49 @@ def test_deleting_ends_the_endpoint_and_frees_its_name(endpoints: Endpoints) -> 
     endpoints.wait(name)
 
 
+def test_what_has_no_effect_is_in_the_log_and_a_deployment_is_described(endpoints: Endpoints) -> None:
+    sagemaker = endpoints.jobs.sagemaker
+    name = f"noted-{uuid.uuid4().hex[:8]}"
+    variant = {"VariantName": "main", "ModelName": endpoints.model("x")}
+    serverless = {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2}}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{**variant, **serverless}], KmsKeyId="alias/mine"
+    )
+    at_once = {
+        "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}
+    }
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, DeploymentConfig=at_once)
+    endpoints.made.append(name)
+    assert endpoints.wait(name)["LastDeploymentConfig"] == at_once
+    assert sagemaker.describe_endpoint_config(EndpointConfigName=name)["KmsKeyId"] == "alias/mine"
+    logs, group = endpoints.jobs.logs, f"/aws/sagemaker/Endpoints/{name}"
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
+    assert [event["message"].split(" has no effect here: ")[0] for event in events["events"][:2]] == [
+        "[sagewright] KmsKeyId",
+        "[sagewright] ProductionVariants.ServerlessConfig.MaxConcurrency",
+    ]
+    canary = {"Type": "CANARY", "WaitIntervalInSeconds": 0, "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}
+    with pytest.raises(ClientError, match="is not supported yet"):
+        sagemaker.update_endpoint(
+            EndpointName=name,
+            EndpointConfigName=name,
+            DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": canary}},
+        )
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name, RetainDeploymentConfig=True)
+    assert endpoints.wait(name)["LastDeploymentConfig"] == at_once
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert "LastDeploymentConfig" not in endpoints.wait(name)
+
+
 def test_what_cannot_work_is_refused(endpoints: Endpoints) -> None:
     sagemaker, bucket = endpoints.jobs.sagemaker, endpoints.jobs.bucket
     model = endpoints.model("x")
     with pytest.raises(ClientError, match='Cannot create already existing model "arn:'):
         sagemaker.create_model(ModelName=model, PrimaryContainer={"Image": SKLEARN})
-    with pytest.raises(ClientError, match="No S3 objects found"):
-        sagemaker.create_model(
-            ModelName="nope", PrimaryContainer={"Image": SKLEARN, "ModelDataUrl": f"s3://{bucket}/no/model.tar.gz"}
-        )
+    absent = {"Image": SKLEARN, "ModelDataUrl": f"s3://{bucket}/no/model.tar.gz"}
+    with pytest.raises(ClientError, match=f"Could not find model data at s3://{bucket}/no/model.tar.gz"):
+        sagemaker.create_model(ModelName="nope", PrimaryContainer=absent, ExecutionRoleArn=ROLE)
     with pytest.raises(ClientError, match='Could not find model "arn:'):
         endpoints.config(main={"ModelName": "nope"})
     with pytest.raises(ClientError, match='Could not find endpoint configuration "arn:'):

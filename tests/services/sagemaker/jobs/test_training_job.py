@@ -114,16 +114,27 @@ for path in pathlib.Path("/opt/ml/input/data/train").iterdir():
     assert f"large.bin {hashlib.sha256(data).hexdigest()}" in jobs.log(job["TrainingJobName"])
 
 
+ARGUMENTS = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, required=True)
+parser.parse_args()
+"""
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
         ("def load():\n    raise ValueError('bad label')\n\nload()\n", r"train\.py.*line 2.*ValueError: bad label"),
-        ("import sys; print('so long'); sys.exit(3)", r"ExitCode 3.*exit code: 1"),
+        ("import sys; print('so long'); sys.exit(3)", r'ExitCode 3\nErrorMessage "so long".*exit code: 1'),
+        ("raise SystemExit(3)", r'ExitCode 3\nErrorMessage ""\n'),
+        ("raise ValueError('wrong columns\\n' + 'x\\n' * 20)", r"train\.py line 1: ValueError: wrong columns"),
+        (ARGUMENTS, r"ExitCode 2\n.*usage: train.py \[-h\] --lr LR\ntrain.py: error: the following arguments"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"SIGKILL|137"),
         ("print('x'\n", r"SyntaxError"),
         ("import os; os.write(1, bytes(range(256)) * 50 + b'\\n'); raise RuntimeError('after binary')", "after binary"),
     ],
-    ids=["raises", "exits", "killed", "syntax", "binary"],
+    ids=["raises", "exits", "exits-3", "several-lines", "usage", "killed", "syntax", "binary"],
 )
 def test_a_failure_names_its_cause(jobs: Jobs, script: str, reason: str) -> None:
     job = jobs.run(script)
