@@ -147,7 +147,7 @@ class Installation:
                 Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
                 Sweep("expired logs", HOUR, logs.expire),
                 Sweep("old metrics", HOUR, metrics.compact),
-                Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_strays),
+                Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_orphans),
             ],
             self._clock,
         )

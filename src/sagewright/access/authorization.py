@@ -298,7 +298,8 @@ class Authorizer:
         row = bucket_policy(self._resources, name)
         if row is None:
             return _PLAIN
-        return _Target(Policies([Policy(name, "resource", parse(row.spec["Policy"]))]), row.account)
+        text = _restricted(row) if "Restricted" in row.spec else row.spec["Policy"]
+        return _Target(Policies([Policy(name, "resource", parse(text))]), row.account)
 
     def _find_role(self, arn: str) -> _Target:
         role = role_of(self._resources, arn)
@@ -342,6 +343,15 @@ def not_assumed(arn: str) -> str:
         f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to assume "
         "the role."
     )
+
+
+def _restricted(row: Resource) -> str:
+    """The policy of a bucket whose public access block keeps other accounts out (RestrictPublicBuckets)."""
+    document = json.loads(row.spec["Policy"])
+    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    others = {"StringNotEquals": {"aws:PrincipalAccount": row.account}}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": others}
+    return json.dumps({**document, "Statement": [*statements, denied]})
 
 
 def _trust(role: Resource) -> Policies:
