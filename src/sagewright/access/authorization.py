@@ -7,10 +7,11 @@ on no condition and no variable are kept as well, so that a call usually costs o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Generic, TypeVar
+from functools import lru_cache, partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
 from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of
@@ -93,6 +94,31 @@ class _Target:
     account: str = ""
 
 
+class Samples(Protocol):
+    """Knows the public sample buckets, and the account that they are in."""
+
+    @property
+    def account(self) -> str: ...
+
+    def public(self, name: str) -> bool:
+        """Whether everybody may read this bucket, as no policy of ours says."""
+        ...
+
+
+@lru_cache(maxsize=256)
+def _readable_by_all(bucket: str) -> Policies:
+    """The policy of a public sample bucket."""
+    statements = [
+        {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": resource}
+        for actions, resource in (
+            (["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectTagging"], "/*"),
+            (["s3:ListBucket", "s3:GetBucketLocation"], ""),
+        )
+        for resource in (f"{_S3}{bucket}{resource}",)
+    ]
+    return Policies([Policy(bucket, "resource", parse(json.dumps({"Version": "2012-10-17", "Statement": statements})))])
+
+
 _PLAIN = _Target()
 _NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None)
 
@@ -101,10 +127,17 @@ class Authorizer:
     """Decides for all calls of one server. Thread-safe: at worst two threads compute the same value."""
 
     def __init__(
-        self, resources: ResourceStore, credentials: CredentialStore, clock: Clock, *, make_roles: bool = False
+        self,
+        resources: ResourceStore,
+        credentials: CredentialStore,
+        clock: Clock,
+        samples: Samples | None = None,
+        *,
+        make_roles: bool = False,
     ) -> None:
         self._resources = resources
         self._credentials = credentials
+        self._samples = samples
         self._make_roles = make_roles
         self._callers = Memory[_Caller](resources, clock)
         self._targets = Memory[_Target](resources, clock)
@@ -127,9 +160,9 @@ class Authorizer:
             self._require_passable(call, request, arn, target)
         return call
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``: for handlers."""
-        self._demand(call, request or {}, Permission(action, resource))
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """As ``require``, for ``action`` on ``resource`` that a handler finds itself."""
+        return self._demand(call, request or {}, Permission(action, resource))
 
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
@@ -257,6 +290,8 @@ class Authorizer:
         name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
         if not name or not action.startswith("s3:"):
             return _PLAIN
+        if self._samples is not None and action != "s3:CreateBucket" and self._samples.public(name):
+            return _Target(_readable_by_all(name), self._samples.account)
         return self._targets.of(f"{_S3}{name}", partial(self._find_bucket, name))
 
     def _find_bucket(self, name: str) -> _Target:

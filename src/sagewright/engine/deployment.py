@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.role_objects import AccessDenied
 from sagewright.engine.routes import SOCKET
@@ -49,6 +50,8 @@ class VariantPlan:
     requirements: str | None
     workload: Callable[[Path, str], Workload]
     startup_seconds: float = STARTUP_SECONDS
+    notes: tuple[str, ...] = ()
+    """What the log of each model server says before all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class DeploymentController:
             return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
         except (Refused, BuildFailed, AccessDenied) as refusal:
             return self._fail(resource, str(refusal))
+        except AwsError as error:  # model data that cannot be fetched
+            return self._fail(resource, error.message)
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
@@ -146,6 +151,7 @@ class DeploymentController:
         stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
         group = self._kind.log_group(resource)
         log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
+        log_files.begin(Path(log_file), (*plan.environment.notes, *plan.notes), int(self._tools.clock.now() * 1000))
         handle = self._tools.backend.start(run, plan.workload(root, log_file))
         return {
             "variant": plan.name,

@@ -11,6 +11,7 @@ from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
 from sagewright.core.errors import AwsError
 from sagewright.engine.run import RunController
+from sagewright.nouns.members import Members, members_of
 from sagewright.serving.streams import Streams
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.events import EventStore
@@ -47,8 +48,8 @@ class Access(Protocol):
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it, in the account of the resource's owner. Raises ``AwsError``."""
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``."""
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
@@ -140,7 +141,18 @@ def add(op: Operation) -> None:
     """Register an operation; a second function for the same operation is a programming error."""
     if (op.service, op.name) in _operations:
         raise ValueError(f"{op.service}:{op.name} is registered twice")
+    members = members_of(op.service, op.name)
+    if members.refused:
+        op = Operation(op.service, op.name, _refusing(members, op.handler))
     _operations[op.service, op.name] = op
+
+
+def _refusing(members: Members, handler: Handler) -> Handler:
+    def refuse_or_handle(call: Call, request: dict[str, Any]) -> Result:
+        members.check(request)
+        return handler(call, request)
+
+    return refuse_or_handle
 
 
 def find(service: str, name: str) -> Operation | None:

@@ -17,6 +17,7 @@ from sagewright.engine.run import Outcome, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.nouns.declaration import Refusal
+from sagewright.nouns.members import members_of
 from sagewright.services.sagemaker._shared.s3_uris import inputs_below, requirements_in
 from sagewright.store.resources import Resource
 
@@ -108,6 +109,11 @@ def variables(resource: Resource, environment: EnvironmentSpec) -> dict[str, str
         "AWS_DEFAULT_REGION": resource.region,
         **environment.variables,
     }
+
+
+def notes(resource: Resource) -> tuple[str, ...]:
+    """What the log of the work says about members of its request that have no effect."""
+    return members_of("sagemaker", f"Create{resource.kind}").notes(resource.spec)
 
 
 def download(path: str, uri: str, objects: RoleObjects, *, unpack: bool = False) -> Input:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input
+from sagewright.core.s3_uri import is_s3
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.run import Refused
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
@@ -47,7 +48,7 @@ def model_data(container: Json) -> tuple[str, bool]:
 def submit_directory(container: Json) -> str:
     """Where the archive with the user's code lies, empty when it is not in S3."""
     named: str = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-    return named if named.startswith("s3://") else ""
+    return named if is_s3(named) else ""
 
 
 def model_server(container: Json, objects: RoleObjects) -> ModelServer:
@@ -73,7 +74,7 @@ def model_server(container: Json, objects: RoleObjects) -> ModelServer:
         **environment.variables,
         **container.get("Environment", {}),
     }
-    if env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").startswith("s3://"):
+    if is_s3(env.get("SAGEMAKER_SUBMIT_DIRECTORY", "")):
         env["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
     return ModelServer(environment, requirements, inputs, env)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sagewright.backends.base import InputFile
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright_runtime.shared.unpack import opened
 
@@ -14,18 +15,10 @@ LOOKED_AT = 1000
 """Objects below an input's prefix that a role is asked for before the work begins; then it is asked for all."""
 
 
-def split(uri: str) -> tuple[str, str]:
-    """``s3://bucket/a/b`` → (``bucket``, ``a/b``). Raises ``ValueError`` for anything else."""
-    if not uri.startswith("s3://"):
-        raise ValueError(f"not an S3 URI: {uri!r}")
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise ValueError(f"not an S3 URI: {uri!r}")
-    return bucket, key
-
-
 def joined(uri: str, *parts: str) -> str:
-    """The URI with path parts appended, exactly one slash between them."""
+    """The URI with path parts appended, exactly one slash between them; ``s3://`` also where it was ``https://``."""
+    if uri.startswith("https://"):
+        uri = "s3://{}/{}".format(*split(uri))
     return "/".join((uri.rstrip("/"), *parts))
 
 

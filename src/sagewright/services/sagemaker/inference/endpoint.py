@@ -16,10 +16,10 @@ from sagewright.engine.placement import here, instance_type
 from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.declaration import Noun, Refusal, require
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import declare, wish
-from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB
+from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
 from sagewright.store.resources import Resource
 
@@ -43,18 +43,17 @@ def log_group(resource: Resource) -> str:
 
 def check(call: Call, request: Json) -> None:
     """The configuration exists."""
-    name = request["EndpointConfigName"]
-    if call.platform.resources.get(call.account, call.region, "EndpointConfig", name) is None:
-        arn = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint-config/{name}"
-        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
+    require(call, "EndpointConfig", request["EndpointConfigName"])
 
 
 def describe(_call: Call, resource: Resource) -> Json:
     """The variants that serve now; while the first fleet starts, those that will."""
+    deployment = resource.spec.get("DeploymentConfig")
+    answer: Json = {"LastDeploymentConfig": deployment} if deployment else {}
     fleet = resource.run.get("live") or resource.run.get("next")
     if fleet is None:
-        return {}
-    return {
+        return answer
+    return answer | {
         "EndpointConfigName": fleet["snapshot"]["config"],
         "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
     }
@@ -83,6 +82,7 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
     config = tools.resources.get(resource.account, resource.region, "EndpointConfig", name)
     if config is None:
         raise Refused(f"The endpoint configuration {name!r} was deleted before the endpoint started.")
+    isolated = config.spec.get("EnableNetworkIsolation", False)
     variants: list[Json] = []
     for settings in config.spec["ProductionVariants"]:
         model = tools.resources.get(resource.account, resource.region, "Model", settings["ModelName"])
@@ -93,7 +93,8 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
                 "settings": settings,
                 "container": containers(model.spec)[0],
                 "role": model.spec.get("ExecutionRoleArn", ""),
-                "isolated": model.spec.get("EnableNetworkIsolation", False),
+                "isolated": model.spec.get("EnableNetworkIsolation", False) or isolated,
+                "notes": [*notes(config), *notes(model)],
             }
         )
     return {"config": name, "variants": variants}
@@ -133,6 +134,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
         requirements=server.requirements,
         workload=workload,
         startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
+        notes=tuple(variant.get("notes", ())),
     )
 
 
@@ -154,6 +156,10 @@ def update_endpoint(call: Call, request: Json) -> Result:
         raise ValidationException(f'Cannot update in-progress endpoint "{resource.arn}".')
     check(call, request)
     spec = {**resource.spec, "EndpointConfigName": request["EndpointConfigName"]}
+    if not request.get("RetainDeploymentConfig"):
+        spec.pop("DeploymentConfig", None)
+    if "DeploymentConfig" in request:
+        spec["DeploymentConfig"] = request["DeploymentConfig"]
     wish(call, resource, f"updated:{call.request_id}", spec=spec)
     return {"EndpointArn": resource.arn}
 

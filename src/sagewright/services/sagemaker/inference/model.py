@@ -25,9 +25,7 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("Inference pipelines (more than one container) are not supported yet.")
     for container in containers(request):
         if "Image" not in container:
-            raise ValidationException("You must specify Image: ModelPackageName is not supported yet.")
-        if container.get("Mode") == "MultiModel":
-            raise ValidationException("Mode MultiModel is not supported yet.")
+            raise ValidationException("You must specify Image.")
         require_image(container["Image"])
         _check_files(call, request, container)
 
@@ -62,6 +60,10 @@ def _not_accessible(uri: str, objects: RoleObjects, reason: str) -> ValidationEx
     )
 
 
+_CONTAINER: Json = {"Mode": "SingleModel", "Environment": {}}
+DEFAULTS: Json = {"PrimaryContainer": _CONTAINER, "Containers": [_CONTAINER], "EnableNetworkIsolation": False}
+"""What AWS answers where a request said nothing."""
+
 NOUN = declare(
     Noun(
         kind="Model",
@@ -69,5 +71,6 @@ NOUN = declare(
         taken=Refusal('Cannot create already existing model "{arn}".'),
         missing=Refusal('Could not find model "{arn}".'),
         check=check,
+        defaults=DEFAULTS,
     )
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.core.s3_uri import is_s3, split
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
@@ -21,6 +22,7 @@ from sagewright.services.sagemaker._shared.jobs import (
     host_names,
     limits,
     log_files,
+    notes,
     resource_config,
     spread,
     variables,
@@ -30,7 +32,6 @@ from sagewright.services.sagemaker._shared.s3_uris import (
     object_at,
     requirements_in,
     requirements_of,
-    split,
 )
 from sagewright.store.resources import Resource
 
@@ -71,7 +72,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             host_inputs=shares,
             outputs=(model, output),
             limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
-            metrics=_metrics(spec, environment),
+            metrics=metric_definitions(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
             role=spec.get("RoleArn", ""),
             isolated=spec.get("EnableNetworkIsolation", False),
@@ -82,6 +83,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         requirements=requirements,
         workload=workload,
         destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
+        notes=notes(resource),
     )
 
 
@@ -94,7 +96,7 @@ def _channel(channel: Json, objects: RoleObjects) -> tuple[Input, str | None]:
 def _code(resource: Resource, objects: RoleObjects) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
     submitted = submit_directory(resource.spec)
-    if not submitted.startswith("s3://"):
+    if not is_s3(submitted):
         return (), None
     files = object_at(objects, submitted)
     if not files:
@@ -156,7 +158,7 @@ def _config_files(spec: Json) -> dict[str, str]:
     return files
 
 
-def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
+def metric_definitions(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
     """The request's definitions; a built-in algorithm brings its documented ones."""
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
     given = {each["Name"]: each["Regex"] for each in own}
