@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of
+from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of, with_ids
 from sagewright.access.permissions import account_of, needed, passed_roles
 from sagewright.access.policy import Access, Decision, Policies, Policy, parse
 from sagewright.access.request_context import MustWait, RequestContext
@@ -231,7 +231,7 @@ class Authorizer:
         permission = Permission(action, role.arn)
         context = RequestContext(call, request, permission, caller.key, caller.holder_arn)
         access = Access(permission.action, role.arn, lambda: context, caller.principal.names)
-        return _trust(role).decide(access).allowed
+        return self._trust(role).decide(access).allowed
 
     def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
         key_id = call.principal.access_key_id
@@ -298,11 +298,17 @@ class Authorizer:
         row = bucket_policy(self._resources, name)
         if row is None:
             return _PLAIN
-        return _Target(Policies([Policy(name, "resource", parse(row.spec["Policy"]))]), row.account)
+        statements = with_ids(self._resources, parse(row.spec["Policy"]), row.spec.get("Principals", {}))
+        return _Target(Policies([Policy(name, "resource", statements)]), row.account)
 
     def _find_role(self, arn: str) -> _Target:
         role = role_of(self._resources, arn)
-        return _Target(_trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
+        return _Target(self._trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
+
+    def _trust(self, role: Resource) -> Policies:
+        statements = parse(role.spec["AssumeRolePolicyDocument"])
+        statements = with_ids(self._resources, statements, role.spec.get("Principals", {}))
+        return Policies([Policy(role.name, "resource", statements)])
 
     def _require_passable(self, call: Call, request: Json, arn: str, target: str) -> None:
         """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
@@ -342,10 +348,6 @@ def not_assumed(arn: str) -> str:
         f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to assume "
         "the role."
     )
-
-
-def _trust(role: Resource) -> Policies:
-    return Policies([Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))])
 
 
 def _ask_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:

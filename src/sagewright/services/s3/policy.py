@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn
+from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn, ids_of_principals
 from sagewright.access.policy import Malformed, Statement, parse
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import MalformedPolicy, NoSuchBucketPolicy, PolicyTooLarge
@@ -44,7 +44,8 @@ def put_bucket_policy(call: Call, request: Json) -> None:
 
 
 def _write(call: Call, bucket: Bucket, text: str) -> None:
-    resources, spec = call.platform.resources, {"Policy": text}
+    resources = call.platform.resources
+    spec = {"Policy": text, "Principals": ids_of_principals(resources, parse(text))}
     found = bucket_policy(resources, bucket.name)
     if found is not None:
         resources.update(found, spec=spec)
