@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any
 
-from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn
+from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn, ids_of_principals
 from sagewright.access.permissions import s3_arn
 from sagewright.access.policy import Malformed, Statement, parse
 from sagewright.nouns.operations import Call, operation
@@ -67,7 +67,8 @@ def restrict(call: Call, bucket: str) -> None:
 
 
 def _write(call: Call, bucket: Bucket, text: str) -> None:
-    resources, spec = call.platform.resources, {"Policy": text}
+    resources = call.platform.resources
+    spec: dict[str, Any] = {"Policy": text, "Principals": ids_of_principals(resources, parse(text))}
     if bucket.settings.get(PUBLIC_ACCESS, {}).get("RestrictPublicBuckets") and is_public(text):
         spec["Restricted"] = "true"
     found = bucket_policy(resources, bucket.name)
