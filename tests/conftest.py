@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,3 +60,19 @@ def fresh(server: ServerProcess) -> ServerProcess:
     """The server, wiped."""
     server.reset()
     return server
+
+
+_seconds: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add a test's time, with that of its fixtures, to its folder's."""
+    _seconds["/".join(report.nodeid.partition("::")[0].split("/")[:3][:-1]) or "."] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time goes, so that what made a run longer is seen in its output."""
+    if len(_seconds) > 1:
+        terminalreporter.section("seconds by folder")
+        for folder, seconds in _seconds.most_common():
+            terminalreporter.line(f"{seconds:8.1f}  {folder}")

@@ -65,6 +65,38 @@ def test_a_name_is_taken_once_however_many_ask(world: World) -> None:
     assert outcomes.count(f"taken by {won[0]}") == 7
 
 
+class Interrupted(ResourceStore):
+    """Between a create that finds the name taken and its look at who has it, another client deletes and creates."""
+
+    def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
+        found = super().get(account, region, kind, name)
+        if found is not None and self.rounds:
+            self.rounds -= 1
+            other = ResourceStore(self._database, self._clock)
+            other.delete(found)
+            self.comes_back = lambda: other.create(
+                account=account, region=region, kind=kind, name=name, arn=found.arn, spec={}
+            )
+            return None
+        return found
+
+    def by_arn(self, arn: str) -> Resource | None:
+        found = super().by_arn(arn)
+        if found is None:
+            self.comes_back()
+        return found
+
+    rounds = 3
+
+
+def test_a_name_that_comes_and_goes_is_found_taken(world: World) -> None:
+    world.make("a")
+    store = Interrupted(world.database, world.clock)
+    with pytest.raises(AlreadyExists):
+        store.create(account=ACCOUNT, region=REGION, kind=KIND, name="a", arn="arn:a", spec={})
+    assert store.rounds == 0
+
+
 def test_a_write_on_an_old_version_is_refused(world: World) -> None:
     old = world.make("a")
     world.store.update(old, wish=("stopped", "stopping"))

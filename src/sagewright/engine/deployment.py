@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import STANDING
+from sagewright.engine.role_objects import AccessDenied
 from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused
 from sagewright.engine.tools import Tools
@@ -110,8 +112,10 @@ class DeploymentController:
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
             return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
-        except (Refused, BuildFailed) as refusal:
+        except (Refused, BuildFailed, AccessDenied) as refusal:
             return self._fail(resource, str(refusal))
+        except AwsError as error:  # model data that cannot be fetched
+            return self._fail(resource, error.message)
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
@@ -147,7 +151,7 @@ class DeploymentController:
         stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
         group = self._kind.log_group(resource)
         log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
-        log_files.begin(Path(log_file), plan.notes, int(self._tools.clock.now() * 1000))
+        log_files.begin(Path(log_file), (*plan.environment.notes, *plan.notes), int(self._tools.clock.now() * 1000))
         handle = self._tools.backend.start(run, plan.workload(root, log_file))
         return {
             "variant": plan.name,
@@ -194,7 +198,7 @@ class DeploymentController:
             return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
-        except Refused:
+        except (Refused, AccessDenied):
             return Change(due=now + HEALTH_SECONDS)
         by_name = {plan.name: plan for plan in plans}
         workers: list[Json] = []

@@ -25,14 +25,16 @@ from pathlib import Path
 
 import uv
 
-from sagewright.environments import catalog
+from sagewright.environments import catalog, interpreters
 from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.environments.requirements import normalise
 
 Log = Callable[[str], None]
 
+PACKAGES = "/opt/sagewright/lib/sagewright_runtime/packages"
+"""Where a job finds the packages of AWS's images that we stand in for; last on its path."""
 _MARKER = ".complete"
-_LAYOUT = "1"  # change it when a build's result changes though its inputs do not
+_LAYOUT = "2"  # change it when a build's result changes though its inputs do not
 _LAST_LINES = 12
 # uv does not read pip's settings; a user who has set only those means them for us too.
 _PIP_TO_UV = {
@@ -153,6 +155,8 @@ class Builder:
         # Relocatable scripts carry no path, so a layer may be a plain copy. pip is seeded: SDK v3 asks for it in jobs.
         self._uv(["venv", "--seed", "--relocatable", "--python", _interpreter(spec.python), str(path)], log)
         self._install(path, spec.requirements, log)
+        site_packages = next(path.glob("lib/python*/site-packages"))
+        (site_packages / "sagewright.pth").write_text(f"{PACKAGES}\n", "utf-8")
         self._compile(path)
 
     def _install_layer(self, path: Path, base: Path, extra: tuple[str, ...], log: Log) -> None:
@@ -208,20 +212,6 @@ def _lines(requirements: str | None) -> tuple[str, ...]:
 
 
 def _interpreter(wanted: str) -> str:
-    """An interpreter of version ``wanted``, empty for the server's own, for uv to build on.
-
-    One below a private home directory is out of reach of jobs that run under another user id, so the machine's own is
-    preferred to it. A version that is neither is left to uv, which knows more places.
-    """
-    own_version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    version = wanted or own_version
-    own = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    machine = shutil.which(f"python{version}", path="/usr/local/bin:/usr/bin")
-    candidates = [own] if version == own_version else []
-    candidates += [machine] if machine else []
-    return next((python for python in candidates if _reachable(Path(python))), (*candidates, version)[0])
-
-
-def _reachable(path: Path) -> bool:
-    """Whether any user may execute this file: every directory above it lets others pass."""
-    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
+    """An interpreter of version ``wanted``, empty for the server's own; a version that is not found is left to uv."""
+    version = wanted or interpreters.OWN
+    return interpreters.find(version) or version

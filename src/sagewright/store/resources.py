@@ -123,6 +123,8 @@ _LEASE = (resources.c.lease_owner, resources.c.lease_until)
 _NOTES = cast(resources.c.run, String)
 """As text, since PostgreSQL looks into no document that holds a \\0. In a string of one, quotes have backslashes."""
 _NOW = bindparam("now", type_=Float)
+_INSERTS = 20
+"""How often a name is tried that others take and free at the same time."""
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
 
 # Statements are built once: building one costs more than SQLite needs to carry it out.
@@ -201,13 +203,17 @@ class ResourceStore:
         made = Resource(
             run_id(), account, region, kind, name, arn, spec, status or {}, notes, phase, wish, now, now, 1, due, phase
         )
-        try:
-            self._insert(made, tag_set or {}, events)
-        except IntegrityError:
-            existing = self.get(account, region, kind, name) or self.by_arn(arn)
-            if existing is not None:
-                raise AlreadyExists(existing) from None
-            self._insert(made, tag_set or {}, events)  # it was deleted meanwhile, and the name is free
+        for attempt in range(_INSERTS):
+            try:
+                self._insert(made, tag_set or {}, events)
+                break
+            except IntegrityError:
+                existing = self.get(account, region, kind, name) or self.by_arn(arn)
+                if existing is not None:
+                    raise AlreadyExists(existing) from None
+                if attempt == _INSERTS - 1:
+                    raise
+                # It was deleted between the two, and the name is free; others may take it before us once more.
         self.changed(region)
         return made
 

@@ -29,10 +29,10 @@ from sagewright_runtime.serving.server import Handler, ModelServer
 def load(env: Mapping[str, str]) -> Handler:
     """The model that ``env`` describes. Raises ``ContractError``, or whatever loading it raises."""
     algorithm = env.get("SAGEWRIGHT_ALGORITHM", "")
-    path = find_module(env)
-    if path is not None:
+    found = find_module(env)
+    if found is not None:
         defaults = _defaults(algorithm)
-        return UserModel(import_module(path), defaults, env)
+        return UserModel(import_module(*found), defaults, env)
     if algorithm == "xgboost":
         from sagewright_runtime.algorithms.xgboost.serve import XGBoostModel  # noqa: PLC0415 (needs xgboost)
 
@@ -44,7 +44,6 @@ def _defaults(algorithm: str) -> Defaults:
     if algorithm == "xgboost":
         from sagewright_runtime.algorithms.xgboost import script_mode  # noqa: PLC0415 (needs xgboost)
 
-        script_mode.offer_encoder()
         return script_mode.DEFAULTS
     from sagewright_runtime.serving import frameworks  # noqa: PLC0415 (needs numpy)
 
@@ -66,6 +65,7 @@ def main() -> int:
         # Lines reach the endpoint's log as they are printed, and a character the locale lacks stops nothing.
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     env = environment()
+    sys.path.append(str(Path(__file__).parents[1] / "packages"))
     try:
         handler = load(env)
     except ContractError as error:

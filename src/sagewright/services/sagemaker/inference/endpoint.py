@@ -13,6 +13,7 @@ from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.placement import here, instance_type
+from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
 from sagewright.nouns.declaration import Noun, Refusal, require
@@ -106,7 +107,9 @@ def plans(resource: Resource, snapshot: Json, tools: Tools) -> list[VariantPlan]
 
 def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
     settings = variant["settings"]
-    server = model_server(variant["container"], resource.region, tools)
+    model = f"arn:aws:sagemaker:{resource.region}:{resource.account}:model/{settings['ModelName']}"
+    role = WorkRole(variant.get("role", ""), resource.account, resource.region, model)  # early fleets have no role
+    server = model_server(variant["container"], tools.role_objects(role))
     names = {"SAGEMAKER_ENDPOINT_NAME": resource.name, "SAGEMAKER_VARIANT_NAME": settings["VariantName"]}
     limits = _limits(settings, tools)
 
@@ -119,7 +122,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
             limits=limits,
             log_files=(log_file,),
             socket=True,
-            role=variant.get("role", ""),  # fleets of earlier versions have none
+            role=role.arn,
             isolated=variant.get("isolated", False),
         )
 

@@ -12,16 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.lifecycle import RUN
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Plan, RunController, RunKind
 from sagewright.engine.tools import Tools
 from sagewright.nouns.declaration import Noun, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
-from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -60,30 +63,31 @@ def check(call: Call, request: Json) -> None:
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     require_unique("processing input", [each["InputName"] for each in inputs])
     require_unique("processing output", [each["OutputName"] for each in outputs])
+    objects = objects_as(call, request["RoleArn"], NOUN.arn(call, request["ProcessingJobName"]))
     for each in inputs:
-        _check_input(call, each, request["RoleArn"])
+        _check_input(objects, each)
     for each in outputs:
-        _check_output(call, each, request["RoleArn"])
+        _check_output(objects, each)
 
 
-def _check_input(call: Call, each: Json, role: str) -> None:
+def _check_input(objects: RoleObjects, each: Json) -> None:
     name, source = each["InputName"], each.get("S3Input")
     if each.get("AppManaged"):
         return
     if source is None:
         raise ValidationException(f"Processing input {name!r} needs an S3Input.")
     _require_path(f"input {name!r}", source)
-    require_objects(call, source["S3Uri"], role)
+    require_objects(objects, source["S3Uri"])
 
 
-def _check_output(call: Call, each: Json, role: str) -> None:
+def _check_output(objects: RoleObjects, each: Json) -> None:
     name, target = each["OutputName"], each.get("S3Output")
     if each.get("AppManaged"):
         return
     if target is None:
         raise ValidationException(f"Processing output {name!r} needs an S3Output.")
     _require_path(f"output {name!r}", target)
-    require_bucket(call, target["S3Uri"], role)
+    require_bucket(objects, target["S3Uri"])
 
 
 def _require_path(what: str, place: Json) -> None:
@@ -101,8 +105,9 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     environment = _job.environment_of(spec["AppSpecification"]["ImageUri"])
     cluster = spec["ProcessingResources"]["ClusterConfig"]
     hosts = _job.host_names(cluster["InstanceCount"])
+    objects = tools.objects_as(resource)
     downloads = [
-        (_job.download(source["LocalPath"], source["S3Uri"], tools), source.get("S3DataDistributionType"))
+        (_job.download(source["LocalPath"], source["S3Uri"], objects), source.get("S3DataDistributionType"))
         for source in (each.get("S3Input") for each in spec.get("ProcessingInputs", ()) if not each.get("AppManaged"))
     ]
     inputs, shares = _job.spread(downloads, hosts)

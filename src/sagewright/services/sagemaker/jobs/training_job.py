@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.core.errors import ResourceInUse, ValidationException
+from sagewright.core.s3_uri import is_s3
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
@@ -17,7 +19,7 @@ from sagewright.nouns.declaration import Noun, Refusal, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
-from sagewright.services.sagemaker._shared.s3_uris import joined, readable, require_bucket, require_objects
+from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_objects, require_readable
 from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, metric_definitions, plan, submit_directory
 from sagewright.store.resources import Resource
 
@@ -39,7 +41,7 @@ TRAIL = {
 
 def check(call: Call, request: Json) -> None:
     """What a well-formed request may still have wrong: the image, the instances, the buckets."""
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification", {})  # optional in the model, for jobs of other kinds
     if "TrainingImage" not in algorithm:
         raise ValidationException("You must specify a TrainingImage.")
     require_image(algorithm["TrainingImage"])
@@ -48,16 +50,17 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("ResourceConfig needs InstanceType and InstanceCount.")
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
-    role = request.get("RoleArn", "")
-    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], role)
+    name = request["TrainingJobName"]
+    objects = objects_as(call, request["RoleArn"], NOUN.arn(call, name))
+    require_bucket(objects, request["OutputDataConfig"]["S3OutputPath"], f"{name}/output/model.tar.gz")
     code = submit_directory(request)
-    if code.startswith("s3://") and not readable(call, code, role):
-        raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
+    if is_s3(code):
+        require_readable(objects, code)
     require_unique("channel", (channel["ChannelName"] for channel in request.get("InputDataConfig", ())))
     for channel in request.get("InputDataConfig", ()):
         if "S3DataSource" not in channel["DataSource"]:
             raise ValidationException(f"Channel {channel['ChannelName']!r} needs an S3DataSource.")
-        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
+        require_objects(objects, channel["DataSource"]["S3DataSource"]["S3Uri"])
 
 
 def describe(call: Call, resource: Resource) -> Json:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, Plan, Refused, RunController, RunKind
 from sagewright.engine.tools import Tools
@@ -22,7 +24,7 @@ from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
-from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects
 from sagewright.store.resources import Resource
 from sagewright_runtime.shared import json_paths as paths
 
@@ -57,9 +59,9 @@ def check(call: Call, request: Json) -> None:
             f"MaxConcurrentTransforms * MaxPayloadInMB must not be more than {MOST_MEGABYTES} MB."
         )
     _check_processing(request.get("DataProcessing", {}), source, target)
-    role = model.spec.get("ExecutionRoleArn", "")
-    require_objects(call, where["S3Uri"], role)
-    require_bucket(call, target["S3OutputPath"], role)
+    objects = objects_as(call, model.spec.get("ExecutionRoleArn", ""), model.arn)
+    require_objects(objects, where["S3Uri"])
+    require_bucket(objects, target["S3OutputPath"])
 
 
 def _check_processing(processing: Json, source: Json, target: Json) -> None:
@@ -95,11 +97,12 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     model = tools.resources.get(resource.account, resource.region, "Model", spec["ModelName"])
     if model is None:
         raise Refused(f"ClientError: the model {spec['ModelName']!r} was deleted before the transform job started.")
-    server = model_server(containers(model.spec)[0], resource.region, tools)
+    objects = tools.objects_as(model)
+    server = model_server(containers(model.spec)[0], objects)
     kind = spec["TransformResources"]["InstanceType"]
     hosts = _job.host_names(spec["TransformResources"]["InstanceCount"])
     source = spec["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, tools), "ShardedByS3Key")], hosts)
+    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, objects), "ShardedByS3Key")], hosts)
     bucket, key = split(spec["TransformOutput"]["S3OutputPath"])
 
     def workload(root: Path) -> Workload:
