@@ -117,7 +117,7 @@ class Noun:
         start = waiting or Change(due=now if self.lifecycle else None)
         first = (Event(now, *self.first),) if self.first[0] else ()
         try:
-            resource = call.platform.resources.create(
+            made = call.platform.resources.create(
                 account=call.account,
                 region=call.region,
                 kind=self.kind,
@@ -132,13 +132,13 @@ class Noun:
                 events=(*first, *start.events),
             )
         except AlreadyExists as error:
-            existing = error.existing
-            raise self.taken.of(name=name, arn=existing.arn, status=self.word(existing)) from None
+            old = error.existing
+            raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
         if queue is not None and waiting is not None:
-            queue.stand(resource)
+            queue.stand(made)
         elif self.lifecycle:
-            call.platform.hint(resource.id)
-        return resource
+            call.platform.hint(made.id)
+        return made
 
     def full(self, call: Call, resource: Resource) -> Json:
         """All that is said of a resource: ``brief``, what ``describe`` adds, and the defaults."""
