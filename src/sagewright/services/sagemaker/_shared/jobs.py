@@ -45,7 +45,7 @@ def taken(kind: str) -> Refusal:
     )
 
 
-def settled(kind: str) -> Refusal:
+def ended(kind: str) -> Refusal:
     """The refusal to stop a job that has ended."""
     return Refusal(f"The request was rejected because the {kind} is in status {{status}}.")
 

@@ -55,18 +55,18 @@ def describe(_call: Call, resource: Resource) -> Json:
         return answer
     return answer | {
         "EndpointConfigName": fleet["snapshot"]["config"],
-        "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
+        "ProductionVariants": [_variant_summary(each, fleet["since"]) for each in fleet["snapshot"]["variants"]],
     }
 
 
-def _variant_summary(variant: Json) -> Json:
+def _variant_summary(variant: Json, since: float | None) -> Json:
     settings = variant["settings"]
     weight = settings.get("InitialVariantWeight", 1.0)
+    image = variant["container"]["Image"]
+    deployed = {"SpecifiedImage": image, "ResolvedImage": image} | ({"ResolutionTime": since} if since else {})
     summary: Json = {
         "VariantName": settings["VariantName"],
-        "DeployedImages": [
-            {"SpecifiedImage": variant["container"]["Image"], "ResolvedImage": variant["container"]["Image"]}
-        ],
+        "DeployedImages": [deployed],
         "CurrentWeight": weight,
         "DesiredWeight": weight,
     }
