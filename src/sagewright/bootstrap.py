@@ -91,7 +91,8 @@ class Installation:
         migrate.upgrade(self._database)
         self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
-        self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
+        self._builder = Builder(settings.cache_dir)
+        self._preparation = Preparation(self._builder, self._hint, settings.build_seconds)
         resource_store, storage = self._stores()
         credentials = CredentialStore(self._database, self._clock)
         queues: dict[str, RunController] = {}
@@ -132,6 +133,7 @@ class Installation:
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
+        builder = self._builder
         logs, metrics, most = self._platform.logs, self._platform.metrics, settings.log_limit_mb << 20
         self._sweeper = Sweeper(
             [
@@ -139,6 +141,7 @@ class Installation:
                 Sweep("expired logs", HOUR, logs.expire),
                 Sweep("old metrics", HOUR, metrics.compact),
                 Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_strays),
+                Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
             ],
             self._clock,
         )
@@ -177,6 +180,8 @@ class Installation:
         port = self._server.start(self._tls)
         self._doors.serve(self._server)
         self._server.loop.call_soon_threadsafe(self._router.start)
+        if wrong := self._builder.unusable():
+            log.error("%s. Until then no job or endpoint can start.", wrong)
         url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()

@@ -7,6 +7,7 @@ the old one keeps answering, and drops whichever failed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,14 @@ from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused
 from sagewright.engine.tools import Tools
-from sagewright.environments.builder import BuildFailed
-from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.environments.builder import Wanted
+from sagewright.environments.installer import BuildFailed
 from sagewright.serving.probe import ping
 from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LOOK_SECONDS = 0.1
@@ -44,8 +46,7 @@ class VariantPlan:
     name: str
     weight: float
     instances: int
-    environment: EnvironmentSpec
-    requirements: str | None
+    wanted: Wanted
     workload: Callable[[Path, str], Workload]
     startup_seconds: float = STARTUP_SECONDS
 
@@ -113,7 +114,7 @@ class DeploymentController:
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
-        roots = [self._tools.preparation.path(p.environment, p.requirements, resource.id) for p in plans]
+        roots = [self._tools.preparation.path(p.wanted, resource.id) for p in plans]
         workers = [
             self._start(resource, fleet, plan, root, index, attempt=0)
             for plan, root in zip(plans, roots, strict=True)
@@ -197,8 +198,12 @@ class DeploymentController:
         workers: list[Json] = []
         for worker in fleet["workers"]:
             plan = by_name[worker["variant"]]
-            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
-            if worker in dead and root is not None:
+            try:
+                root = self._tools.preparation.path(plan.wanted, resource.id) if worker in dead else None
+            except BuildFailed as failure:  # its environment was deleted, and cannot be built again now
+                log.warning("%s: a model server stays down: %s", resource.arn, failure)
+                root = None
+            if root is not None:
                 self._tools.backend.remove(worker["handle"])
                 workers.append(self._start(resource, fleet, plan, root, worker["index"], worker["attempt"] + 1))
             else:
@@ -215,6 +220,7 @@ class DeploymentController:
         if resource.phase != "deleting":
             return Change(due=now, phase="deleting", events=(Event(now, "Deleting"),))
         self._tools.routes.drop(resource)
+        self._tools.preparation.forget(resource.id)
         self._drop(resource.run.get("live"))
         self._drop(resource.run.get("next"))
         self._drop({"workers": resource.run.get("retired", ())})
@@ -224,6 +230,7 @@ class DeploymentController:
     def _fail(self, resource: Resource, reason: str) -> Change:
         """Give the next fleet up; an endpoint that still has a live one goes on serving with it."""
         now = self._tools.clock.now()
+        self._tools.preparation.forget(resource.id)
         self._drop(resource.run.get("next"))
         if "next" in resource.run:
             self._tools.backend.remove_all(f"{resource.id}-{resource.run['next']['generation']}")

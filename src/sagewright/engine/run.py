@@ -17,8 +17,8 @@ from sagewright.core.errors import AwsError
 from sagewright.engine.job_metrics import Ingested, ingest
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.tools import Tools
-from sagewright.environments.builder import BuildFailed
-from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.environments.builder import Wanted
+from sagewright.environments.installer import BuildFailed
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
@@ -46,8 +46,7 @@ class Plan:
     that object; of an output that is not packed, every instance's files are saved below the key.
     """
 
-    environment: EnvironmentSpec
-    requirements: str | None
+    wanted: Wanted
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -130,12 +129,13 @@ class RunController:
     def _begin(self, resource: Resource) -> Change:
         now = self._tools.clock.now()
         if resource.wish == "stopped":
+            self._tools.preparation.forget(resource.id)
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
             if not self._tools.placement.acquire(resource.id, self._kind.instances(resource.spec)):
                 return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
-            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
+            root = self._tools.preparation.path(plan.wanted, resource.id)
         except (Refused, BuildFailed) as refusal:
             return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
         if root is None:
@@ -273,6 +273,7 @@ class RunController:
 
     def _clean(self, resource: Resource) -> Change:
         self._tools.placement.release(resource.id)
+        self._tools.preparation.forget(resource.id)
         # By name, for a run that was stopped while pending may have been started by a server killed before it said so.
         self._tools.backend.remove_all(resource.id)
         return Change(due=None, run={"handle": None})

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from sagewright_runtime import packages
 from sagewright_runtime.serving.contract import (
     ContractError,
     Defaults,
@@ -60,6 +61,12 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
     return inner or trace
 
 
+def _install(code: Path) -> None:
+    """What the code needs and the server has left to it. Raises ``packages.InstallFailed``."""
+    if packages.listed(str(code)):
+        packages.install(["-r", packages.NAME], str(code))
+
+
 def main() -> int:
     """Run the model server; the exit code of the process."""
     for stream in (sys.stdout, sys.stderr):
@@ -67,8 +74,9 @@ def main() -> int:
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     env = environment()
     try:
+        _install(Path(env.get("SM_MODEL_DIR", "/opt/ml/model"), "code"))
         handler = load(env)
-    except ContractError as error:
+    except (ContractError, packages.InstallFailed) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except (Exception, SystemExit) as error:

@@ -13,7 +13,8 @@ from sagewright.backends.base import Input
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
-from sagewright.services.sagemaker._shared.s3_uris import inputs_below, requirements_in
+from sagewright.services.sagemaker._shared.requirements import requirements_in
+from sagewright.services.sagemaker._shared.s3_uris import inputs_below
 
 Json = dict[str, Any]
 
