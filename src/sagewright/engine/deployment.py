@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import STANDING
+from sagewright.engine.role_objects import AccessDenied
 from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused
 from sagewright.engine.tools import Tools
@@ -49,6 +51,8 @@ class VariantPlan:
     wanted: Wanted
     workload: Callable[[Path, str], Workload]
     startup_seconds: float = STARTUP_SECONDS
+    notes: tuple[str, ...] = ()
+    """What the log of each model server says before all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,10 @@ class DeploymentController:
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
             return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
-        except (Refused, BuildFailed) as refusal:
+        except (Refused, BuildFailed, AccessDenied) as refusal:
             return self._fail(resource, str(refusal))
+        except AwsError as error:  # model data that cannot be fetched
+            return self._fail(resource, error.message)
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
@@ -146,6 +152,7 @@ class DeploymentController:
         stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
         group = self._kind.log_group(resource)
         log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
+        log_files.begin(Path(log_file), (*plan.wanted.spec.notes, *plan.notes), int(self._tools.clock.now() * 1000))
         handle = self._tools.backend.start(run, plan.workload(root, log_file))
         return {
             "variant": plan.name,
@@ -192,7 +199,7 @@ class DeploymentController:
             return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
-        except Refused:
+        except (Refused, AccessDenied):
             return Change(due=now + HEALTH_SECONDS)
         by_name = {plan.name: plan for plan in plans}
         workers: list[Json] = []

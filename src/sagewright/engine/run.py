@@ -16,9 +16,11 @@ from sagewright.backends.base import InstanceReport, Report, Workload
 from sagewright.core.errors import AwsError
 from sagewright.engine.job_metrics import Ingested, ingest
 from sagewright.engine.lifecycle import RUN
+from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Wanted
 from sagewright.environments.installer import BuildFailed
+from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 STAGES = ("downloading", "running", "packing")
 POLL_SECONDS = 2.0
 BUILD_SECONDS = 5.0
+_NOTHING_SAID = 'ErrorMessage ""'
+"""The failure file of a script that ended without an exception."""
 REASON_LENGTH = 1024
 MAX_KEY_BYTES = 1024
 OVERDUE_SECONDS = 60.0
@@ -49,6 +53,8 @@ class Plan:
     wanted: Wanted
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What the log of the work says before all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +142,27 @@ class RunController:
                 return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.wanted, resource.id)
-        except (Refused, BuildFailed) as refusal:
-            return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
+        except (Refused, BuildFailed, AwsError) as refusal:
+            reason = _why_not_begun(refusal)
+            return self._finished(resource, Outcome("failed", reason, None, now, False, {}))
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
-        handle = self._tools.backend.start(resource.id, plan.workload(root))
-        return self._change(
+        workload = plan.workload(root)
+        for path in workload.log_files[:1]:
+            log_files.begin(Path(path), (*plan.wanted.spec.notes, *plan.notes), int(now * 1000))
+        handle = self._tools.backend.start(resource.id, workload)
+        change = self._change(
             resource,
             now + POLL_SECONDS,
             phase="starting",
-            run={"handle": handle, "destinations": {name: list(to) for name, to in plan.destinations.items()}},
+            run={
+                "handle": handle,
+                "role": workload.role,
+                "destinations": {name: list(to) for name, to in plan.destinations.items()},
+            },
         )
+        word, _ = self._kind.trail.get("preparing", ("", ""))
+        return replace(change, events=tuple(Event(now, word, note) for note in plan.wanted.spec.notes if word))
 
     # --- starting, running, stopping -----------------------------------------------------------------------------
 
@@ -233,7 +249,8 @@ class RunController:
         return failure_reason(failed[0]) if failed else ""
 
     def _save(self, resource: Resource, report: Report) -> dict[str, str]:
-        """Bring the packed outputs into the object store; doing it twice gives the same objects."""
+        """Make objects of the outputs, as the role of the work; doing it twice gives the same objects."""
+        objects = self._tools.objects_as(resource, resource.run.get("role"))
         saved: dict[str, str] = {}
         files: list[tuple[Path, str, str]] = []
         for instance in report.instances:
@@ -248,16 +265,8 @@ class RunController:
         for _, _, key in files:  # all of them before the first is saved
             _require_key(key)
         for file, bucket, key in files:
-            self._keep(file, bucket, key)
+            _keep(objects, file, bucket, key)
         return saved
-
-    def _keep(self, file: Path, bucket: str, key: str) -> None:
-        """Move a file into the object store, unless an act that was cut off did so before."""
-        try:
-            self._tools.objects.put_file(bucket, key, file, move=True)
-        except FileNotFoundError:
-            if self._tools.objects.head(bucket, key) is None:
-                raise
 
     def _finished(
         self, resource: Resource, outcome: Outcome, report: Report | None = None, metrics: Ingested | None = None
@@ -304,6 +313,29 @@ class RunController:
         return Change(due=None, status=secondary, run=notes, events=events)
 
 
+def download_failed(denial: AccessDenied) -> str:
+    """The FailureReason of work whose role may not read an input."""
+    return f"ClientError: Data download failed: Unable to download {denial.uri} ({denial.code}: {denial.message})"
+
+
+def _keep(objects: RoleObjects, file: Path, bucket: str, key: str) -> None:
+    """Move a file into the object store, unless an act that was cut off did so before."""
+    try:
+        objects.put_file(bucket, key, file, move=True)
+    except FileNotFoundError:
+        if not objects.exists(bucket, key):
+            raise
+
+
+def _why_not_begun(refusal: Exception) -> str:
+    """The FailureReason of a run that could not begin."""
+    if isinstance(refusal, AccessDenied):
+        return download_failed(refusal)
+    if isinstance(refusal, AwsError):  # inputs that cannot be fetched
+        return f"ClientError: Data download failed: {refusal.message}"
+    return str(refusal)
+
+
 def _failed(instance: InstanceReport) -> bool:
     """Whether an instance ended, and not well; one whose process never started has no exit code, and one that ended
     well may have made outputs that could not be kept."""
@@ -320,8 +352,11 @@ def failure_reason(instance: InstanceReport) -> str:
         return f"ClientError: {instance.reason}"
     said = instance.failure.strip()
     digest = instance.reason
-    if said and (digest in said or digest.startswith("exited with code")):
-        digest = ""  # the failure file says more
+    if said and digest.startswith("exited with code"):  # the failure file says more, but for what the program printed
+        printed = digest.partition(": ")[2]
+        said, digest = said.replace(_NOTHING_SAID, f'ErrorMessage "{printed}"'), ""
+    elif digest in said:
+        digest = ""
     text = "\n".join(part for part in (digest, said) if part)
     room = REASON_LENGTH - len(f"AlgorithmError: , exit code: {instance.exit_code}")
     return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"

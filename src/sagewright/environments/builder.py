@@ -27,14 +27,16 @@ from pathlib import Path
 
 import uv
 
-from sagewright.environments import catalog
+from sagewright.environments import catalog, interpreters
 from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.environments.installer import INDEXES, Bounds, BuildFailed, Log, Watched, disk_usage, run, sandboxed
 from sagewright.environments.requirements import Requirements, name_of, needs_network, parse
 
+PACKAGES = "/opt/sagewright/lib/sagewright_runtime/packages"
+"""Where a job finds the packages of AWS's images that we stand in for; last on its path."""
 _MARKER = ".complete"
 _CACHE = ".build"  # in the environment, so that files can be moved from it
-_LAYOUT = "2"  # change it when a build's result changes though its inputs do not
+_LAYOUT = "3"  # change it when a build's result changes though its inputs do not
 _LOCK_LOOK_SECONDS = 0.2
 _UNUSED_SECONDS = 3600.0
 """An environment that was asked for so lately is not deleted: whoever asked may be about to use it."""
@@ -263,6 +265,7 @@ class Builder:
         site_packages = next(path.glob("lib/python*/site-packages"))
         (site_packages / "_sagewright_packages.py").write_text(_JOB_PACKAGES)
         (site_packages / "_sagewright_packages.pth").write_text("import _sagewright_packages\n")
+        (site_packages / "sagewright.pth").write_text(f"{PACKAGES}\n", "utf-8")
         self._compile(path)
 
     def _install_layer(
@@ -320,20 +323,6 @@ def _installer_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _interpreter(wanted: str) -> str:
-    """An interpreter of version ``wanted``, empty for the server's own, for uv to build on.
-
-    One below a private home directory is out of reach of jobs that run under another user id, so the machine's own is
-    preferred to it. A version that is neither is left to uv, which knows more places.
-    """
-    own_version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    version = wanted or own_version
-    own = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    machine = shutil.which(f"python{version}", path="/usr/local/bin:/usr/bin")
-    candidates = [own] if version == own_version else []
-    candidates += [machine] if machine else []
-    return next((python for python in candidates if _reachable(Path(python))), (*candidates, version)[0])
-
-
-def _reachable(path: Path) -> bool:
-    """Whether any user may execute this file: every directory above it lets others pass."""
-    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents))
+    """An interpreter of version ``wanted``, empty for the server's own; a version that is not found is left to uv."""
+    version = wanted or interpreters.OWN
+    return interpreters.find(version) or version

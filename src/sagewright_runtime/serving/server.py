@@ -19,10 +19,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from sagewright_runtime.shared import frames, sockets
 
@@ -32,8 +32,7 @@ _AWAKE_SECONDS = 100e-6
 It costs at most this much processor time a batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One invocation. Header names are in lower case. ``streams``: its answer may go back in parts."""
 
     headers: Mapping[str, str]
@@ -49,15 +48,20 @@ class Request:
         return self.headers.get(frames.ACCEPT, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What goes back: an HTTP status, the body and its type, and further headers; ``parts`` are a body to come."""
 
     status: int
     body: bytes
     content_type: str = "text/plain"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     parts: Iterator[bytes] | None = None
+
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:  # Python 3.7 has none
+    Protocol = object
 
 
 class Handler(Protocol):
@@ -126,7 +130,7 @@ class ModelServer:
                 batches.put(None)
 
         threading.Thread(target=read, name="frames", daemon=True).start()
-        while (batch := batches.get()) is not None:
+        for batch in iter(batches.get, None):
             for item in batch:
                 self._execute([item])
 
@@ -184,7 +188,7 @@ class ModelServer:
             print(text, flush=True)
             answers = [Answer(500, text.encode())] * len(batch)
         outgoing: dict[_Peer, list[bytes]] = {}
-        for (peer, frame_id, request), whole in zip(batch, answers, strict=True):
+        for (peer, frame_id, request), whole in zip(batch, answers):
             answer = whole if whole.parts is None else _flow(peer, frame_id, request, whole)
             outgoing.setdefault(peer, []).append(_encode_answer(frame_id, answer))
         for peer, encoded in outgoing.items():
@@ -194,11 +198,13 @@ class ModelServer:
 def _soon(poll: select.poll) -> list[tuple[int, int]]:
     """The next events. After an answer they are looked for awake for a moment, giving way to whoever wants the core."""
     until = time.perf_counter() + _AWAKE_SECONDS
-    while not (events := poll.poll(0)):
+    while True:
+        events = poll.poll(0)
+        if events:
+            return events
         if time.perf_counter() > until:
             return poll.poll()
         os.sched_yield()
-    return events
 
 
 def _flow(peer: _Peer, frame_id: int, request: Request, answer: Answer) -> Answer:

@@ -52,7 +52,10 @@ def run(command: list[str], name: str) -> None:
 
 def _pass_on(process: subprocess.Popen[bytes], tail: bytearray) -> None:
     assert process.stderr is not None
-    while chunk := os.read(process.stderr.fileno(), _KEPT_BYTES):
+    while True:
+        chunk = os.read(process.stderr.fileno(), _KEPT_BYTES)
+        if not chunk:
+            return
         os.write(2, chunk)
         tail += chunk
         del tail[:-_KEPT_BYTES]

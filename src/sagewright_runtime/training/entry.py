@@ -11,7 +11,7 @@ import os
 import sys
 
 from sagewright_runtime import script
-from sagewright_runtime.training.environment import Training
+from sagewright_runtime.training.environment import Training, without_ending
 from sagewright_runtime.training.failures import ClientError, ProgramFailed, digest
 
 TYPE_CHECKING = False
@@ -66,11 +66,11 @@ def run_script(code_dir: str, program: str, arguments: list[str]) -> None:
 
 def _command(training: Training, program: str, kind: str) -> list[str]:
     if kind == "package":
-        return [sys.executable, "-m", program.removesuffix(".py"), *training.arguments()]
+        return [sys.executable, "-m", without_ending(program), *training.arguments()]
     import shlex  # noqa: PLC0415 (rare)
 
     os.chmod(os.path.join(training.code_dir, program), 0o755)  # noqa: S103 (it is to be run)
-    return ["/bin/sh", "-c", f"./{shlex.join([program, *training.arguments()])}"]
+    return ["/bin/sh", "-c", "./" + " ".join(map(shlex.quote, [program, *training.arguments()]))]
 
 
 def _checked(training: Training) -> str:
@@ -78,8 +78,9 @@ def _checked(training: Training) -> str:
     program = training.program
     if not program:
         _refuse("This job has no program to run: set the hyperparameter sagemaker_program, or ContainerEntrypoint.")
-    if asked := training.distribution():
-        _refuse(f"Distributed launchers are not supported yet; the hyperparameter {asked[0]} asks for one.")
+    launchers = training.distribution()
+    if launchers:
+        _refuse(f"Distributed launchers are not supported yet; the hyperparameter {launchers[0]} asks for one.")
     segments = program.split("/")
     if program[0] in "-+/" or not set(program) <= _NAME_CHARACTERS or {"", ".", ".."} & set(segments):
         _refuse(
@@ -109,24 +110,29 @@ def _lay_out(training: Training) -> None:
     import tarfile  # noqa: PLC0415 (rare)
 
     if os.path.isdir(source):
-        shutil.copytree(source, training.code_dir, dirs_exist_ok=True)
+        os.rmdir(training.code_dir)  # it is empty, and older Pythons copy only to what is not there
+        shutil.copytree(source, training.code_dir)
     elif tarfile.is_tarfile(source):
-        with tarfile.open(source) as archive:
-            archive.extractall(training.code_dir, filter="data")
+        from sagewright_runtime.shared.unpack import unpack  # noqa: PLC0415 (rare)
+
+        try:
+            unpack(source, training.code_dir)
+        except ValueError as error:
+            _refuse(str(error))
     else:
         shutil.copy2(source, training.code_dir)
 
 
 def _install(training: Training, package: bool) -> None:
     """What the code needs, unless the server has put it into the environment already."""
-    from sagewright_runtime import packages  # noqa: PLC0415 (most code needs nothing)
+    from sagewright_runtime import job_packages  # noqa: PLC0415 (most code needs nothing)
 
-    listed = packages.listed(training.code_dir)
+    listed = job_packages.listed(training.code_dir)
     if listed or package:
-        what = (["."] if package else []) + (["-r", packages.NAME] if listed else [])
+        what = (["."] if package else []) + (["-r", job_packages.NAME] if listed else [])
         try:
-            packages.install(what)
-        except packages.InstallFailed as error:
+            job_packages.install(what)
+        except job_packages.InstallFailed as error:
             name = "InstallModuleError" if package else "InstallRequirementsError"
             raise ProgramFailed(name, error.code, error.output, error.command) from None
 

@@ -22,6 +22,7 @@ def main(library: str) -> int:
     Leaves ``/opt/ml/output/success`` or ``/opt/ml/output/failure``.
     """
     sys.path.remove(library)  # packages are found by their own path from here on
+    sys.path.append(os.path.join(library, "sagewright_runtime", "packages"))
     output = os.path.join(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "output")
     ended_well: list[bool] = []
     # Registered before the program's own exit handlers, so it runs after them.

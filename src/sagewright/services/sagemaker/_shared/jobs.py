@@ -11,10 +11,12 @@ from typing import Any
 from sagewright.backends.base import Input, Limits
 from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.placement import here, instance_type
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.nouns.declaration import Refusal
+from sagewright.nouns.members import members_of
 from sagewright.services.sagemaker._shared.s3_uris import inputs_below
 from sagewright.store.resources import Resource
 
@@ -108,9 +110,14 @@ def variables(resource: Resource, environment: EnvironmentSpec) -> dict[str, str
     }
 
 
-def download(path: str, uri: str, tools: Tools, *, unpack: bool = False) -> Input:
-    """What lies below an S3 URI, for ``path``. Raises ``Refused`` when nothing does (any more)."""
-    files = inputs_below(tools.objects, uri)
+def notes(resource: Resource) -> tuple[str, ...]:
+    """What the log of the work says about members of its request that have no effect."""
+    return members_of("sagemaker", f"Create{resource.kind}").notes(resource.spec)
+
+
+def download(path: str, uri: str, objects: RoleObjects, *, unpack: bool = False) -> Input:
+    """What lies below an S3 URI, for ``path``. Raises ``Refused`` when nothing does (any more), ``AccessDenied``."""
+    files = inputs_below(objects, uri)
     if not files:
         raise Refused(f"ClientError: Data download failed: no objects found at {uri} for {path}")
     return Input(posixpath.normpath(path), files, unpack)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.core.s3_uri import is_s3, split
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec
@@ -19,15 +21,15 @@ from sagewright.services.sagemaker._shared.jobs import (
     host_names,
     limits,
     log_files,
+    notes,
     resource_config,
     spread,
     variables,
 )
 from sagewright.services.sagemaker._shared.requirements import requirements_beside_the_code, requirements_in, wanted
 from sagewright.services.sagemaker._shared.s3_uris import (
-    inputs_below,
     joined,
-    split,
+    object_at,
 )
 from sagewright.store.resources import Resource
 
@@ -43,8 +45,9 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     environment = environment_of(spec["AlgorithmSpecification"]["TrainingImage"])
     kind = spec["ResourceConfig"]["InstanceType"]
     hosts = host_names(spec["ResourceConfig"]["InstanceCount"])
-    code, requirements = _code(resource, tools)
-    channels = [_channel(channel, tools) for channel in spec.get("InputDataConfig", ())]
+    objects = tools.objects_as(resource)
+    code, requirements = _code(resource, objects)
+    channels = [_channel(channel, objects) for channel in spec.get("InputDataConfig", ())]
     requirements = requirements or requirements_beside_the_code([channel for channel, _ in channels])
     inputs, shares = spread(channels, hosts)
     model, output = Output("model.tar.gz", "/opt/ml/model"), Output("output.tar.gz", "/opt/ml/output/data")
@@ -70,7 +73,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             host_inputs=shares,
             outputs=(model, output),
             limits=limit,
-            metrics=_metrics(spec, environment),
+            metrics=metric_definitions(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
             role=spec.get("RoleArn", ""),
             isolated=isolated,
@@ -80,22 +83,23 @@ def plan(resource: Resource, tools: Tools) -> Plan:
         wanted=wanted(environment, requirements, tools, limit, isolated=isolated, hosts=len(hosts)),
         workload=workload,
         destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
+        notes=notes(resource),
     )
 
 
-def _channel(channel: Json, tools: Tools) -> tuple[Input, str | None]:
+def _channel(channel: Json, objects: RoleObjects) -> tuple[Input, str | None]:
     source = channel["DataSource"]["S3DataSource"]
-    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], tools)
+    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], objects)
     return entry, source.get("S3DataDistributionType")
 
 
-def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
+def _code(resource: Resource, objects: RoleObjects) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
     submitted = submit_directory(resource.spec)
-    if not submitted.startswith("s3://"):
+    if not is_s3(submitted):
         return (), None
-    files = inputs_below(tools.objects, submitted)
-    if len(files) != 1:
+    files = object_at(objects, submitted)
+    if not files:
         raise Refused(f"ClientError: Data download failed: no object at sagemaker_submit_directory {submitted}")
     return (Input(CODE, files, unpack=True),), requirements_in(Path(files[0].source))
 
@@ -142,7 +146,7 @@ def _config_files(spec: Json) -> dict[str, str]:
     return files
 
 
-def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
+def metric_definitions(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
     """The request's definitions; a built-in algorithm brings its documented ones."""
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
     given = {each["Name"]: each["Regex"] for each in own}
