@@ -141,18 +141,7 @@ class Installation:
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
-        builder = self._builder
-        logs, metrics, most = self._platform.logs, self._platform.metrics, settings.log_limit_mb << 20
-        self._sweeper = Sweeper(
-            [
-                Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
-                Sweep("expired logs", HOUR, logs.expire),
-                Sweep("old metrics", HOUR, metrics.compact),
-                Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_strays),
-                Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
-            ],
-            self._clock,
-        )
+        self._sweeper = Sweeper(_sweeps(self._platform, self._builder, settings), self._clock)
         gateway = Gateway(self._platform, self._internal(), self._doors.answer)
         self._server = Server(
             gateway,
@@ -287,6 +276,18 @@ def _made(directory: Path, flag: str) -> Path:
     except OSError as error:
         raise OSError(f"{directory} cannot be made ({error.strerror}): name another directory by {flag}") from None
     return directory
+
+
+def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Sweep]:
+    """What is done from time to time."""
+    logs = platform.logs
+    return [
+        Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(settings.log_limit_mb << 20)),
+        Sweep("expired logs", HOUR, logs.expire),
+        Sweep("old metrics", HOUR, platform.metrics.compact),
+        Sweep("bytes of lost machines", HOUR, platform.objects.sweep_strays),
+        Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
+    ]
 
 
 def _reachable(host: str) -> str:
