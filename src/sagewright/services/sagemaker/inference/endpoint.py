@@ -21,6 +21,7 @@ from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import declare, wish
 from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.services.sagemaker._shared.requirements import wanted
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -130,8 +131,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
         name=settings["VariantName"],
         weight=settings.get("InitialVariantWeight", 1.0),
         instances=settings.get("InitialInstanceCount", 1),
-        environment=server.environment,
-        requirements=server.requirements,
+        wanted=wanted(server.environment, server.requirements, tools, limits, isolated=variant.get("isolated", False)),
         workload=workload,
         startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
         notes=tuple(variant.get("notes", ())),
