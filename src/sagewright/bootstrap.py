@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import logging
 import os
 import pkgutil
 import shutil
+import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete
 
 from sagewright import services
 from sagewright.access.authorization import Authorizer
+from sagewright.access.role_sessions import RoleSessions
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
@@ -23,6 +27,7 @@ from sagewright.engine.invocation_metrics import InvocationMetrics
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController
 from sagewright.engine.shared_database import Follower
@@ -47,10 +52,11 @@ from sagewright.store.database import Database, sqlite_url
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
-from sagewright.store.objects import ObjectStore
 from sagewright.store.objects.blobs import Storage
+from sagewright.store.objects.read_through import ReadThrough
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
+from sagewright.store.objects.samples import Upstream
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
@@ -60,6 +66,8 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
 HOUR = 3600.0
+LONGEST_PATH = 107 - len("/hints.sock")
+"""Bytes of the data directory's path: a socket's may have 107."""
 
 
 def load_services() -> None:
@@ -73,10 +81,9 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        durable = settings.durability == "commit"
-        data = settings.data_dir
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data = _made(settings.data_dir, "--data-dir")
         data.chmod(0o700)
+        _made(settings.cache_dir, "--cache-dir")
         if settings.ephemeral and settings.database_url:
             raise ValueError("an ephemeral server keeps nothing: give it no database URL")
         if settings.ephemeral and settings.s3_bucket:
@@ -87,12 +94,13 @@ class Installation:
         self._tls = tls.server_context(settings)
         load_services()
         self._clock = SystemClock()
-        self._database = Database(settings.database_url or _sqlite(data), durable=durable)
+        self._database = Database(settings.database_url or _sqlite(data), durable=settings.durability == "commit")
         migrate.upgrade(self._database)
         self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
         resource_store, storage = self._stores()
+        objects = self._objects(storage)
         credentials = CredentialStore(self._database, self._clock)
         queues: dict[str, RunController] = {}
         self._platform = Platform(
@@ -104,8 +112,8 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
-            access=Authorizer(resource_store, credentials, self._clock),
+            objects=objects,
+            access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
             streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
@@ -119,13 +127,13 @@ class Installation:
             settings=settings,
             clock=self._clock,
             resources=self._platform.resources,
-            objects=self._platform.objects,
             logs=self._platform.logs,
             metrics=self._platform.metrics,
             backend=backend,
             preparation=self._preparation,
             placement=Placement(settings.max_instances, self._hint),
             routes=self._routes,
+            role_objects=partial(RoleObjects, self._platform.objects, RoleSessions(self._platform)),
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
         queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})
@@ -167,6 +175,18 @@ class Installation:
         storage.claim(self._claim.bind(resource_store, location.uri))
         return resource_store, storage
 
+    def _objects(self, storage: Storage | None) -> ReadThrough:
+        settings = self.settings
+        return ReadThrough(
+            self._database,
+            settings.data_dir / "objects",
+            self._clock,
+            durable=settings.durability == "commit",
+            storage=storage,
+            upstream=Upstream(settings.samples_url) if settings.samples == "read" else None,
+            limit=settings.samples_cache_mb << 20,
+        )
+
     def start(self) -> str:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""
         ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
@@ -174,7 +194,7 @@ class Installation:
             self._platform.resources.release()  # their owners are dead
         self._follower.follow()
         self._follower.take_over()
-        port = self._server.start(self._tls)
+        port = self._listen()
         self._doors.serve(self._server)
         self._server.loop.call_soon_threadsafe(self._router.start)
         url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
@@ -187,6 +207,21 @@ class Installation:
             self._claim.share()
         self._sweeper.start()
         return url
+
+    def _listen(self) -> int:
+        """Open the port; an ``OSError`` names the setting to change."""
+        host, port = self.settings.host, self.settings.port
+        try:
+            return self._server.start(self._tls)
+        except socket.gaierror as error:
+            raise OSError(f"--host {host} is no address of this machine: {error.strerror}") from None
+        except OSError as error:
+            advice = {
+                errno.EADDRINUSE: f"port {port} of {host} is in use: choose another by --port (0: a free one)",
+                errno.EADDRNOTAVAIL: f"--host {host} is no address of this machine",
+                errno.EACCES: f"this user may not listen at port {port}: name one above 1023 by --port",
+            }
+            raise OSError(advice.get(error.errno or 0, str(error))) from None
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
@@ -234,13 +269,19 @@ class Installation:
     def _end_all_work(self) -> None:
         phases = sorted({phase for lifecycle in self._lifecycles.values() for phase in lifecycle.moves})
         for resource in self._platform.resources.in_phases(list(self._lifecycles), phases):
-            fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
-            handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
-            handles += [worker["handle"] for worker in resource.run.get("retired", ())]
-            handles += [resource.run["handle"]] if "handle" in resource.run else []
-            for handle in handles:
-                self._tools.backend.remove(handle)
+            self._tools.backend.remove_all(resource.id)  # run ids begin with the resource's
             self._routes.drop(resource)
+
+
+def _made(directory: Path, flag: str) -> Path:
+    """The directory, made if it is not there; an ``OSError`` names the flag by which to choose another."""
+    if flag == "--data-dir" and (length := len(os.fsencode(directory))) > LONGEST_PATH:
+        raise ValueError(f"the path of {flag} has {length} bytes: with {LONGEST_PATH} sockets fit into it")
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OSError(f"{directory} cannot be made ({error.strerror}): name another directory by {flag}") from None
+    return directory
 
 
 def _reachable(host: str) -> str:

@@ -160,3 +160,35 @@ def test_a_read_only_disk_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="Read-only file system") as refused:
         server.start()
     assert "Traceback" not in str(refused.value)
+
+
+def test_a_damaged_database_is_named_when_the_server_starts(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", ephemeral=False) as server:
+        model(client(server, "sagemaker"), "m")
+    file = tmp_path / "data" / "sagewright.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
+    with pytest.raises(RuntimeError, match="did not start"):
+        server.start()
+    said = server.log_tail().splitlines()[-1]
+    assert said.startswith("sagewright: the database cannot be used: ")
+    assert "sagewright.db" in said
+    assert "Traceback" not in server.log_tail()
+
+
+def test_objects_are_away_while_their_directory_is(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", ephemeral=False) as server:
+        s3 = client(server, "s3")
+        s3.create_bucket(Bucket="kept")
+        s3.put_object(Bucket="kept", Key="k", Body=b"kept")
+        here, there = tmp_path / "data" / "objects", tmp_path / "elsewhere"
+        here.rename(there)
+        for call in (
+            lambda: s3.get_object(Bucket="kept", Key="k"),
+            lambda: s3.put_object(Bucket="kept", Key="k", Body=b"new"),
+            lambda: s3.copy_object(Bucket="kept", Key="copy", CopySource="kept/k"),
+        ):
+            assert "(ServiceUnavailable)" in refusal(call)
+        there.rename(here)
+        assert s3.get_object(Bucket="kept", Key="k")["Body"].read() == b"kept"
+        assert server.log.read_text().count("Traceback") == 0

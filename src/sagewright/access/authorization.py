@@ -7,25 +7,18 @@ condition or variable had a part in are kept as well, so that a call's usual cos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Any, Generic, Protocol, TypeVar
 
-from sagewright.access import permissions as questions
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import (
-    GLOBAL,
-    bucket_policy,
-    holder_of,
-    principal_of,
-    role_of,
-    session_arn,
-    session_id,
-)
-from sagewright.access.permissions import account_of
+from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of
+from sagewright.access.permissions import account_of, needed, passed_roles
 from sagewright.access.policy import Access, Decision, Policies, Policy, parse
 from sagewright.access.request_context import MustWait, RequestContext
+from sagewright.access.role_making import MAKING, can_be_made, command, make_at_first_use
 from sagewright.core.clock import Clock
 from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
 from sagewright.nouns.operations import Call, Permission
@@ -41,7 +34,11 @@ MEMORY = 20_000
 """Answers kept; beyond that all are forgotten."""
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
+ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
+"""What the trust policy of a role is asked about."""
 _S3 = "arn:aws:s3:::"
+NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
+"""Members of requests that use a role without passing it."""
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 """What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
 
@@ -81,32 +78,68 @@ class Memory(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """A principal ready to be asked about, and the ARN of the user or role behind it."""
+class _Caller:
+    """Who asks: the key (None for nobody's), what its policies say, and the ARN of the user or role behind it."""
 
+    key: Credential | None
     principal: Principal
     holder_arn: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """The policy of what is asked for, None when it has none, and then also its owner's account."""
+    """The policy of a resource, None when it has none; its owner's account, empty when that is the call's."""
 
     policies: Policies | None = None
     account: str = ""
 
 
+class Samples(Protocol):
+    """Knows the public sample buckets, and the account that they are in."""
+
+    @property
+    def account(self) -> str: ...
+
+    def public(self, name: str) -> bool:
+        """Whether everybody may read this bucket, as no policy of ours says."""
+        ...
+
+
+@lru_cache(maxsize=256)
+def _readable_by_all(bucket: str) -> Policies:
+    """The policy of a public sample bucket."""
+    statements = [
+        {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": resource}
+        for actions, resource in (
+            (["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectTagging"], "/*"),
+            (["s3:ListBucket", "s3:GetBucketLocation"], ""),
+        )
+        for resource in (f"{_S3}{bucket}{resource}",)
+    ]
+    return Policies([Policy(bucket, "resource", parse(json.dumps({"Version": "2012-10-17", "Statement": statements})))])
+
+
 _PLAIN = _Target()
-_NOBODY = _Known(Principal(itself=EVERYBODY, identity=Policies(())), None)
+_NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None)
 
 
 class Authorizer:
     """Decides for all calls of one server. Thread-safe: what threads race for is only who works something out."""
 
-    def __init__(self, resources: ResourceStore, credentials: CredentialStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        resources: ResourceStore,
+        credentials: CredentialStore,
+        clock: Clock,
+        samples: Samples | None = None,
+        *,
+        make_roles: bool = False,
+    ) -> None:
         self._resources = resources
         self._credentials = credentials
-        self._principals = Memory[_Known](resources, clock)
+        self._samples = samples
+        self._make_roles = make_roles
+        self._callers = Memory[_Caller](resources, clock)
         self._targets = Memory[_Target](resources, clock)
         self._granted = Memory[bool](resources, clock)
         self._tags = Memory[Mapping[str, str]](resources, clock)
@@ -116,34 +149,46 @@ class Authorizer:
 
         Raises ``AwsError`` in AWS's words: AccessDenied, and ValidationException for a role that cannot be passed.
         """
+        named = request.get(NAMED_ROLES.get((call.service, call.operation), ""))
+        if isinstance(named, str):
+            self._make_missing(call, named)
         target = "*"
-        for number, permission in enumerate(questions.asked(call, request)):
+        for number, permission in enumerate(needed(call, request)):
             target = permission.resource if number == 0 else target
             call = self._demand(call, request, permission)
-        for arn in questions.passed_roles(call, request):
+        for arn in passed_roles(call, request):
             self._require_passable(call, request, arn, target)
         return call
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``: for what a handler finds itself."""
-        self._demand(call, request or {}, Permission(action, resource))
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """As ``require``, for ``action`` on ``resource`` that a handler finds itself."""
+        return self._demand(call, request or {}, Permission(action, resource))
 
-    def role_may(self, call: Call, role_arn: str, action: str, resource: str, request: Json | None = None) -> bool:
-        """Whether a role that SageMaker takes on for the call's work may do ``action`` on ``resource``."""
-        question = (role_arn, call.account, action, resource)
-        if self._granted.get(question) is not None:
+    def first_refused(
+        self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
+    ) -> tuple[Permission, AwsError] | None:
+        """The first permission that the session ``key`` does not have, with AWS's error; None when it has all.
+
+        ``owner`` is the account of what all of them are about. The key need not be one that anybody signs with.
+        """
+        caller = self._caller(key)
+        for permission in permissions:
+            target = replace(self._target(permission), account=owner)
+            outcome, _ = self._ask(call, {}, permission, caller, target)
+            if not outcome.allowed:
+                return permission, denied(call, permission, outcome)
+        return None
+
+    def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
+        """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
+        if self._granted.get((SERVICE, role_arn)) is not None:
             return True
         version = self._granted.version()
-        role = role_of(self._resources, role_arn)
-        if role is None:
-            return False
-        now, session = call.platform.clock.now(), session_arn(role, "SageMaker")
-        key = Credential(role.arn, "", session, role.account, session_id(role, "SageMaker"), None, now + 1, now)
-        permission = Permission(action, resource)
-        outcome, lasting = self._ask(call, request or {}, permission, key, self._target(permission))
-        if outcome.allowed and lasting:
-            self._granted.put(question, version, True)
-        return outcome.allowed
+        trust = self._targets.of(role_arn, partial(self._find_role, role_arn)).policies
+        decision = _ask_trust(trust, role_arn, call, work) if trust is not None else NOTHING
+        if decision.allowed and decision.fixed:
+            self._granted.put((SERVICE, role_arn), version, True)
+        return decision.allowed
 
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
@@ -158,12 +203,12 @@ class Authorizer:
         No is no answer: ask ``require``. Never waits.
         """
         key = self._credentials.find(call.principal.access_key_id)
-        known = self._principals.get(key.id) if key is not None else None
-        if known is None:
+        caller = self._callers.get(key.id) if key is not None else None
+        if caller is None:
             return False
         version = self._granted.version()
         try:
-            outcome, lasting = self._ask(call, request, permission, key, _PLAIN, known)
+            outcome, lasting = self._ask(call, request, permission, caller, _PLAIN, hurry=True)
         except MustWait:
             return False
         if outcome.allowed and lasting:
@@ -180,13 +225,12 @@ class Authorizer:
         key = (arn, tags.changes, self._resources.changes(region))
         return self._tags.of(key, partial(tags.of, arn)) if look else self._tags.get(key)
 
-    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
-        """Whether a role's trust policy lets the caller take it on."""
-        key = self._credentials.find(call.principal.access_key_id)
-        known = self._principal(key)
-        permission = Permission("sts:AssumeRole", role.arn)
-        context = RequestContext(call, request, permission, key, known.holder_arn)
-        access = Access(permission.action, role.arn, lambda: context, known.principal.names)
+    def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
+        """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
+        caller = self._caller(self._credentials.find(call.principal.access_key_id))
+        permission = Permission(action, role.arn)
+        context = RequestContext(call, request, permission, caller.key, caller.holder_arn)
+        access = Access(permission.action, role.arn, lambda: context, caller.principal.names)
         return _trust(role).decide(access).allowed
 
     def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
@@ -201,7 +245,7 @@ class Authorizer:
         unlimited = own and key is not None and key.administrator and not key.session
         if unlimited and (target.policies is None or call.operation in POLICY_OPERATIONS):
             return call
-        outcome, lasting = self._ask(call, request, permission, key, target)
+        outcome, lasting = self._ask(call, request, permission, self._caller(key), target)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if owner != call.account:
@@ -215,36 +259,39 @@ class Authorizer:
         call: Call,
         request: Json,
         permission: Permission,
-        key: Credential | None,
+        caller: _Caller,
         target: _Target,
-        remembered: _Known | None = None,
+        *,
+        hurry: bool = False,
     ) -> tuple[Outcome, bool]:
-        """The answer, and whether it is the same whenever the same caller asks for the same; with who is
-        ``remembered`` it raises ``MustWait`` rather than look something up.
+        """The answer, and whether it is the same whenever the same caller asks for the same.
+
+        In a ``hurry`` it raises ``MustWait`` rather than look something up in the store.
         """
-        known = remembered or self._principal(key)
-        context = RequestContext(call, request, permission, key, known.holder_arn, hurry=remembered is not None)
-        access = Access(permission.action, permission.resource, lambda: context, known.principal.names)
+        context = RequestContext(call, request, permission, caller.key, caller.holder_arn, hurry=hurry)
+        access = Access(permission.action, permission.resource, lambda: context, caller.principal.names)
         # A call that another account's bucket let in acts in that account, but its caller stays a stranger there.
-        foreign = key is not None and key.account != (target.account or call.account)
-        outcome = decide(known.principal, access, target.policies, foreign=foreign)
+        foreign = caller.key is not None and caller.key.account != (target.account or call.account)
+        outcome = decide(caller.principal, access, target.policies, foreign=foreign)
         return outcome, outcome.fixed or context.lasting
 
-    def _principal(self, key: Credential | None) -> _Known:
-        return self._principals.of(key.id, partial(self._find_principal, key)) if key is not None else _NOBODY
+    def _caller(self, key: Credential | None) -> _Caller:
+        return self._callers.of(key.id, partial(self._find_caller, key)) if key is not None else _NOBODY
 
-    def _find_principal(self, key: Credential) -> _Known:
-        holder = holder_of(self._resources, key.session.get("Source", key.principal))
-        return _Known(principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
+    def _find_caller(self, key: Credential) -> _Caller:
+        holder = holder_of_key(self._resources, key)
+        return _Caller(key, principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
 
     def _target(self, permission: Permission) -> _Target:
         """What is asked for, as far as it has a policy of its own: a bucket, or a role to take on."""
         action, resource = permission.action, permission.resource
-        if action == "sts:AssumeRole":
+        if action in ASSUMING:
             return self._targets.of(resource, partial(self._find_role, resource))
         name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
         if not name or not action.startswith("s3:"):
             return _PLAIN
+        if self._samples is not None and action != "s3:CreateBucket" and self._samples.public(name):
+            return _Target(_readable_by_all(name), self._samples.account)
         return self._targets.of(f"{_S3}{name}", partial(self._find_bucket, name))
 
     def _find_bucket(self, name: str) -> _Target:
@@ -263,18 +310,38 @@ class Authorizer:
             raise AccessDeniedException("Cross-account pass role is not allowed.")
         keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
-        if self._granted.get((SERVICE, arn)) is not None:
+        self._make_missing(call, arn)
+        if not self.trusts_sagemaker(call, arn, target):
+            raise ValidationException(not_assumed(arn) + self._advice(call, arn))
+
+    def _make_missing(self, call: Call, arn: str) -> None:
+        """Make a role at its first use, when the server is to make roles and the caller may make this one."""
+        if not self._make_roles or not can_be_made(arn, call.account) or role_of(self._resources, arn) is not None:
             return
-        version = self._granted.version()
-        trust = self._targets.of(arn, partial(self._find_role, arn)).policies
-        decision = _ask_trust(trust, arn, call, target) if trust is not None else NOTHING
-        if decision.allowed and decision.fixed:
-            self._granted.put((SERVICE, arn), version, True)
-        if not decision.allowed:
-            raise ValidationException(
-                f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to "
-                "assume the role."
-            )
+        try:
+            for action, policy in MAKING:
+                keys = (("iam:PolicyARN", policy),) if policy else ()
+                self._demand(call, {}, Permission(action, arn, keys))
+        except AwsError:
+            return
+        make_at_first_use(self._resources, arn, call.principal.arn)
+
+    def _advice(self, call: Call, arn: str) -> str:
+        """What to do about a role that is not there."""
+        if role_of(self._resources, arn) is not None or not can_be_made(arn, call.account):
+            return ""
+        alike = self._resources.get(call.account, GLOBAL, "Role", arn.rpartition("/")[2])
+        if alike is not None:
+            return f" The role of that name here is {alike.arn}."
+        return f" There is no such role here. This makes it: {command(arn)}"
+
+
+def not_assumed(arn: str) -> str:
+    """What AWS says of a role that SageMaker cannot take on."""
+    return (
+        f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to assume "
+        "the role."
+    )
 
 
 def _trust(role: Resource) -> Policies:

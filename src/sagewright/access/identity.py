@@ -16,11 +16,11 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
-from sagewright.access.decision import Principal
+from sagewright.access.decision import EVERYBODY, Principal
 from sagewright.access.policy import Policies, Policy, parse
 from sagewright.core.arns import Arn
 from sagewright.store.credentials import Credential
-from sagewright.store.resources import Resource, ResourceStore
+from sagewright.store.resources import Query, Resource, ResourceStore
 
 GLOBAL = "global"
 """IAM has no regions, whatever region a request is signed for."""
@@ -81,6 +81,25 @@ def holder_of(resources: ResourceStore, arn: str) -> Resource | None:
     return found if found is not None and found.kind in ("Role", "User") else None
 
 
+def holder_of_key(resources: ResourceStore, key: Credential) -> Resource | None:
+    """The role or user whose policies speak for who signs with ``key``; None when it was deleted.
+
+    A role or a user made later under the same name is another one: the ids tell them apart.
+    """
+    holder = holder_of(resources, key.session.get("Source", key.principal))
+    if holder is None:
+        return None
+    identifier = holder.spec["RoleId" if holder.kind == "Role" else "UserId"]
+    known = key.session.get("SourceId", "") if "Source" in key.session else key.user_id
+    return holder if known.partition(":")[0] in ("", identifier) else None
+
+
+def name_is_taken(resources: ResourceStore, account: str, kind: str, name: str) -> bool:
+    """Whether the account has an entity of IAM of that name; names that differ in capitals alone are one."""
+    alike = Query(name_contains=name, limit=1_000_000, specs=False)
+    return any(each.name.lower() == name.lower() for each in resources.list(account, GLOBAL, kind, alike))
+
+
 def policies_of(resources: ResourceStore, holder: Resource) -> list[Policy]:
     """A holder's policies, inline and attached, ready to be evaluated."""
     found = [Policy(name, holder.kind.lower(), parse(text)) for name, text in holder.status["Inline"].items()]
@@ -116,6 +135,8 @@ def principal_of(resources: ResourceStore, key: Credential, holder: Resource | N
     given = [Policy("SessionPolicy", "none", parse(text)) for text in key.session.get("Policies", ())]
     given += [policy for arn in key.session.get("PolicyArns", ()) if (policy := managed(resources, arn)) is not None]
     limited = "Policies" in key.session or "PolicyArns" in key.session
+    if holder is None and not key.administrator:
+        return Principal(itself=EVERYBODY, identity=Policies(()))  # whose role or user is gone is nobody any more
     account = f"arn:aws:iam::{key.account}:root"
     return Principal(
         itself=frozenset((("AWS", key.principal),)),

@@ -198,18 +198,26 @@ class LocalBackend:
             if not directory.is_dir() or (directory / "exit.json").exists():
                 continue
             documents.write(str(directory / "stop.json"), {"grace": grace_seconds})
-            _kill(documents.pid_of(documents.claimed(str(directory))), signal.SIGTERM)
+            for number in (signal.SIGTERM, signal.SIGCONT):  # somebody may have stopped the agent itself
+                _kill(documents.pid_of(documents.claimed(str(directory))), number)
+
+    def kill(self, handle: Handle) -> None:
+        """Kill the agents, which takes their sandboxes along."""
+        for directory in self._directories(handle):
+            _end(str(directory))
 
     def remove(self, handle: Handle) -> None:
         """Kill the agents, which takes their sandboxes along, and delete the run."""
-        for directory in self._directories(handle):
-            _end(str(directory))
-            document = documents.read(str(directory / "agent.json"))
-            if document is not None:
-                limits.remove_groups(document["groups"])
+        try:
+            for directory in self._directories(handle):
+                _end(str(directory))
+                document = documents.read(str(directory / "agent.json"))
+                if document is not None:
+                    limits.remove_groups(document["groups"])
+        finally:  # after the agents, so that a job cannot ask for further keys
+            if self.doors is not None:
+                self.doors.dismiss(handle["run_id"])
         self._admitted -= {(handle["run_id"], host) for host in handle["hosts"]}
-        if self.doors is not None:
-            self.doors.dismiss(handle["run_id"])
         run = self._root / handle["run_id"]
         for leftover in (run, *self._root.glob(f".{handle['run_id']}.*")):
             _delete(leftover)
@@ -220,7 +228,8 @@ class LocalBackend:
         found |= {path.name[1:].rpartition(".")[0] for path in self._root.glob(f".{prefix}*")}
         for run_id in found:
             if run_id == prefix or run_id.startswith(f"{prefix}-"):
-                hosts = [path.name for path in (self._root / run_id).glob("*") if _NAME.fullmatch(path.name)]
+                places = (self._root / run_id).glob("*")  # beside them lies pod.json, where hosts share a network
+                hosts = [path.name for path in places if _NAME.fullmatch(path.name) and path.is_dir()]
                 self.remove({"run_id": run_id, "hosts": hosts})
 
     def instance_directory(self, handle: Handle, host: str) -> Path:

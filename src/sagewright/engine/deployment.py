@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Workload
+from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import STANDING
+from sagewright.engine.role_objects import AccessDenied
 from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused
 from sagewright.engine.tools import Tools
@@ -110,8 +112,10 @@ class DeploymentController:
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
             return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
-        except (Refused, BuildFailed) as refusal:
+        except (Refused, BuildFailed, AccessDenied) as refusal:
             return self._fail(resource, str(refusal))
+        except AwsError as error:  # model data that cannot be fetched
+            return self._fail(resource, error.message)
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
@@ -194,7 +198,7 @@ class DeploymentController:
             return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
-        except Refused:
+        except (Refused, AccessDenied):
             return Change(due=now + HEALTH_SECONDS)
         by_name = {plan.name: plan for plan in plans}
         workers: list[Json] = []

@@ -83,6 +83,11 @@ def register(service: str, table: Path) -> None:
         _tables[service, operation] = Members(**rows)
 
 
+def all_members() -> list[tuple[str, Members]]:
+    """Every operation that has a table, by name."""
+    return [(operation, rows) for (_, operation), rows in sorted(_tables.items(), key=lambda item: item[0])]
+
+
 def members_of(service: str, operation: str) -> Members:
     """The rows of an operation; none where no table names it."""
     return _tables.get((service, operation), _EMPTY)

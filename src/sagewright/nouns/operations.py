@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
+from sagewright.core.errors import AwsError
 from sagewright.engine.run import RunController
 from sagewright.nouns.members import Members, members_of
 from sagewright.serving.streams import Streams
-from sagewright.store.credentials import CredentialStore
+from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
@@ -47,14 +48,19 @@ class Access(Protocol):
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it, in the account of the resource's owner. Raises ``AwsError``."""
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``."""
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
-    def role_may(self, call: Call, role_arn: str, action: str, resource: str, request: Json | None = None) -> bool:
-        """Whether a role that SageMaker takes on for the call's work may do ``action`` on ``resource``."""
+    def first_refused(
+        self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
+    ) -> tuple[Permission, AwsError] | None:
+        """The first permission that the session ``key`` does not have, with AWS's error; None when it has all."""
 
-    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
-        """Whether a role's trust policy lets the caller take it on."""
+    def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
+        """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
+
+    def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
+        """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
 
     def settled(self, access_key_id: str, action: str, resource: str) -> bool:
         """Whether the answer is known to be yes. False means unknown. Never waits."""

@@ -78,7 +78,7 @@ class _Record:
 
     @cached_property
     def _described(self) -> Json:
-        return {**self._brief, **self._noun.describe(self._call, self.resource)}
+        return self._noun.full(self._call, self.resource)
 
     def values(self, name: str) -> list[Any]:
         """All values at a dotted name: none, one, or several where a list is on the way."""

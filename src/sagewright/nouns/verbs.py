@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 from sagewright.core.errors import ResourceInUse
 from sagewright.nouns.declaration import Noun, Refusal, register
@@ -12,13 +14,18 @@ from sagewright.store.resources import Resource
 from sagewright.wire.models import service_model
 
 Json = dict[str, Any]
+Verb: TypeAlias = Callable[[Noun, Call, Json], Result]
 
 
 def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
     """Register a noun with its shared operations. ``settled`` is the refusal to stop what has ended."""
     register(noun)
     known = set(service_model(noun.service).operation_names)
-    verbs = {f"Create{noun.kind}": _create, f"Describe{noun.kind}": _describe, f"List{noun.kind}s": _list}
+    verbs: dict[str, Verb] = {
+        f"Create{noun.kind}": _create,
+        f"Describe{noun.kind}": _describe,
+        f"List{noun.kind}s": _list,
+    }
     if noun.lifecycle is None:
         verbs[f"Delete{noun.kind}"] = _delete
     elif noun.lifecycle.name == "RUN":
@@ -28,16 +35,8 @@ def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
         verbs[f"Delete{noun.kind}"] = _wish_gone
     for name, verb in verbs.items():
         if name in known:
-            add(Operation(noun.service, name, _bind(noun, verb)))
+            add(Operation(noun.service, name, partial(verb, noun)))
     return noun
-
-
-def _bind(noun: Noun, verb: Any) -> Any:
-    def handler(call: Call, request: Json) -> Result:
-        result: Result = verb(noun, call, request)
-        return result
-
-    return handler
 
 
 def _create(noun: Noun, call: Call, request: Json) -> Result:
@@ -46,8 +45,7 @@ def _create(noun: Noun, call: Call, request: Json) -> Result:
 
 def _describe(noun: Noun, call: Call, request: Json) -> Result:
     resource = noun.find(call, request[noun.name_member])
-    answer = {**noun.brief(resource), **noun.describe(call, resource)}
-    return {key: value for key, value in answer.items() if key in noun.described}
+    return {key: value for key, value in noun.full(call, resource).items() if key in noun.described}
 
 
 def _list(noun: Noun, call: Call, request: Json) -> Result:
@@ -59,7 +57,7 @@ def _delete(noun: Noun, call: Call, request: Json) -> Result:
     return None
 
 
-def _stop(settled: Refusal | None) -> Any:
+def _stop(settled: Refusal | None) -> Verb:
     def stop(noun: Noun, call: Call, request: Json) -> Result:
         resource = noun.find(call, request[noun.name_member])
         assert noun.lifecycle is not None
@@ -89,7 +87,15 @@ def _wish_gone(noun: Noun, call: Call, request: Json) -> Result:
     return None
 
 
-def wish(call: Call, resource: Resource, word: str, **changes: Any) -> None:
-    """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``."""
-    call.platform.resources.update(resource, wish=word, due=call.platform.clock.now(), **changes)
+_WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating", "started": "starting"}
+"""The phase that callers see while a wish is not yet granted."""
+
+
+def wish(call: Call, resource: Resource, word: str, *, spec: Json | None = None) -> None:
+    """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``.
+
+    ``word`` may have an id after a colon, so that it differs from the same wish made before.
+    """
+    shown = _WISHES.get(word.partition(":")[0], resource.phase)
+    call.platform.resources.update(resource, wish=(word, shown), due=call.platform.clock.now(), spec=spec)
     call.platform.hint(resource.id)

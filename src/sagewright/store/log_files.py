@@ -147,7 +147,7 @@ def read(path: Path, offset: int, limit: int, window: Window) -> Page:
     found: list[LogEvent] = []
     with _open(path) as file:
         begin, end = _range(path, file, window)
-        size, position = 0, max(offset, begin)
+        size, position = 0, _line_begin(file, max(offset, begin))
         for line in _lines(file, position):
             if line[0] >= end:
                 break
@@ -167,7 +167,7 @@ def read_back(path: Path, offset: int | None, limit: int, window: Window) -> Pag
     size = 0
     with _open(path) as file:
         begin, last = _range(path, file, window)
-        end = position = last if offset is None else min(offset, last)
+        end = position = last if offset is None else min(_line_begin(file, offset), last)
         for line in _lines_back(file, begin, end):
             if not line[1].endswith(b"\n"):  # torn: it belongs to the next page forward
                 end = position = line[0]
@@ -278,6 +278,22 @@ def _begin(file: BinaryIO) -> int:
         if kept:
             break
     return position
+
+
+def _line_begin(file: BinaryIO, offset: int) -> int:
+    """``offset``, or where the next line begins if it is in the middle of one; at most the size of the file."""
+    size = file.seek(0, os.SEEK_END)
+    if not 0 < offset < size:
+        return max(0, min(offset, size))
+    file.seek(offset - 1)
+    before = file.read(1)
+    if before in (b"\n", b"\0"):
+        return offset
+    while part := file.readline(_LONGEST):
+        offset += len(part)
+        if part.endswith(b"\n"):
+            break
+    return min(offset, size)
 
 
 def _lines(file: BinaryIO, offset: int) -> Iterator[_Line]:

@@ -181,6 +181,10 @@ class LogStore:
         """How many bytes of events a stream holds."""
         return log_files.held(stream.path)
 
+    def reaches(self, stream: LogStream, offset: int) -> bool:
+        """Whether the stream's file is at least that long, with what was cut off."""
+        return offset <= log_files.size(stream.path)
+
     def extent(self, stream: LogStream) -> Extent:
         """How much a stream holds, and from when to when."""
         return log_files.extent(stream.path, log_files.size(stream.path))

@@ -116,4 +116,5 @@ def _likely_protocol(request: Request | None) -> str:
             return served.protocols[-1]
     if request.headers.get("content-type", "").startswith(FORM) or request.parameter("Action"):
         return "query"
-    return "rest-xml"
+    # Signed for a service that is not served, most likely one that speaks JSON; only S3 takes what is not signed.
+    return "rest-json" if "/aws4_request" in scope else "rest-xml"

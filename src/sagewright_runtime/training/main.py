@@ -76,9 +76,11 @@ def _announce(training: Training) -> None:
 
 
 def _leave(directory: str, name: str, text: str) -> None:
-    """Write a file for the platform; one that the program wrote itself stays."""
+    """Write a file for the platform; one that the program wrote itself stays, but nothing else of that name."""
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, name)
+    if os.path.lexists(path) and not os.path.isfile(path):
+        os.rename(path, f"{path}.{os.getpid()}")
     if not os.path.exists(path):
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

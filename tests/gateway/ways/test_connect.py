@@ -9,7 +9,7 @@ import ipaddress
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.kit.http import QUICK, Echo, Raw
+from tests.kit.http import QUICK, Echo, Raw, ask, eventually
 
 from sagewright.gateway.http import tls
+from sagewright.gateway.http.limits import Limits
 from sagewright.gateway.http.server import Server
 from sagewright.gateway.ways import connect as proxy
 from sagewright.gateway.ways.connect import Proxy, Upstream, upstream
@@ -93,10 +94,12 @@ class CountingProxy(Proxy):
 
 
 @contextlib.contextmanager
-def serving(app: Echo, home: Path, behind: Upstream | None = None) -> Iterator[tuple[int, CountingProxy]]:
+def serving(
+    app: Echo, home: Path, behind: Upstream | None = None, limits: Limits = QUICK
+) -> Iterator[tuple[int, CountingProxy]]:
     doorman = CountingProxy(tls.identity(home).server_context(), behind)
     doorman.targets = []
-    server = Server(app, host="127.0.0.1", port=0, doorman=doorman, limits=QUICK)
+    server = Server(app, host="127.0.0.1", port=0, doorman=doorman, limits=limits)
     yield server.start(), doorman
     server.stop(0)
 
@@ -195,6 +198,32 @@ def test_a_target_without_host_or_port_is_a_bad_request(app: Echo, home: Path, t
         one = Raw(port)
         one.send(b"CONNECT " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n")
         assert one.rest().startswith(b"HTTP/1.1 400 ")
+
+
+UNNAMEABLE = [
+    "a" * 70 + "..b:443",
+    "." * 3 + "a:443",
+    "a" * 64 + ".b:443",
+    "a" * 300 + ":443",
+    "xn--" + "a" * 62 + ":443",
+]
+
+
+@pytest.mark.parametrize("target", UNNAMEABLE)
+def test_a_name_that_cannot_be_looked_up_is_answered_and_costs_no_connection(
+    app: Echo, home: Path, target: str
+) -> None:
+    limits = replace(QUICK, connections=20)
+    with serving(app, home, limits=limits) as (port, _):
+        for number in range(60):
+            one = Raw(port)
+            one.send(f"CONNECT {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            if number % 2:
+                assert one.rest().startswith((b"HTTP/1.1 502 ", b"HTTP/1.1 400 "))
+            one.socket.close()
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        eventually(lambda: ask(client, "POST", "/echo", b"hello")[0].status == 200)
+        client.close()
 
 
 def test_who_speaks_before_the_answer_to_connect_is_told_to_wait(app: Echo, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -237,6 +238,37 @@ def test_tokens_that_are_none_are_refused(logs: Any, group: str, token: str) -> 
             "InvalidParameterException", logs.describe_log_streams, logGroupName=group, nextToken=token_of_no_position
         )
         refused("InvalidParameterException", logs.describe_log_groups, nextToken=token_of_no_position)
+
+
+def put(logs: Any, group: str, *texts: str) -> None:
+    events = [{"timestamp": NOW, "message": text} for text in texts]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+
+@pytest.mark.parametrize("offset", [1 << 61, 1 << 62, 10_000])
+@pytest.mark.parametrize("way", "fb")
+def test_a_token_beyond_the_end_is_refused(logs: Any, group: str, offset: int, way: str) -> None:
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    put(logs, group, "a", "b")
+    stream = {"logGroupName": group, "logStreamName": "s"}
+    refused("InvalidParameterException", logs.get_log_events, nextToken=f"{way}/{offset:056d}/s", **stream)
+    first = logs.filter_log_events(logGroupName=group, limit=1)["nextToken"]
+    positions = json.loads(bytes.fromhex(first))
+    beyond = json.dumps(dict.fromkeys(positions, offset)).encode().hex()
+    refused("InvalidParameterException", logs.filter_log_events, logGroupName=group, nextToken=beyond)
+
+
+@pytest.mark.parametrize("way", "fb")
+def test_a_token_in_the_middle_of_an_event_gives_whole_events(logs: Any, group: str, way: str) -> None:
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    put(logs, group, "0000 first", "1111 second", "2222 third")
+    stream = {"logGroupName": group, "logStreamName": "s"}
+    end = int(logs.get_log_events(startFromHead=True, **stream)["nextForwardToken"].split("/")[1])
+    whole = [(event["timestamp"], event["message"]) for event in logs.get_log_events(**stream)["events"]]
+    for offset in range(end):
+        events = logs.get_log_events(nextToken=f"{way}/{offset:056d}/s", **stream)["events"]
+        seen = [(event["timestamp"], event["message"]) for event in events]
+        assert seen == (whole[len(whole) - len(seen) :] if way == "f" else whole[: len(seen)])
 
 
 def test_batches_keep_the_rules(logs: Any, group: str) -> None:

@@ -182,6 +182,47 @@ def test_an_expression_that_never_ends_is_refused(logs: Any) -> None:
         matches(logs, "%(a|aa)+$%", "a" * 200 + "c")
 
 
+LONG = 200_000
+SQUARES = {
+    "wildcards in JSON": (
+        '{ $.a = "' + "*a" * 480 + '*b" }',
+        json.dumps({"a": "a" * LONG}),
+        json.dumps({"a": "a" * LONG + "b"}),
+    ),
+    "wildcards in fields": ("[x = " + "*a" * 480 + "*b]", "a" * LONG, "a" * LONG + "b"),
+    "a number that is none": ("[x = 1]", "1" * LONG + "x", "1.0"),
+    "a fraction that is none": ("{ $.a < 1 }", json.dumps({"a": "0." + "0" * LONG + "x"}), '{"a": "0.5"}'),
+    "brackets that nothing closes": ("[..., x = b]", "[ " * (LONG // 2), "[ b"),
+    "quotes that nothing closes": ("[..., x = b]", '"\\" ' * (LONG // 4), '"\\" b'),
+}
+
+
+@pytest.mark.parametrize("kind", SQUARES)
+def test_the_time_of_a_pattern_grows_with_the_text_and_no_faster(logs: Any, kind: str) -> None:
+    """Where it grows with a power of it, the answer never comes."""
+    pattern, other, fitting = SQUARES[kind]
+    assert matches(logs, pattern, *[other] * 4, fitting) == [4]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("a*", [0, 1, 2]),
+        ("*c", [1, 2]),
+        ("a*b*c", [2]),
+        ("*", [0, 1, 2, 3]),
+        ("a**c", [1, 2]),
+        ("aba*aba", []),
+        ("*x*", [3]),
+    ],
+)
+def test_wildcards(logs: Any, pattern: str, found: list[int]) -> None:
+    assert (
+        matches(logs, f'{{ $.a = "{pattern}" }}', *[json.dumps({"a": text}) for text in ("aba", "ac", "abbc", "x\ny")])
+        == found
+    )
+
+
 PIECES = ["{", "}", "[", "]", "(", ")", "$.a", "$", "=", "!=", ">", "&&", "||", "...", ",", '"x"', '"', "%a%", "%", "1"]
 
 

@@ -98,6 +98,9 @@ class Proxy:
             log.debug("no TLS with a CONNECT client: %r", error)
             transport.abort()
             return
+        except BaseException:  # whatever it is, nobody answers on this connection any more
+            transport.abort()
+            raise
         finally:
             hub.connections.discard(outer)
         if secured is None or secured.is_closing():
@@ -112,13 +115,17 @@ class Proxy:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._reach(hub, far, address)
-        except (OSError, TimeoutError, ssl.SSLError) as error:
+        except (OSError, ValueError, TimeoutError) as error:  # ValueError: a name that IDNA refuses
             log.debug("cannot tunnel to %s:%d: %r", *address, error)
-            if far.transport is not None:
-                far.transport.abort()
+            far.abort()
             if not transport.is_closing():
                 _deny(transport, "502 Bad Gateway", f"cannot reach {address[0]}:{address[1]}")
+                transport.resume_reading()  # else the client's own end is never noticed
             return
+        except BaseException:  # reading stays paused, so nothing else would ever end this connection
+            far.abort()
+            transport.abort()
+            raise
         assert far.transport is not None
         if transport.is_closing():
             far.transport.abort()
@@ -166,6 +173,11 @@ class _End(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+
+    def abort(self) -> None:
+        """End this end, if it was ever there."""
+        if self.transport is not None:
+            self.transport.abort()
 
     async def accepted(self) -> None:
         """Wait for the proxy behind us to answer 2xx. Raises ``OSError`` when it does not."""

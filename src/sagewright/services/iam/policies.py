@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.access.identity import AWS_POLICIES, GLOBAL, AwsPolicy, aws_policies
+from sagewright.access.identity import AWS_POLICIES, GLOBAL, AwsPolicy, aws_policies, name_is_taken
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import unique_id
 from sagewright.nouns.operations import Call, operation
@@ -96,6 +96,8 @@ def create_policy(call: Call, request: Json) -> Json:
     spec |= {"Description": request["Description"]} if "Description" in request else {}
     first = {"Document": request["PolicyDocument"], "CreateDate": call.platform.clock.now()}
     tags = tag_set(request)
+    if name_is_taken(call.platform.resources, call.account, "Policy", name):
+        raise EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.")
     try:
         policy = call.platform.resources.create(
             account=call.account,

@@ -21,6 +21,7 @@ from sagewright.services.iam._entities import (
     listing,
     page,
     path_of,
+    require_new,
     statements,
     tag_list,
     tag_set,
@@ -51,6 +52,7 @@ def _described(call: Call, role: Resource) -> Json:
 def create_role(call: Call, request: Json) -> Json:
     statements(request["AssumeRolePolicyDocument"], trust=True)
     name, path = request["RoleName"], path_of(request)
+    require_new(call, "Role", name)
     spec = {
         "Path": path,
         "RoleName": name,

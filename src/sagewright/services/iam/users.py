@@ -21,6 +21,7 @@ from sagewright.services.iam._entities import (
     listing,
     page,
     path_of,
+    require_new,
     tag_list,
     tag_set,
 )
@@ -49,6 +50,7 @@ def _named(call: Call, request: Json) -> Resource:
 def create_user(call: Call, request: Json) -> Json:
     name, path = request["UserName"], path_of(request)
     tags = tag_set(request)
+    require_new(call, "User", name)
     try:
         user = call.platform.resources.create(
             account=call.account,
@@ -81,13 +83,15 @@ def list_users(call: Call, request: Json) -> Json:
 @operation("iam", "DeleteUser")
 def delete_user(call: Call, request: Json) -> None:
     user = entity(call, "User", request["UserName"])
-    if call.platform.credentials.of(user.arn):
+    if _keys(call, user):
         raise DeleteConflict("Cannot delete entity, must delete access keys first.")
     if user.status["Attached"]:
         raise DeleteConflict("Cannot delete entity, must detach all policies first.")
     if user.status["Inline"]:
         raise DeleteConflict("Cannot delete entity, must delete policies first.")
     call.platform.resources.delete(user)
+    for session in call.platform.credentials.of(user.arn):
+        call.platform.credentials.remove(session.access_key_id)
 
 
 @operation("iam", "CreateAccessKey")

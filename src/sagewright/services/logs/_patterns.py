@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import operator
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,7 +40,12 @@ _TOKEN = regex.compile(
     regex.VERBOSE | regex.DOTALL,
 )
 _STEP = regex.compile(r"""\.?\["([^"]*)"\]|\.?\['([^']*)'\]|\[(\d+|\*)\]|\.([\w:@/*-]+)""")
-_FIELD = regex.compile(r'"((?:[^"\\]|\\.)*)"|\[([^\]]*)\]|(\S+)')
+_FIELD = regex.compile(r'"((?:[^"\\]|\\.)*+)"|\[([^\]]*+)\]|(\S++)')
+_FIELD_BEGIN = regex.compile(r"\S")
+_PLAIN = 3
+"""The group of ``_FIELD`` that is a field without signs around it."""
+_NUMBER = regex.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d++)?", regex.ASCII)
+_PLAIN_FIELD = regex.compile(r"(\S++)")
 
 
 class Pattern(Protocol):
@@ -167,16 +172,35 @@ def _equality(kind: str, text: str, number: float | None) -> Callable[[Any], boo
         return lambda value: not isinstance(value, dict | list) and found(_text(value))
     if number is not None:
         return lambda value: _number(value) == number
-    parts = (regex.escape(part, literal_spaces=True) for part in regex.split(r"\*+", text))
-    wildcard = regex.compile(".*".join(parts), regex.DOTALL)
-    return lambda value: not isinstance(value, dict | list) and wildcard.fullmatch(_text(value)) is not None
+    parts = text.split("*")
+    return lambda value: not isinstance(value, dict | list) and _fits(parts, _text(value))
+
+
+def _fits(parts: Sequence[str], text: str) -> bool:
+    """Whether ``text`` is the ``parts`` in order with any text between them.
+
+    The leftmost place for each part leaves the most room for the rest, so nothing has to be tried twice: the time
+    grows with the text, where a regular expression may need a power of it.
+    """
+    if len(parts) == 1:
+        return text == parts[0]
+    first, *middle, last = parts
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for part in middle:
+        position = text.find(part, position, end)
+        if position < 0:
+            return False
+        position += len(part)
+    return True
 
 
 def _number(value: object) -> float | None:
     """A number, or a text that is one. (Booleans are none; nor are NaN and infinity.)"""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, str) and not regex.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", value, regex.ASCII):
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         return None
     try:
         return float(value)
@@ -265,11 +289,32 @@ class _Fields:
 
     def _named(self, message: str) -> list[str] | None:
         """The fields that have names, or None when there are too few or too many."""
-        found = [next(group for group in match.groups() if group is not None) for match in _FIELD.finditer(message)]
+        found = _split_fields(message)
         more = len(found) - len(self.names)
         if more < 0 or (more and self.gap is None):
             return None
         return found if self.gap is None else found[: self.gap] + found[self.gap + more :]
+
+
+def _split_fields(message: str) -> list[str]:
+    """The fields of a message.
+
+    An opening ``"`` or ``[`` that nothing closes is searched to the end of the message. That happens once for each of
+    the two signs, or a message of such signs would take the square of its length.
+    """
+    found: list[str] = []
+    position, closing = 0, {'"': True, "[": True}
+    while (start := _FIELD_BEGIN.search(message, position)) is not None:
+        sign = message[start.start()]
+        whole = closing.get(sign, False)
+        match = (_FIELD if whole else _PLAIN_FIELD).match(message, start.start())
+        if match is None:  # a blank cannot be here, so this is the end
+            break
+        if whole and match.lastindex == _PLAIN:
+            closing[sign] = False
+        found.append(match[match.lastindex or 0])
+        position = match.end()
+    return found
 
 
 # --- the parser of the two structured languages --------------------------------------------------------------------

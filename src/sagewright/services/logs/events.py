@@ -68,6 +68,8 @@ def get_log_events(call: Call, request: Json) -> Json:
     if "nextToken" in request:
         forward, offset = _position(request["nextToken"])
     logs = call.platform.logs
+    if offset is not None and not logs.reaches(stream, offset):
+        raise InvalidParameter("The specified nextToken is invalid.")
     page = logs.read(stream, offset or 0, limit, window) if forward else logs.read_back(stream, offset, limit, window)
     return {
         "events": [described(event) for event in page.events],

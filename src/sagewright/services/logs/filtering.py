@@ -72,6 +72,10 @@ def filter_log_events(call: Call, request: Json) -> Json:
         _Cursor(call.platform.logs, stream, window, positions.get(stream.id), forward)
         for stream in _streams(call, group, request)
     ]
+    if not all(
+        cursor.position is None or call.platform.logs.reaches(cursor.stream, cursor.position) for cursor in cursors
+    ):
+        raise InvalidParameter("The specified nextToken is invalid.")
     found, more = _merge(cursors, pattern, request.get("limit", PAGE))
     answer: Json = {"events": found, "searchedLogStreams": []}
     if more:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sagewright.access.permissions import s3_arn
 from sagewright.nouns.operations import Call
+from sagewright.services.s3._encryption import kept_encryption
 from sagewright.services.s3._errors import (
     AccessControlListNotSupported,
     AccessDenied,
@@ -23,6 +24,8 @@ from sagewright.store.objects.errors import NoSuchBucket, NoSuchKey
 from sagewright.wire.aws_chunked import codings
 
 MAX_KEY = 1024
+NULL_VERSION = "null"
+"""The id of the one version that an object of an unversioned bucket has."""
 MAX_METADATA = 2048
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 """Members of requests and answers that are kept as they come; ``Expires`` is the sixth, kept as text."""
@@ -71,7 +74,7 @@ def object_of(call: Call, request: dict[str, Any]) -> StoredObject:
 
 def check_version(version: str | None) -> None:
     """Buckets are not versioned: their objects have the version ``null`` only."""
-    if version not in (None, "null"):
+    if version not in (None, NULL_VERSION):
         raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
 
 
@@ -101,7 +104,8 @@ def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > MAX_METADATA:
         raise MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA)
-    return Attributes({"ContentType": "binary/octet-stream", **headers}, metadata, tags_of(call, request))
+    headers = {"ContentType": "binary/octet-stream", **headers, **kept_encryption(request)}
+    return Attributes(headers, metadata, tags_of(call, request))
 
 
 def tags_of(call: Call, request: dict[str, Any]) -> dict[str, str]:
@@ -127,7 +131,9 @@ def seconds(time: float) -> int:
 
 
 def checksum_members(checksum: Checksum) -> dict[str, str]:
-    """A checksum as members of an answer."""
+    """A checksum as members of an answer: none where it is not known."""
+    if not checksum.algorithm:
+        return {}
     return {f"Checksum{checksum.algorithm}": checksum.value, "ChecksumType": checksum.type}
 
 

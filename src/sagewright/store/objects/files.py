@@ -24,7 +24,7 @@ from sagewright.store.objects.delayed_delete import Graves
 from sagewright.store.objects.model import Extent, Sums
 from sagewright.store.objects.pieces import Pieces
 from sagewright.store.objects.receive import pour
-from sagewright.store.outages import Coming
+from sagewright.store.outages import Away, Coming
 from sagewright.wire.http import BodyReader, FileBody, FileSlice
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -88,7 +88,11 @@ class Files:
         path = self.path(extent.blob)
         if path.exists():
             return FileBody((FileSlice(path, offset, length),))
-        return self._pieces.body(extent, offset, length)
+        try:
+            return self._pieces.body(extent, offset, length)
+        except FileNotFoundError:
+            self._require_root()
+            raise
 
     def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
         """The first time that the file of a multipart upload is asked for, it is put together from its pieces."""
@@ -179,8 +183,16 @@ class Files:
             path.parent.mkdir()
         except FileExistsError:
             return
+        except FileNotFoundError:
+            self._require_root()
+            raise
         if self._durable:
             _sync_directory(path.parent.parent)
+
+    def _require_root(self) -> None:
+        """Raises ``Away`` where all blobs are gone at once: the directory was moved, or its disk is not mounted."""
+        if not (self._root / "blobs").is_dir():
+            raise Away(f"The server's directory of objects, {self._root}, is not there.")
 
     def _sync(self, path: Path, descriptor: int | None = None) -> None:
         """Bring a new file's bytes, and then its name, to the disk."""

@@ -134,7 +134,7 @@ class ObjectStore:
         ``algorithm`` is the checksum that the copy shall have, the source's when None. Raises
         ``FileNotFoundError`` when the source was deleted more than ``graves.GRACE`` seconds ago.
         """
-        wanted = algorithm or source.checksum.algorithm
+        wanted = algorithm or source.checksum.algorithm or checksums.DEFAULT
         known = source.checksum
         if known.algorithm == wanted and known.type == checksums.FULL_OBJECT and "-" not in source.etag:
             with self._blobs.join([source.extent]) as blob_id:
@@ -174,13 +174,17 @@ class ObjectStore:
             checksum=Checksum(algorithm, value),
             attributes=attributes,
         )
+        return self._name(new, guard)
+
+    def _name(self, new: StoredObject, guard: Guard | None = None) -> StoredObject:
+        """Make a blob that was just received an object, on the terms of ``put``."""
 
         def replace() -> Sequence[str]:
             with self._database.write() as connection:
                 return self._index.put(connection, new, guard)
 
         lost = retried(replace)
-        self._blobs.keep(blob.id)
+        self._blobs.keep(new.blob)
         self._blobs.bury(lost)
         return new
 

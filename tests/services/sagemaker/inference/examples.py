@@ -105,5 +105,5 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
             "Tags": [{"Key": "k", "Value": "v"}],
         },
     ),
-    ("UpdateEndpoint", {"EndpointName": "example", "EndpointConfigName": "example"}),
+    ("UpdateEndpoint", {"EndpointName": "example", "EndpointConfigName": "example", "RetainDeploymentConfig": True}),
 ]

@@ -76,6 +76,30 @@ print("accuracy: 0.5"); print("accuracy: 0.75"); print("loss=1e-3", file=sys.std
     )
 
 
+def test_https_urls_of_s3_are_taken_wherever_s3_uris_are(jobs: Jobs) -> None:
+    jobs.s3.put_object(Bucket=jobs.bucket, Key="of https/a.csv", Body="1")
+    path = f"https://s3-us-west-2.amazonaws.com/{jobs.bucket}"
+    host = f"https://{jobs.bucket}.s3.eu-west-1.amazonaws.com"
+    job = jobs.run(
+        "import os, shutil; shutil.copy('/opt/ml/input/data/train/a.csv', os.environ['SM_MODEL_DIR'])",
+        TrainingJobName=(name := f"https-{uuid.uuid4().hex[:8]}"),
+        hyperparameters={"sagemaker_submit_directory": f"{path}/{name}/sourcedir.tar.gz"},
+        InputDataConfig=[
+            {
+                "ChannelName": "train",
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{host}/of%20https/"}},
+            }
+        ],
+        OutputDataConfig={"S3OutputPath": f"{host}/of-https"},
+    )
+    assert job["TrainingJobStatus"] == "Completed", (job, jobs.log(name))
+    model = f"s3://{jobs.bucket}/of-https/{name}/output/model.tar.gz"
+    assert job["ModelArtifacts"] == {"S3ModelArtifacts": model}
+    assert unpack(jobs.fetch(model)) == {"a.csv": b"1"}
+    with pytest.raises(ClientError, match="not an S3 URI: 'https://example"):
+        jobs.start("", OutputDataConfig={"S3OutputPath": "https://example.com/out"})
+
+
 def test_what_was_uploaded_in_parts_is_one_file_to_a_job(jobs: Jobs) -> None:
     data = os.urandom(11 << 20)
     in_parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)

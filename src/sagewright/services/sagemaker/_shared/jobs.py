@@ -12,6 +12,7 @@ from typing import Any
 from sagewright.backends.base import Input, Limits
 from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.placement import here, instance_type
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
@@ -115,9 +116,9 @@ def notes(resource: Resource) -> tuple[str, ...]:
     return members_of("sagemaker", f"Create{resource.kind}").notes(resource.spec)
 
 
-def download(path: str, uri: str, tools: Tools, *, unpack: bool = False) -> Input:
-    """What lies below an S3 URI, for ``path``. Raises ``Refused`` when nothing does (any more)."""
-    files = inputs_below(tools.objects, uri)
+def download(path: str, uri: str, objects: RoleObjects, *, unpack: bool = False) -> Input:
+    """What lies below an S3 URI, for ``path``. Raises ``Refused`` when nothing does (any more), ``AccessDenied``."""
+    files = inputs_below(objects, uri)
     if not files:
         raise Refused(f"ClientError: Data download failed: no objects found at {uri} for {path}")
     return Input(posixpath.normpath(path), files, unpack)

@@ -13,9 +13,10 @@ from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.placement import here, instance_type
+from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.declaration import Noun, Refusal, require
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import declare, wish
 from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
@@ -42,18 +43,17 @@ def log_group(resource: Resource) -> str:
 
 def check(call: Call, request: Json) -> None:
     """The configuration exists."""
-    name = request["EndpointConfigName"]
-    if call.platform.resources.get(call.account, call.region, "EndpointConfig", name) is None:
-        arn = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint-config/{name}"
-        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
+    require(call, "EndpointConfig", request["EndpointConfigName"])
 
 
 def describe(_call: Call, resource: Resource) -> Json:
     """The variants that serve now; while the first fleet starts, those that will."""
+    deployment = resource.spec.get("DeploymentConfig")
+    answer: Json = {"LastDeploymentConfig": deployment} if deployment else {}
     fleet = resource.run.get("live") or resource.run.get("next")
     if fleet is None:
-        return {}
-    return {
+        return answer
+    return answer | {
         "EndpointConfigName": fleet["snapshot"]["config"],
         "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
     }
@@ -107,7 +107,9 @@ def plans(resource: Resource, snapshot: Json, tools: Tools) -> list[VariantPlan]
 
 def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
     settings = variant["settings"]
-    server = model_server(variant["container"], resource.region, tools)
+    model = f"arn:aws:sagemaker:{resource.region}:{resource.account}:model/{settings['ModelName']}"
+    role = WorkRole(variant.get("role", ""), resource.account, resource.region, model)  # early fleets have no role
+    server = model_server(variant["container"], tools.role_objects(role))
     names = {"SAGEMAKER_ENDPOINT_NAME": resource.name, "SAGEMAKER_VARIANT_NAME": settings["VariantName"]}
     limits = _limits(settings, tools)
 
@@ -120,7 +122,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
             limits=limits,
             log_files=(log_file,),
             socket=True,
-            role=variant.get("role", ""),  # fleets of earlier versions have none
+            role=role.arn,
             isolated=variant.get("isolated", False),
         )
 
@@ -154,6 +156,10 @@ def update_endpoint(call: Call, request: Json) -> Result:
         raise ValidationException(f'Cannot update in-progress endpoint "{resource.arn}".')
     check(call, request)
     spec = {**resource.spec, "EndpointConfigName": request["EndpointConfigName"]}
+    if not request.get("RetainDeploymentConfig"):
+        spec.pop("DeploymentConfig", None)
+    if "DeploymentConfig" in request:
+        spec["DeploymentConfig"] = request["DeploymentConfig"]
     wish(call, resource, f"updated:{call.request_id}", spec=spec)
     return {"EndpointArn": resource.arn}
 

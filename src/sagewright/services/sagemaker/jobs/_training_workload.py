@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.core.s3_uri import is_s3, split
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec
@@ -26,11 +28,10 @@ from sagewright.services.sagemaker._shared.jobs import (
     variables,
 )
 from sagewright.services.sagemaker._shared.s3_uris import (
-    inputs_below,
     joined,
+    object_at,
     requirements_in,
     requirements_of,
-    split,
 )
 from sagewright.store.resources import Resource
 
@@ -46,8 +47,9 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     environment = environment_of(spec["AlgorithmSpecification"]["TrainingImage"])
     kind = spec["ResourceConfig"]["InstanceType"]
     hosts = host_names(spec["ResourceConfig"]["InstanceCount"])
-    code, requirements = _code(resource, tools)
-    channels = [_channel(channel, tools) for channel in spec.get("InputDataConfig", ())]
+    objects = tools.objects_as(resource)
+    code, requirements = _code(resource, objects)
+    channels = [_channel(channel, objects) for channel in spec.get("InputDataConfig", ())]
     requirements = requirements or _beside_the_code([channel for channel, _ in channels])
     inputs, shares = spread(channels, hosts)
     model, output = Output("model.tar.gz", "/opt/ml/model"), Output("output.tar.gz", "/opt/ml/output/data")
@@ -70,7 +72,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             host_inputs=shares,
             outputs=(model, output),
             limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
-            metrics=_metrics(spec, environment),
+            metrics=metric_definitions(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
             role=spec.get("RoleArn", ""),
             isolated=spec.get("EnableNetworkIsolation", False),
@@ -85,19 +87,19 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     )
 
 
-def _channel(channel: Json, tools: Tools) -> tuple[Input, str | None]:
+def _channel(channel: Json, objects: RoleObjects) -> tuple[Input, str | None]:
     source = channel["DataSource"]["S3DataSource"]
-    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], tools)
+    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], objects)
     return entry, source.get("S3DataDistributionType")
 
 
-def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
+def _code(resource: Resource, objects: RoleObjects) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
     submitted = submit_directory(resource.spec)
-    if not submitted.startswith("s3://"):
+    if not is_s3(submitted):
         return (), None
-    files = inputs_below(tools.objects, submitted)
-    if len(files) != 1:
+    files = object_at(objects, submitted)
+    if not files:
         raise Refused(f"ClientError: Data download failed: no object at sagemaker_submit_directory {submitted}")
     return (Input(CODE, files, unpack=True),), requirements_in(Path(files[0].source))
 
@@ -156,7 +158,7 @@ def _config_files(spec: Json) -> dict[str, str]:
     return files
 
 
-def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
+def metric_definitions(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
     """The request's definitions; a built-in algorithm brings its documented ones."""
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
     given = {each["Name"]: each["Regex"] for each in own}
