@@ -10,6 +10,7 @@ from sagewright_runtime.shared import documents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
     from typing import Any
 
@@ -61,6 +62,7 @@ class Agent:
         self._signalled = False
         self._holder = 0
         self._sync: Sync | None = None
+        self._environment = -1
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -95,6 +97,7 @@ class Agent:
         from sagewright_runtime.shared import tree as paths
 
         document = self._document
+        self._environment = _hold(document.get("environment", ""))
         joins = self._network() if document["pod"] else []
         tree = paths.Tree(self._path("ml"), document["base"], document["seen"])
         self._report("downloading")
@@ -172,7 +175,7 @@ class Agent:
         limiter.prepare()
         door = self._door(joins)
         process = self._process(tree, limiter, joins, door)
-        sync = self._synced(tree)
+        sync = _sync(tree, document, self._directory, self._hint)
         try:
             ended = process.start()
             from sagewright_runtime.agent.disk import Disk
@@ -203,14 +206,6 @@ class Agent:
             raise
         finally:
             limiter.remove()
-
-    def _synced(self, tree: Tree) -> Sync | None:
-        """Who follows the synced directories, with what is there before the start taken for known; None for none."""
-        if not self._document.get("syncs"):  # an order of an earlier version has none
-            return None
-        from sagewright_runtime.agent.sync import Sync
-
-        return Sync(tree, self._document, self._directory, self._hint)
 
     def _stopped(self) -> bool:
         return self._signalled or os.path.exists(self._path("stop.json"))
@@ -247,6 +242,27 @@ class Agent:
 
     def _on_term(self, _number: int, _frame: FrameType | None) -> None:
         self._signalled = True
+
+
+def _hold(environment: str) -> int:
+    """A shared lock on an environment, for as long as the descriptor is open: what is in use is not deleted."""
+    import fcntl
+
+    try:
+        descriptor = os.open(os.path.join(environment, ".complete"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # one that the server did not build
+        return -1
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def _sync(tree: Tree, document: dict[str, Any], directory: str, hint: Callable[[], None]) -> Sync | None:
+    """What follows the synced directories, with what is there before the start taken for known; None for none."""
+    if not document.get("syncs"):  # an order of an earlier version has none
+        return None
+    from sagewright_runtime.agent.sync import Sync
+
+    return Sync(tree, document, directory, hint)
 
 
 def _told(error: OSError, tree: Tree) -> str:

@@ -65,7 +65,7 @@ class Sync:
         self._thread: threading.Thread | None = None
         self._end: threading.Event | None = None
         uid = (document["command"]["sandbox"] or {}).get("uid")
-        self._places = [_Place(self._copies, tree, each, uid) for each in document["syncs"]]
+        self._folders = [_Folder(self._copies, tree, each, uid) for each in document["syncs"]]
 
     def start(self, log: LogFile) -> None:
         """Follow from here on; what there is to say goes into ``log``."""
@@ -103,11 +103,11 @@ class Sync:
             pause = max(self._pause, _SHARE * (time.monotonic() - began - self._copies.seconds))
 
     def _look(self) -> None:
-        for place, name in self._copies.taken():
-            place.taken(name)
+        for folder, name in self._copies.taken():
+            folder.taken(name)
         before = self._copies.count
-        for place in self._places:
-            place.look()
+        for folder in self._folders:
+            folder.look()
         if self._copies.count != before:
             self._hint()
 
@@ -131,17 +131,17 @@ class _Copies:
         """Whether a copy under way is better made after the process ended."""
         self.final = False
         """Whether the process ended: what is there now is all, and nobody writes it any more."""
-        self._waiting: dict[int, tuple[_Place, str, int]] = {}
+        self._waiting: dict[int, tuple[_Folder, str, int]] = {}
         self._waiting_bytes = 0
         self._total = 0
         os.makedirs(directory, exist_ok=True)
 
-    def taken(self) -> list[tuple[_Place, str]]:
+    def taken(self) -> list[tuple[_Folder, str]]:
         """The files whose copies the server took since the last call."""
         left = set(spool.waiting(self._directory))
         gone = [self._waiting.pop(number) for number in list(self._waiting) if number not in left]
         self._waiting_bytes -= sum(size for _, _, size in gone)
-        return [(place, name) for place, name, _ in gone]
+        return [(folder, name) for folder, name, _ in gone]
 
     def room(self, size: int) -> bool:
         """Whether there is room for a copy of ``size`` bytes now. Raises ``OSError`` where there never will be."""
@@ -160,32 +160,32 @@ class _Copies:
             return False
         return True
 
-    def put(self, place: _Place, name: str, file: int, stamp: Stamp) -> bool:
+    def put(self, folder: _Folder, name: str, file: int, stamp: Stamp) -> bool:
         """Copy the open ``file`` into the spool; False when it changed meanwhile, or the copy was given up."""
         began = time.monotonic()
         try:
-            return self._put(place, name, file, stamp)
+            return self._put(folder, name, file, stamp)
         finally:
             self.seconds += time.monotonic() - began
 
-    def delete(self, place: _Place, name: str) -> None:
+    def delete(self, folder: _Folder, name: str) -> None:
         """Say that a file was deleted."""
-        spool.put(self._directory, self.count, place.output, name, deleted=True)
-        self._added(place, name, 0)
+        spool.put(self._directory, self.count, folder.output, name, deleted=True)
+        self._added(folder, name, 0)
 
-    def _put(self, place: _Place, name: str, file: int, stamp: Stamp) -> bool:
+    def _put(self, folder: _Folder, name: str, file: int, stamp: Stamp) -> bool:
         target = spool.data_path(self._directory, self.count)
         with open(target, "wb") as writer:
             whole = self._copy(file, writer.fileno()) and stamp_of(os.fstat(file)) == stamp
         if not whole:
             os.unlink(target)
             return False
-        spool.put(self._directory, self.count, place.output, name)
-        self._added(place, name, stamp[1])
+        spool.put(self._directory, self.count, folder.output, name)
+        self._added(folder, name, stamp[1])
         return True
 
-    def _added(self, place: _Place, name: str, size: int) -> None:
-        self._waiting[self.count] = (place, name, size)
+    def _added(self, folder: _Folder, name: str, size: int) -> None:
+        self._waiting[self.count] = (folder, name, size)
         self._waiting_bytes += size
         self.count += 1
 
@@ -207,7 +207,7 @@ class _Copies:
         return True
 
 
-class _Place:
+class _Folder:
     """One synced directory."""
 
     def __init__(self, copies: _Copies, tree: Tree, entry: dict[str, Any], uid: int | None) -> None:

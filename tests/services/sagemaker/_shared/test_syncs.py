@@ -70,7 +70,11 @@ wait_for("/opt/ml/saved/end")
 """
     name = jobs.start(script, CheckpointConfig=config)
     jobs.wait(name, lambda _: "uploading too True" in jobs.log(name))
-    eventually(lambda: jobs.below(config["S3Uri"]) == {}, what=lambda: "that a deletion is copied while the job runs")
+    prefix = config["S3Uri"].rpartition("/")[2]
+    eventually(
+        lambda: not jobs.s3.list_objects_v2(Bucket=jobs.bucket, Prefix=f"{prefix}/")["KeyCount"],
+        what=lambda: "a deletion is copied while the job runs",
+    )
     assert jobs.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "InProgress"
     jobs.sagemaker.stop_training_job(TrainingJobName=name)
     assert jobs.wait(name)["TrainingJobStatus"] == "Stopped"
