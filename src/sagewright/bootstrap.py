@@ -96,7 +96,8 @@ class Installation:
         self._clock = SystemClock()
         self._database = Database(settings.database_url or _sqlite(data), durable=settings.durability == "commit")
         migrate.upgrade(self._database)
-        self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
+        number = self._claim.number
+        self._hints = Hints(data / ("hints.sock" if number == 0 else f"hints-{number}.sock"), self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
         self._builder = Builder(settings.cache_dir)
         self._preparation = Preparation(self._builder, self._hint, settings.build_seconds)
@@ -152,7 +153,10 @@ class Installation:
         )
 
     def _stores(self) -> tuple[ResourceStore, Storage | None]:
-        """Resources, and the storage of objects unless it is the data directory; all found to belong together."""
+        """The store of resources, and the storage of objects unless that is the data directory.
+
+        Checks that database, directory and storage belong to one installation.
+        """
         location = Location.of(self.settings)
         places = location is not None and self._database.shared
         resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "")
@@ -285,7 +289,7 @@ def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Sw
         Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(settings.log_limit_mb << 20)),
         Sweep("expired logs", HOUR, logs.expire),
         Sweep("old metrics", HOUR, platform.metrics.compact),
-        Sweep("bytes of lost machines", HOUR, platform.objects.sweep_strays),
+        Sweep("bytes of lost machines", HOUR, platform.objects.sweep_orphans),
         Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
     ]
 

@@ -164,6 +164,7 @@ def _write_etc(place: Path, instance: Instance, *, shared: bool) -> None:
     if shared:
         for name in ("hosts", "resolv.conf", "nsswitch.conf"):
             with suppress(OSError):  # what a machine lacks, its jobs do without
-                texts[name] = f"{texts['hosts']}\n" * (name == "hosts") + Path("/etc", name).read_text().rstrip("\n")
+                machine = Path("/etc", name).read_text().rstrip("\n")
+                texts[name] = f"{texts['hosts']}\n{machine}" if name == "hosts" else machine
     for name, text in texts.items():
         (place / name).write_text(text + "\n")

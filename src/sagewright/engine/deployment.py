@@ -38,7 +38,7 @@ STARTUP_SECONDS = 240
 GRACE_SECONDS = 30.0
 RETIRE_SECONDS = 2.0
 """An old fleet serves on for so long after the switch: other servers learn of the new one within a second."""
-TOLD_LINES = 40
+LOG_LINES_IN_REASON = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,9 @@ class DeploymentController:
         fleet: Json = resource.run["next"]
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
-            return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
+            if fleet["workers"]:
+                return self._await(resource, fleet, plans)
+            return self._launch(resource, fleet, plans)
         except (Refused, BuildFailed, AccessDenied) as refusal:
             return self._fail(resource, str(refusal))
         except AwsError as error:  # model data that cannot be fetched
@@ -120,15 +122,15 @@ class DeploymentController:
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
-        roots = [self._tools.preparation.path(p.wanted, resource.id) for p in plans]
+        built = [(plan, self._tools.preparation.path(plan.wanted, resource.id)) for plan in plans]
+        ready = [(plan, root) for plan, root in built if root is not None]
+        if len(ready) < len(plans):
+            return Change(due=now + BUILD_SECONDS)
         workers = [
             self._start(resource, fleet, plan, root, index, attempt=0)
-            for plan, root in zip(plans, roots, strict=True)
-            if root is not None and None not in roots
+            for plan, root in ready
             for index in range(plan.instances)
         ]
-        if not workers:
-            return Change(due=now + BUILD_SECONDS)
         weights = {plan.name: plan.weight for plan in plans}
         return Change(
             due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "weights": weights, "workers": workers}}
@@ -193,7 +195,8 @@ class DeploymentController:
         """Replace workers that died; end and forget those that were retired."""
         now = self._tools.clock.now()
         fleet: Json = resource.run["live"]
-        retired = [left for worker in resource.run.get("retired", ()) if (left := self._retire(worker, now))]
+        steps = (self._retire(worker, now) for worker in resource.run.get("retired", ()))
+        retired = [worker for worker in steps if worker is not None]
         dead = [worker for worker in fleet["workers"] if self._tools.backend.poll(worker["handle"]).ended]
         if not dead:
             return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
@@ -241,18 +244,20 @@ class DeploymentController:
         self._drop(resource.run.get("next"))
         if "next" in resource.run:
             self._tools.backend.remove_all(f"{resource.id}-{resource.run['next']['generation']}")
-        told = reason[:REASON_LENGTH]
+        reason = reason[:REASON_LENGTH]
         run: Json = {"next": None, "granted": resource.wish}
         if "live" in resource.run:
             phase = "ready" if resource.phase in ("ready", "updating") else "failed"
-            events = (Event(now, "RollingBack", told), Event(now, "InService", "still on the configuration before"))
-            return Change(due=now + HEALTH_SECONDS, phase=phase, run=run, status={"FailureReason": told}, events=events)
+            events = (Event(now, "RollingBack", reason), Event(now, "InService", "still on the configuration before"))
+            return Change(
+                due=now + HEALTH_SECONDS, phase=phase, run=run, status={"FailureReason": reason}, events=events
+            )
         return Change(
-            due=None, phase="failed", run=run, status={"FailureReason": told}, events=(Event(now, "Failed", told),)
+            due=None, phase="failed", run=run, status={"FailureReason": reason}, events=(Event(now, "Failed", reason),)
         )
 
     def _retire(self, worker: Json, now: float) -> Json | None:
-        """Take a retired worker one step on: it answers what it has been asked, ends, and is forgotten (None)."""
+        """Take a retired worker one step on: it answers the requests that it has, ends, and is forgotten (None)."""
         if self._tools.backend.poll(worker["handle"]).ended:
             self._tools.backend.remove(worker["handle"])
             return None
@@ -287,6 +292,6 @@ class DeploymentController:
             f"The primary container for production variant {worker['variant']} did not pass the ping health check: "
             f"{cause}. Please check CloudWatch logs for this endpoint. It printed last:\n"
         )
-        printed = log_files.read_back(Path(worker["log"]), None, TOLD_LINES, log_files.EVERYTHING).events
-        said = "\n".join(event.message for event in printed)
-        return reason + said[max(0, len(said) + len(reason) - REASON_LENGTH) :]
+        printed = log_files.read_back(Path(worker["log"]), None, LOG_LINES_IN_REASON, log_files.EVERYTHING).events
+        output = "\n".join(event.message for event in printed)
+        return reason + output[max(0, len(output) + len(reason) - REASON_LENGTH) :]

@@ -103,14 +103,14 @@ class RunController:
 
         Work that can only wait costs nothing but its row: the first act comes with its turn.
         """
-        if self._tools.placement.room(self._kind.instances(spec)):
+        if self._tools.placement.has_room(self._kind.instances(spec)):
             return None
         now = self._tools.clock.now()
-        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.patience)
+        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.retry_seconds)
 
-    def stand(self, resource: Resource) -> None:
-        """Let a new resource that waits stand in line, once it is stored."""
-        self._tools.placement.stand(resource.id, self._kind.instances(resource.spec))
+    def enqueue(self, resource: Resource) -> None:
+        """Put a new resource that waits into the queue, once it is stored."""
+        self._tools.placement.enqueue(resource.id, self._kind.instances(resource.spec))
 
     def act(self, resource: Resource) -> Change:
         if RUN.final(resource.phase):
@@ -139,7 +139,7 @@ class RunController:
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
             if not self._tools.placement.acquire(resource.id, self._kind.instances(resource.spec)):
-                return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
+                return self._change(resource, now + self._tools.placement.retry_seconds, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.wanted, resource.id)
         except (Refused, BuildFailed, AwsError) as refusal:

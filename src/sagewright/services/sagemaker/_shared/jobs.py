@@ -10,7 +10,7 @@ from typing import Any
 
 from sagewright.backends.base import Input, Limits
 from sagewright.core.errors import ResourceInUse, ValidationException
-from sagewright.engine.placement import here, instance_type
+from sagewright.engine.placement import instance_type, limits_on_this_machine
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Refused
 from sagewright.engine.tools import Tools
@@ -44,7 +44,7 @@ def taken(kind: str) -> Refusal:
     )
 
 
-def settled(kind: str) -> Refusal:
+def ended(kind: str) -> Refusal:
     """The refusal to stop a job that has ended."""
     return Refusal(f"The request was rejected because the {kind} is in status {{status}}.")
 
@@ -87,7 +87,7 @@ def resource_config(kind: str, host: str, hosts: tuple[str, ...]) -> str:
 
 def limits(kind: str, condition: Json, tools: Tools, volume: int = 0) -> Limits:
     """An instance of type ``kind`` with ``volume`` GiB, for as long as the StoppingCondition lets it run."""
-    machine = here(instance_type(kind))
+    machine = limits_on_this_machine(instance_type(kind))
     return Limits(
         cpus=machine.vcpus,
         memory_bytes=machine.memory_bytes,

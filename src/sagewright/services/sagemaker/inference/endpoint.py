@@ -12,7 +12,7 @@ from sagewright.backends.base import Limits, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
-from sagewright.engine.placement import here, instance_type
+from sagewright.engine.placement import instance_type, limits_on_this_machine
 from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
@@ -56,18 +56,18 @@ def describe(_call: Call, resource: Resource) -> Json:
         return answer
     return answer | {
         "EndpointConfigName": fleet["snapshot"]["config"],
-        "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
+        "ProductionVariants": [_variant_summary(each, fleet["since"]) for each in fleet["snapshot"]["variants"]],
     }
 
 
-def _variant_summary(variant: Json) -> Json:
+def _variant_summary(variant: Json, since: float | None) -> Json:
     settings = variant["settings"]
     weight = settings.get("InitialVariantWeight", 1.0)
+    image = variant["container"]["Image"]
+    deployed = {"SpecifiedImage": image, "ResolvedImage": image} | ({"ResolutionTime": since} if since else {})
     summary: Json = {
         "VariantName": settings["VariantName"],
-        "DeployedImages": [
-            {"SpecifiedImage": variant["container"]["Image"], "ResolvedImage": variant["container"]["Image"]}
-        ],
+        "DeployedImages": [deployed],
         "CurrentWeight": weight,
         "DesiredWeight": weight,
     }
@@ -143,7 +143,7 @@ def _limits(settings: Json, tools: Tools) -> Limits:
     if "ServerlessConfig" in settings:
         cpus, memory = 1.0, settings["ServerlessConfig"]["MemorySizeInMB"] << 20
     else:
-        machine = here(instance_type(settings["InstanceType"]))
+        machine = limits_on_this_machine(instance_type(settings["InstanceType"]))
         cpus, memory = machine.vcpus, machine.memory_bytes
     return Limits(cpus=cpus, memory_bytes=memory, disk_bytes=disk, processes=tools.settings.process_limit)
 

@@ -217,5 +217,5 @@ NOUN = declare(
         first=("Starting", "Starting the processing job"),
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=_job.settled("processing job"),
+    ended=_job.ended("processing job"),
 )

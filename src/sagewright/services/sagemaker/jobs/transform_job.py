@@ -197,5 +197,5 @@ NOUN = declare(
         first=("Starting", "Starting the transform job"),
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=_job.settled("transform job"),
+    ended=_job.ended("transform job"),
 )
