@@ -135,7 +135,7 @@ class Noun:
             old = error.existing
             raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
         if queue is not None and waiting is not None:
-            queue.stand(made)
+            queue.enqueue(made)
         elif self.lifecycle:
             call.platform.hint(made.id)
         return made

@@ -22,9 +22,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
-
-Json = dict[str, Any]
 
 
 class _Row(NamedTuple):
