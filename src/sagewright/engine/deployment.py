@@ -7,6 +7,7 @@ the old one keeps answering, and drops whichever failed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,14 @@ from sagewright.engine.role_objects import AccessDenied
 from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused
 from sagewright.engine.tools import Tools
-from sagewright.environments.builder import BuildFailed
-from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.environments.builder import Wanted
+from sagewright.environments.installer import BuildFailed
 from sagewright.serving.probe import ping
 from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LOOK_SECONDS = 0.1
@@ -46,8 +48,7 @@ class VariantPlan:
     name: str
     weight: float
     instances: int
-    environment: EnvironmentSpec
-    requirements: str | None
+    wanted: Wanted
     workload: Callable[[Path, str], Workload]
     startup_seconds: float = STARTUP_SECONDS
     notes: tuple[str, ...] = ()
@@ -121,9 +122,7 @@ class DeploymentController:
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
-        built = [
-            (plan, self._tools.preparation.path(plan.environment, plan.requirements, resource.id)) for plan in plans
-        ]
+        built = [(plan, self._tools.preparation.path(plan.wanted, resource.id)) for plan in plans]
         ready = [(plan, root) for plan, root in built if root is not None]
         if len(ready) < len(plans):
             return Change(due=now + BUILD_SECONDS)
@@ -155,7 +154,7 @@ class DeploymentController:
         stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
         group = self._kind.log_group(resource)
         log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
-        log_files.begin(Path(log_file), (*plan.environment.notes, *plan.notes), int(self._tools.clock.now() * 1000))
+        log_files.begin(Path(log_file), (*plan.wanted.spec.notes, *plan.notes), int(self._tools.clock.now() * 1000))
         handle = self._tools.backend.start(run, plan.workload(root, log_file))
         return {
             "variant": plan.name,
@@ -209,8 +208,12 @@ class DeploymentController:
         workers: list[Json] = []
         for worker in fleet["workers"]:
             plan = by_name[worker["variant"]]
-            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
-            if worker in dead and root is not None:
+            try:
+                root = self._tools.preparation.path(plan.wanted, resource.id) if worker in dead else None
+            except BuildFailed as failure:  # its environment was deleted, and cannot be built again now
+                log.warning("%s: a model server stays down: %s", resource.arn, failure)
+                root = None
+            if root is not None:
                 self._tools.backend.remove(worker["handle"])
                 workers.append(self._start(resource, fleet, plan, root, worker["index"], worker["attempt"] + 1))
             else:
@@ -227,6 +230,7 @@ class DeploymentController:
         if resource.phase != "deleting":
             return Change(due=now, phase="deleting", events=(Event(now, "Deleting"),))
         self._tools.routes.drop(resource)
+        self._tools.preparation.forget(resource.id)
         self._drop(resource.run.get("live"))
         self._drop(resource.run.get("next"))
         self._drop({"workers": resource.run.get("retired", ())})
@@ -236,6 +240,7 @@ class DeploymentController:
     def _fail(self, resource: Resource, reason: str) -> Change:
         """Give the next fleet up; an endpoint that still has a live one goes on serving with it."""
         now = self._tools.clock.now()
+        self._tools.preparation.forget(resource.id)
         self._drop(resource.run.get("next"))
         if "next" in resource.run:
             self._tools.backend.remove_all(f"{resource.id}-{resource.run['next']['generation']}")

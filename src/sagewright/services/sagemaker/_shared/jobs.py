@@ -6,7 +6,6 @@ import json
 import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, Limits
@@ -18,7 +17,7 @@ from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.nouns.declaration import Refusal
 from sagewright.nouns.members import members_of
-from sagewright.services.sagemaker._shared.s3_uris import inputs_below, requirements_in
+from sagewright.services.sagemaker._shared.s3_uris import inputs_below
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -45,7 +44,7 @@ def taken(kind: str) -> Refusal:
     )
 
 
-def settled(kind: str) -> Refusal:
+def ended(kind: str) -> Refusal:
     """The refusal to stop a job that has ended."""
     return Refusal(f"The request was rejected because the {kind} is in status {{status}}.")
 
@@ -137,15 +136,6 @@ def spread(
         for number, host in enumerate(hosts)
     }
     return tuple(everywhere), shares
-
-
-def requirements_at(inputs: Iterable[Input], path: str) -> str | None:
-    """The requirements.txt in the archive that lies at ``path`` once the inputs are laid out, or None."""
-    for entry in inputs:
-        for file in entry.files:
-            if f"{entry.path}/{file.name}" == path:
-                return requirements_in(Path(file.source))
-    return None
 
 
 def log_files(resource: Resource, group: str, hosts: Sequence[str], tools: Tools) -> tuple[str, ...]:
