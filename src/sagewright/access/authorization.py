@@ -1,8 +1,8 @@
-"""May this caller do that? Every call is asked here, between reading its parameters and carrying it out.
+"""May this caller do that? The gateway asks here after it read a call's parameters and before it carries the call out.
 
-What a principal's policies say is worked out once and kept until IAM changes: ``ResourceStore.changes`` counts the
-writes of this server, and after ``STALE_SECONDS`` those of others on the same database are seen too. Answers that no
-condition or variable had a part in are kept as well, so that a call's usual cost is one look into a dictionary.
+A caller's policies are compiled once and kept until IAM changes: ``ResourceStore.changes`` counts the writes of this
+server, and after ``STALE_SECONDS`` this server sees the writes of others on the same database too. Answers that depend
+on no condition and no variable are kept as well, so that a call usually costs one look into a dictionary.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of
+from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of, with_ids
 from sagewright.access.permissions import account_of, needed, passed_roles
 from sagewright.access.policy import Access, Decision, Policies, Policy, parse
 from sagewright.access.request_context import MustWait, RequestContext
@@ -31,16 +31,16 @@ Json = Mapping[str, Any]
 T = TypeVar("T")
 STALE_SECONDS = 5.0
 MEMORY = 20_000
-"""Answers kept; beyond that all are forgotten."""
+"""The most values that a memory keeps; when it is full it forgets all of them."""
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
 ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
-"""What the trust policy of a role is asked about."""
+"""The actions that a role's trust policy decides about."""
 _S3 = "arn:aws:s3:::"
 NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
 """Members of requests that use a role without passing it."""
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
-"""What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
+"""A bucket's owner may do these whatever the policy says, so that a mistake in it locks nobody out."""
 
 
 class Memory(Generic[T]):
@@ -59,7 +59,7 @@ class Memory(Generic[T]):
         return found[2]
 
     def version(self) -> tuple[int, float]:
-        """What ``put`` wants of the moment before the value was worked out."""
+        """The state of IAM now. Take it before you compute a value, and give it to ``put``."""
         return self._resources.changes(GLOBAL), self._clock.now() + STALE_SECONDS
 
     def put(self, key: object, version: tuple[int, float], value: T) -> None:
@@ -68,7 +68,7 @@ class Memory(Generic[T]):
         self._kept[key] = (*version, value)
 
     def of(self, key: object, make: Callable[[], T]) -> T:
-        """The value kept for ``key``, else what ``make`` makes."""
+        """The value kept for ``key``; when there is none, ``make`` computes it."""
         found = self.get(key)
         if found is None:
             version = self.version()
@@ -124,7 +124,7 @@ _NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None
 
 
 class Authorizer:
-    """Decides for all calls of one server. Thread-safe: what threads race for is only who works something out."""
+    """Decides for all calls of one server. Thread-safe: at worst two threads compute the same value."""
 
     def __init__(
         self,
@@ -190,17 +190,17 @@ class Authorizer:
             self._granted.put((SERVICE, role_arn), version, True)
         return decision.allowed
 
-    def settled(self, access_key_id: str, action: str, resource: str) -> bool:
-        """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
+    def is_remembered(self, access_key_id: str, action: str, resource: str) -> bool:
+        """Whether memory holds a yes to exactly this question. False means unknown: call ``require``. Never waits."""
         key = self._credentials.find(access_key_id) if access_key_id else None
         if key is not None and key.administrator and not key.session and not action.startswith("s3:"):
             return True
         return self._granted.get((access_key_id, action, resource)) is not None
 
     def allows_at_once(self, call: Call, request: Json, permission: Permission) -> bool:
-        """Whether the caller may do that to a resource without a policy of its own, as far as memory alone can tell.
+        """Whether memory alone shows that the caller may do that, to a resource that has no policy of its own.
 
-        No is no answer: ask ``require``. Never waits.
+        False means unknown: call ``require``. Never waits.
         """
         key = self._credentials.find(call.principal.access_key_id)
         caller = self._callers.get(key.id) if key is not None else None
@@ -216,9 +216,9 @@ class Authorizer:
         return outcome.allowed
 
     def known_tags(self, tags: TagStore, arn: str, *, look: bool) -> Mapping[str, str] | None:
-        """The tags of an ARN, from memory while nothing changed; None when they are not there and may not be looked up.
+        """The tags of an ARN, from memory until tags or resources change; None when memory lacks them and not ``look``.
 
-        Resources bring their tags along, so what changes a region's resources may change tags there.
+        Resources are created with their tags, so a change of a region's resources may be a change of tags there.
         """
         parts = arn.split(":", 4)
         region = (parts[3] if len(parts) > 3 else "") or GLOBAL
@@ -231,11 +231,11 @@ class Authorizer:
         permission = Permission(action, role.arn)
         context = RequestContext(call, request, permission, caller.key, caller.holder_arn)
         access = Access(permission.action, role.arn, lambda: context, caller.principal.names)
-        return _trust(role).decide(access).allowed
+        return self._trust(role).decide(access).allowed
 
     def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
         key_id = call.principal.access_key_id
-        if self.settled(key_id, permission.action, permission.resource):
+        if self.is_remembered(key_id, permission.action, permission.resource):
             return call
         version = self._granted.version()
         key = self._credentials.find(key_id) if key_id else None
@@ -283,7 +283,7 @@ class Authorizer:
         return _Caller(key, principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
 
     def _target(self, permission: Permission) -> _Target:
-        """What is asked for, as far as it has a policy of its own: a bucket, or a role to take on."""
+        """The policy of the resource, when it has one: a bucket's policy, or the trust policy of a role."""
         action, resource = permission.action, permission.resource
         if action in ASSUMING:
             return self._targets.of(resource, partial(self._find_role, resource))
@@ -298,11 +298,18 @@ class Authorizer:
         row = bucket_policy(self._resources, name)
         if row is None:
             return _PLAIN
-        return _Target(Policies([Policy(name, "resource", parse(row.spec["Policy"]))]), row.account)
+        text = _restricted(row) if "Restricted" in row.spec else row.spec["Policy"]
+        statements = with_ids(self._resources, parse(text), row.spec.get("Principals", {}))
+        return _Target(Policies([Policy(name, "resource", statements)]), row.account)
 
     def _find_role(self, arn: str) -> _Target:
         role = role_of(self._resources, arn)
-        return _Target(_trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
+        return _Target(self._trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
+
+    def _trust(self, role: Resource) -> Policies:
+        statements = parse(role.spec["AssumeRolePolicyDocument"])
+        statements = with_ids(self._resources, statements, role.spec.get("Principals", {}))
+        return Policies([Policy(role.name, "resource", statements)])
 
     def _require_passable(self, call: Call, request: Json, arn: str, target: str) -> None:
         """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
@@ -344,8 +351,13 @@ def not_assumed(arn: str) -> str:
     )
 
 
-def _trust(role: Resource) -> Policies:
-    return Policies([Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))])
+def _restricted(row: Resource) -> str:
+    """The policy of a bucket whose public access block keeps other accounts out (RestrictPublicBuckets)."""
+    document = json.loads(row.spec["Policy"])
+    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    others = {"StringNotEquals": {"aws:PrincipalAccount": row.account}}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": others}
+    return json.dumps({**document, "Statement": [*statements, denied]})
 
 
 def _ask_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:

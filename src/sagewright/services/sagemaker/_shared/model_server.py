@@ -14,7 +14,8 @@ from sagewright.core.s3_uri import is_s3
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.run import Refused
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
-from sagewright.services.sagemaker._shared.s3_uris import inputs_below, object_at, requirements_in
+from sagewright.services.sagemaker._shared.requirements import requirements_in
+from sagewright.services.sagemaker._shared.s3_uris import inputs_below, object_at
 
 Json = dict[str, Any]
 
@@ -43,6 +44,12 @@ def model_data(container: Json) -> tuple[str, bool]:
     if source:
         return source["S3Uri"], source["CompressionType"] == "Gzip"
     return container.get("ModelDataUrl", ""), True
+
+
+def is_one_object(container: Json) -> bool:
+    """Whether the model data is the one object at its URI, and not all that lies below a prefix."""
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    return source is None or source["S3DataType"] == "S3Object" or source["CompressionType"] == "Gzip"
 
 
 def submit_directory(container: Json) -> str:
@@ -85,7 +92,7 @@ def _inputs(container: Json, objects: RoleObjects) -> tuple[tuple[Input, ...], s
     requirements: str | None = None
     uri, packed = model_data(container)
     if uri:
-        files = object_at(objects, uri) if packed else inputs_below(objects, uri)
+        files = object_at(objects, uri) if is_one_object(container) else inputs_below(objects, uri)
         if not files:
             raise Refused(f"Could not find model data at {uri}.")
         inputs.append(Input(MODEL, files, unpack=packed))
