@@ -34,7 +34,7 @@ decoders, `worker.Response`, the default handler and its errors, `data_utils.get
 `distributed.rabit_run` on one host. The real package wins where a job's requirements bring it.
 
 `@remote` without an `image_uri` takes `sagemaker-base-python-310` or `-38`, and the SDK asks that the job's Python be
-the client's. With another Python name one that fits: `@remote(image_uri="sagewright/python:3.12")`.
+the client's. With another Python name one that fits, which has the SDK in it: `image_uri="sagemaker-base-python:3.12"`.
 
 XGBoost up to tag 1.2-2 writes its model as a pickle, as the images do. Pickles of XGBoost before 1.0 load in every tag
 up to 3.0-5. The hyperparameter `silent` has no effect in tags up to 1.0-1 and is refused after them.
