@@ -14,7 +14,16 @@ from functools import lru_cache, partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of, with_ids
+from sagewright.access.identity import (
+    GLOBAL,
+    bucket_policy,
+    holder_of_key,
+    principal_of,
+    role_of,
+    session_arn,
+    session_id,
+    with_ids,
+)
 from sagewright.access.permissions import account_of, needed, passed_roles
 from sagewright.access.policy import Access, Decision, Policies, Policy, parse
 from sagewright.access.request_context import MustWait, RequestContext
@@ -30,9 +39,12 @@ from sagewright.wire.models import SERVED
 Json = Mapping[str, Any]
 T = TypeVar("T")
 STALE_SECONDS = 5.0
+HOUR = 3600.0
 MEMORY = 20_000
 """The most values that a memory keeps; when it is full it forgets all of them."""
 SERVICE = "sagemaker.amazonaws.com"
+SESSION = "SageMaker"
+"""The name that SageMaker gives to its sessions of roles."""
 ANONYMOUS = "anonymous"
 ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 """The actions that a role's trust policy decides about."""
@@ -139,7 +151,9 @@ class Authorizer:
         self._credentials = credentials
         self._samples = samples
         self._make_roles = make_roles
+        self._clock = clock
         self._callers = Memory[_Caller](resources, clock)
+        self._sessions = Memory[Credential](resources, clock)
         self._targets = Memory[_Target](resources, clock)
         self._granted = Memory[bool](resources, clock)
         self._tags = Memory[Mapping[str, str]](resources, clock)
@@ -163,6 +177,18 @@ class Authorizer:
     def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
         """As ``require``, for ``action`` on ``resource`` that a handler finds itself."""
         return self._demand(call, request or {}, Permission(action, resource))
+
+    def session_of(self, role_arn: str) -> Credential | None:
+        """The session in which SageMaker takes on a role, as a key that nobody signs with; None without the role."""
+        found = self._sessions.get(role_arn)
+        if found is None:
+            version, role = self._sessions.version(), role_of(self._resources, role_arn)
+            if role is None:
+                return None
+            principal, identifier, now = session_arn(role, SESSION), session_id(role, SESSION), self._clock.now()
+            found = Credential(role.arn, "", principal, role.account, identifier, None, now + HOUR, now)
+            self._sessions.put(role_arn, version, found)
+        return found
 
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
