@@ -177,7 +177,8 @@ class PolicyCache:
         row = bucket_policy(self._resources, name)
         if row is None:
             return PLAIN
-        statements = with_ids(self._resources, parse(row.spec["Policy"]), row.spec.get("Principals", {}))
+        text = _restricted(row) if "Restricted" in row.spec else row.spec["Policy"]
+        statements = with_ids(self._resources, parse(text), row.spec.get("Principals", {}))
         return Target(Policies([Policy(name, "resource", statements)]), row.account)
 
     def _find_role(self, arn: str) -> Target:
@@ -189,3 +190,12 @@ class PolicyCache:
         statements = parse(role.spec["AssumeRolePolicyDocument"])
         statements = with_ids(self._resources, statements, role.spec.get("Principals", {}))
         return Policies([Policy(role.name, "resource", statements)])
+
+
+def _restricted(row: Resource) -> str:
+    """The policy of a bucket whose public access block keeps other accounts out (RestrictPublicBuckets)."""
+    document = json.loads(row.spec["Policy"])
+    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    others = {"StringNotEquals": {"aws:PrincipalAccount": row.account}}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": others}
+    return json.dumps({**document, "Statement": [*statements, denied]})

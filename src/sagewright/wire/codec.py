@@ -87,6 +87,7 @@ def serialise_error(route: Route | None, error: AwsError, request_id: str, reque
     if protocol in ("query", "rest-xml") and isinstance(response.body, bytes):
         response.body = xml_body.readable(response.body)
     response.headers.update(_request_id_headers(protocol, request_id))
+    response.headers.update(error.headers)
     if request is not None:
         if "x-amzn-query-mode" in request.headers:
             fault = "Sender" if status < 500 else "Receiver"

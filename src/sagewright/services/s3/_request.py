@@ -67,7 +67,8 @@ def object_of(call: Call, request: dict[str, Any]) -> StoredObject:
     check_version(request.get("VersionId"))
     found = call.platform.objects.head(bucket.name, request["Key"])
     if found is None:
-        call.platform.access.demand(call, "s3:ListBucket", s3_arn(bucket.name))  # only who may list learns what is not
+        listing = {"Prefix": request["Key"]}  # only who may list a key learns that it is not there
+        call.platform.access.demand(call, "s3:ListBucket", s3_arn(bucket.name), listing)
         raise NoSuchKey(Key=request["Key"])
     return found
 
@@ -95,9 +96,11 @@ def check_write(request: dict[str, Any]) -> None:
 def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
     """The headers and metadata to keep with an object; raises MetadataTooLarge."""
     headers = {member: str(request[member]) for member in HEADERS if member in request}
-    left = [coding for coding in codings(headers.pop("ContentEncoding", "")) if coding != "aws-chunked"]
-    if left:
-        headers["ContentEncoding"] = ",".join(left)
+    encoded = codings(headers.get("ContentEncoding", ""))
+    if "aws-chunked" in encoded:  # how the body came, not what it is
+        headers["ContentEncoding"] = ", ".join(coding for coding in encoded if coding != "aws-chunked")
+    if not headers.get("ContentEncoding"):
+        headers.pop("ContentEncoding", None)
     if "Expires" in request:
         headers["Expires"] = call.http.headers.get("expires", "")
     metadata = {_text(name): _text(value) for name, value in request.get("Metadata", {}).items()}
@@ -111,7 +114,7 @@ def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
 def tags_of(call: Call, request: dict[str, Any]) -> dict[str, str]:
     """The tags that a write gives its object; raises AccessDenied, InvalidArgument, InvalidTag and BadRequest."""
     if "Tagging" in request:
-        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]))
+        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]), request)
     return from_header(request.get("Tagging", ""))
 
 

@@ -93,9 +93,17 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
         answer["TagCount"] = len(found.attributes.tags)
     if "PartNumber" in request and found.parts:
         answer["PartsCount"] = len(found.parts)
-    if whole and request.get("ChecksumMode") == "ENABLED":
-        answer |= checksum_members(found.checksum)
+    if request.get("ChecksumMode") == "ENABLED":
+        answer |= _checksum(found, request, whole=whole)
     return answer | {member: request[name] for name, member in _OVERRIDES.items() if name in request}, part
+
+
+def _checksum(found: StoredObject, request: dict[str, Any], *, whole: bool) -> dict[str, str]:
+    """The checksum of what is sent: of the whole, or of the one part; there is none of any other range."""
+    if whole or ("PartNumber" in request and not found.parts):
+        return checksum_members(found.checksum)
+    value = found.parts[request["PartNumber"] - 1].checksum if "PartNumber" in request else ""
+    return checksum_members(dataclasses.replace(found.checksum, value=value)) if value else {}
 
 
 def _part_wanted(found: StoredObject, request: dict[str, Any]) -> tuple[int, int] | None:

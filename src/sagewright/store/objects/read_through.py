@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 
 from sagewright.store.database import Database
 from sagewright.store.objects import checksums
-from sagewright.store.objects.background import Errands
+from sagewright.store.objects.background import BackgroundWork
 from sagewright.store.objects.errors import BucketExists, ObjectStoreError
 from sagewright.store.objects.fetch import PIECE, Copying, Fetch
 from sagewright.store.objects.model import Attributes, Bucket, Checksum, Extent, Page, StoredObject
@@ -65,7 +65,7 @@ class ReadThrough(ObjectStore):
         super().__init__(database, directory, *more, **options)
         self._upstream = upstream
         self._limit, self._scratch = limit, directory / "samples"
-        self._errands = Errands(FETCHES, "samples")
+        self._background = BackgroundWork(FETCHES, "samples")
         self._lock = threading.Lock()
         self._under_way: dict[tuple[str, str], Fetch] = {}
         self._used: dict[tuple[str, str], float] = {}
@@ -139,7 +139,7 @@ class ReadThrough(ObjectStore):
             if max(each.size for each in missing) > self._limit:
                 raise TooLarge
             work = {f"{each.bucket}/{each.key}": partial(self._fetched, each) for each in missing}
-            self._errands.see_to(work, "objects of public sample buckets are being fetched")
+            self._background.wait_for(work, "objects of public sample buckets are being fetched")
         held = [each if wanted is None else self._held(wanted) for each, wanted in zip(extents, asked, strict=True)]
         here = [extent for extent in held if extent is not None]
         if len(here) < len(held):
@@ -172,7 +172,7 @@ class ReadThrough(ObjectStore):
             under_way = list(self._under_way.values())
         for fetch in under_way:
             fetch.end(Away("The server is ending."))
-        self._errands.close()
+        self._background.close()
         super().close()
 
     def _made(self, name: str, region: str) -> Bucket:
