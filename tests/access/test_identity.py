@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.kit.principals import ACCOUNT, Person, allow, keys_of, let, name_of, policy, refused, role_of
+from tests.kit.principals import ACCOUNT, Document, Person, allow, keys_of, let, name_of, policy, refused, role_of
 
 Client = Callable[..., Any]
 ANYBODY_HERE = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
@@ -66,3 +66,37 @@ def test_tags_of_the_role_are_those_of_the_role_that_the_session_is_of(client: C
     client("iam").tag_role(RoleName=name_of(role), Tags=[{"Key": "team", "Value": "red"}])
     assert client("sagemaker", **session).list_models()
     assert json.loads(json.dumps(session))
+
+
+def test_a_policy_lets_in_whom_it_named_and_nobody_who_takes_the_name_later(client: Client) -> None:
+    iam, s3 = client("iam"), client("s3")
+    reader = role_of(client, allow("sagemaker:ListModels"), trust=ANYBODY_HERE)
+    bucket = f"{name_of(reader)}-bucket"
+    s3.create_bucket(Bucket=bucket)
+    text = policy(let({"AWS": reader}, "s3:ListBucket", on=f"arn:aws:s3:::{bucket}"))
+    s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    ann = Person(client)
+    role = role_of(client, trust={**ANYBODY_HERE, "Principal": {"AWS": [ann.arn, reader]}})
+
+    def session() -> Document:
+        return keys_of(client("sts").assume_role(RoleArn=reader, RoleSessionName="session"))
+
+    assert client("s3", **session()).list_objects_v2(Bucket=bucket)
+    assert ann.client("sts").assume_role(RoleArn=role, RoleSessionName="session")
+    again(client, reader)
+    iam.put_role_policy(RoleName=name_of(reader), PolicyName="p", PolicyDocument=policy(allow("sagemaker:ListModels")))
+    iam.delete_access_key(UserName=ann.name, AccessKeyId=ann.key_id)
+    iam.delete_user(UserName=ann.name)
+    iam.create_user(UserName=ann.name)
+    key = iam.create_access_key(UserName=ann.name)["AccessKey"]
+    keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+    later = session()
+    assert client("sagemaker", **later).list_models()
+    assert refused(client("s3", **later).list_objects_v2, Bucket=bucket)[0] == "AccessDenied"
+    for other in (keys, later):
+        asked = {"RoleArn": role, "RoleSessionName": "session"}
+        assert refused(client("sts", **other).assume_role, **asked)[0] == "AccessDenied"
+    assert "Principals" not in iam.get_role(RoleName=name_of(role))["Role"]
+    s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    assert client("s3", **session()).list_objects_v2(Bucket=bucket), "written again, it means who has the name now"

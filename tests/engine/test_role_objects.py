@@ -12,8 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.kit.jobs import Jobs
 from tests.kit.principals import ACCOUNT, allow, deny, name_of, policy, role_of
+from tests.kit.processing import Processing
 from tests.kit.servers import client as client_of
 from tests.kit.servers import jobs_of
+from tests.kit.transforms import Transforms, transforms_of
 
 from sagewright.services.sagemaker._shared.s3_uris import LOOKED_AT
 from sagewright.testing.server import ServerProcess
@@ -132,6 +134,37 @@ def test_the_code_of_a_job_is_read_as_its_role(client: Client, jobs: Jobs, secre
     theirs = {"sagemaker_submit_directory": f"s3://{secret}/code.tar.gz"}
     with pytest.raises(ClientError, match=r'ValidationException.*"s3:GetObject" permissions'):
         jobs.start("print()", RoleArn=role, hyperparameters=theirs)
+
+
+def test_outputs_of_processing_jobs_are_asked_about_one_by_one(client: Client, jobs: Jobs) -> None:
+    out = f"processed-{uuid.uuid4().hex[:8]}"
+    role = role_of(client, own(jobs), deny("s3:PutObject", on=f"arn:aws:s3:::{jobs.bucket}/{out}/deep/b"))
+    script = """
+import os
+os.makedirs("/opt/ml/processing/out/deep")
+for name in "abc":
+    open("/opt/ml/processing/out/deep/" + name, "w").write(name)
+"""
+    output = {"out": {"S3Uri": f"s3://{jobs.bucket}/{out}", "LocalPath": "/opt/ml/processing/out"}}
+    job = Processing(jobs).run(script, RoleArn=role, outputs=output)
+
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert f'"s3:PutObject" on resource: "arn:aws:s3:::{jobs.bucket}/{out}/deep/b"' in job["FailureReason"]
+    assert "deep/b" not in jobs.below(f"s3://{jobs.bucket}/{out}")
+
+
+def test_answers_of_transform_jobs_are_written_as_the_role_of_the_model(client: Client, jobs: Jobs) -> None:
+    out = f"transformed-{uuid.uuid4().hex[:8]}"
+    role = role_of(client, own(jobs), deny("s3:PutObject", on=f"arn:aws:s3:::{jobs.bucket}/{out}/*.csv.out"))
+    transforms = transforms_of(jobs)
+    container = jobs.sagemaker.describe_model(ModelName=transforms.model)["PrimaryContainer"]
+    limited = Transforms(jobs, f"{transforms.model}-limited")
+    wanted = {key: container[key] for key in ("Image", "ModelDataUrl")}
+    jobs.sagemaker.create_model(ModelName=limited.model, PrimaryContainer=wanted, ExecutionRoleArn=role)
+    job, written = limited.run({"a.csv": "1,2"}, output={"S3OutputPath": f"s3://{jobs.bucket}/{out}"})
+
+    assert (job["TransformJobStatus"], written) == ("Failed", {})
+    assert f'"s3:PutObject" on resource: "arn:aws:s3:::{jobs.bucket}/{out}/a.csv.out"' in job["FailureReason"]
 
 
 @pytest.mark.slow

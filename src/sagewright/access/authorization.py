@@ -1,23 +1,24 @@
-"""May this caller do that? Every call is asked here, between reading its parameters and carrying it out.
+"""May this caller do that? The gateway asks here after it read a call's parameters and before it carries the call out.
 
-What a principal's policies say is worked out once and kept until IAM changes: ``ResourceStore.changes`` counts the
-writes of this server, and after ``STALE_SECONDS`` those of others on the same database are seen too. Answers that no
-condition or variable had a part in are kept as well, so that a call's usual cost is one look into a dictionary.
+A caller's policies are compiled once and kept until IAM changes: ``ResourceStore.changes`` counts the writes of this
+server, and after ``STALE_SECONDS`` this server sees the writes of others on the same database too. Answers that depend
+on no condition and no variable are kept as well, so that a call usually costs one look into a dictionary.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from typing import Any, Generic, Protocol, TypeVar
+from functools import partial
+from typing import Any
 
 from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of
+from sagewright.access.identity import GLOBAL, holder_of_key, principal_of, role_of
+from sagewright.access.memory import Memory
 from sagewright.access.permissions import account_of, needed, passed_roles
-from sagewright.access.policy import Access, Decision, Policies, Policy, parse
+from sagewright.access.policy import Access, Decision, Policies
 from sagewright.access.request_context import MustWait, RequestContext
+from sagewright.access.resource_policies import PLAIN, ResourcePolicies, Samples, Target
 from sagewright.access.role_making import MAKING, can_be_made, command, make_at_first_use
 from sagewright.core.clock import Clock
 from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
@@ -28,53 +29,12 @@ from sagewright.store.tags import TagStore
 from sagewright.wire.models import SERVED
 
 Json = Mapping[str, Any]
-T = TypeVar("T")
-STALE_SECONDS = 5.0
-MEMORY = 20_000
-"""Answers kept; beyond that all are forgotten."""
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
-ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
-"""What the trust policy of a role is asked about."""
-_S3 = "arn:aws:s3:::"
 NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
 """Members of requests that use a role without passing it."""
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
-"""What a bucket's owner may do whatever its policy says, lest a mistake lock everybody out."""
-
-
-class Memory(Generic[T]):
-    """Values that hold until IAM changes, and no longer than ``STALE_SECONDS``."""
-
-    def __init__(self, resources: ResourceStore, clock: Clock) -> None:
-        self._resources = resources
-        self._clock = clock
-        self._kept: dict[Any, tuple[int, float, T]] = {}
-
-    def get(self, key: object) -> T | None:
-        """The value kept for ``key``, None when there is none any more."""
-        found = self._kept.get(key)
-        if found is None or found[0] != self._resources.changes(GLOBAL) or self._clock.now() >= found[1]:
-            return None
-        return found[2]
-
-    def version(self) -> tuple[int, float]:
-        """What ``put`` wants of the moment before the value was worked out."""
-        return self._resources.changes(GLOBAL), self._clock.now() + STALE_SECONDS
-
-    def put(self, key: object, version: tuple[int, float], value: T) -> None:
-        if len(self._kept) >= MEMORY:
-            self._kept = {}
-        self._kept[key] = (*version, value)
-
-    def of(self, key: object, make: Callable[[], T]) -> T:
-        """The value kept for ``key``, else what ``make`` makes."""
-        found = self.get(key)
-        if found is None:
-            version = self.version()
-            found = make()
-            self.put(key, version, found)
-        return found
+"""A bucket's owner may do these whatever the policy says, so that a mistake in it locks nobody out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,45 +46,11 @@ class _Caller:
     holder_arn: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The policy of a resource, None when it has none; its owner's account, empty when that is the call's."""
-
-    policies: Policies | None = None
-    account: str = ""
-
-
-class Samples(Protocol):
-    """Knows the public sample buckets, and the account that they are in."""
-
-    @property
-    def account(self) -> str: ...
-
-    def public(self, name: str) -> bool:
-        """Whether everybody may read this bucket, as no policy of ours says."""
-        ...
-
-
-@lru_cache(maxsize=256)
-def _readable_by_all(bucket: str) -> Policies:
-    """The policy of a public sample bucket."""
-    statements = [
-        {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": resource}
-        for actions, resource in (
-            (["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectTagging"], "/*"),
-            (["s3:ListBucket", "s3:GetBucketLocation"], ""),
-        )
-        for resource in (f"{_S3}{bucket}{resource}",)
-    ]
-    return Policies([Policy(bucket, "resource", parse(json.dumps({"Version": "2012-10-17", "Statement": statements})))])
-
-
-_PLAIN = _Target()
 _NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None)
 
 
 class Authorizer:
-    """Decides for all calls of one server. Thread-safe: what threads race for is only who works something out."""
+    """Decides for all calls of one server. Thread-safe: at worst two threads compute the same value."""
 
     def __init__(
         self,
@@ -137,10 +63,9 @@ class Authorizer:
     ) -> None:
         self._resources = resources
         self._credentials = credentials
-        self._samples = samples
         self._make_roles = make_roles
         self._callers = Memory[_Caller](resources, clock)
-        self._targets = Memory[_Target](resources, clock)
+        self._targets = ResourcePolicies(resources, clock, samples)
         self._granted = Memory[bool](resources, clock)
         self._tags = Memory[Mapping[str, str]](resources, clock)
 
@@ -173,7 +98,7 @@ class Authorizer:
         """
         caller = self._caller(key)
         for permission in permissions:
-            target = replace(self._target(permission), account=owner)
+            target = replace(self._targets.of(permission), account=owner)
             outcome, _ = self._ask(call, {}, permission, caller, target)
             if not outcome.allowed:
                 return permission, denied(call, permission, outcome)
@@ -184,23 +109,23 @@ class Authorizer:
         if self._granted.get((SERVICE, role_arn)) is not None:
             return True
         version = self._granted.version()
-        trust = self._targets.of(role_arn, partial(self._find_role, role_arn)).policies
+        trust = self._targets.of_role(role_arn).policies
         decision = _ask_trust(trust, role_arn, call, work) if trust is not None else NOTHING
         if decision.allowed and decision.fixed:
             self._granted.put((SERVICE, role_arn), version, True)
         return decision.allowed
 
-    def settled(self, access_key_id: str, action: str, resource: str) -> bool:
-        """Whether the answer is known to be yes. No is no answer: ask ``require``. Never waits."""
+    def is_remembered(self, access_key_id: str, action: str, resource: str) -> bool:
+        """Whether memory holds a yes to exactly this question. False means unknown: call ``require``. Never waits."""
         key = self._credentials.find(access_key_id) if access_key_id else None
         if key is not None and key.administrator and not key.session and not action.startswith("s3:"):
             return True
         return self._granted.get((access_key_id, action, resource)) is not None
 
     def allows_at_once(self, call: Call, request: Json, permission: Permission) -> bool:
-        """Whether the caller may do that to a resource without a policy of its own, as far as memory alone can tell.
+        """Whether memory alone shows that the caller may do that, to a resource that has no policy of its own.
 
-        No is no answer: ask ``require``. Never waits.
+        False means unknown: call ``require``. Never waits.
         """
         key = self._credentials.find(call.principal.access_key_id)
         caller = self._callers.get(key.id) if key is not None else None
@@ -208,7 +133,7 @@ class Authorizer:
             return False
         version = self._granted.version()
         try:
-            outcome, lasting = self._ask(call, request, permission, caller, _PLAIN, hurry=True)
+            outcome, lasting = self._ask(call, request, permission, caller, PLAIN, hurry=True)
         except MustWait:
             return False
         if outcome.allowed and lasting:
@@ -216,9 +141,9 @@ class Authorizer:
         return outcome.allowed
 
     def known_tags(self, tags: TagStore, arn: str, *, look: bool) -> Mapping[str, str] | None:
-        """The tags of an ARN, from memory while nothing changed; None when they are not there and may not be looked up.
+        """The tags of an ARN, from memory until tags or resources change; None when memory lacks them and not ``look``.
 
-        Resources bring their tags along, so what changes a region's resources may change tags there.
+        Resources are created with their tags, so a change of a region's resources may be a change of tags there.
         """
         parts = arn.split(":", 4)
         region = (parts[3] if len(parts) > 3 else "") or GLOBAL
@@ -231,15 +156,15 @@ class Authorizer:
         permission = Permission(action, role.arn)
         context = RequestContext(call, request, permission, caller.key, caller.holder_arn)
         access = Access(permission.action, role.arn, lambda: context, caller.principal.names)
-        return _trust(role).decide(access).allowed
+        return self._targets.trust(role).decide(access).allowed
 
     def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
         key_id = call.principal.access_key_id
-        if self.settled(key_id, permission.action, permission.resource):
+        if self.is_remembered(key_id, permission.action, permission.resource):
             return call
         version = self._granted.version()
         key = self._credentials.find(key_id) if key_id else None
-        target = self._target(permission)
+        target = self._targets.of(permission)
         owner = target.account or call.account
         own = key is not None and key.account == owner
         unlimited = own and key is not None and key.administrator and not key.session
@@ -260,7 +185,7 @@ class Authorizer:
         request: Json,
         permission: Permission,
         caller: _Caller,
-        target: _Target,
+        target: Target,
         *,
         hurry: bool = False,
     ) -> tuple[Outcome, bool]:
@@ -281,29 +206,6 @@ class Authorizer:
     def _find_caller(self, key: Credential) -> _Caller:
         holder = holder_of_key(self._resources, key)
         return _Caller(key, principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
-
-    def _target(self, permission: Permission) -> _Target:
-        """What is asked for, as far as it has a policy of its own: a bucket, or a role to take on."""
-        action, resource = permission.action, permission.resource
-        if action in ASSUMING:
-            return self._targets.of(resource, partial(self._find_role, resource))
-        name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
-        if not name or not action.startswith("s3:"):
-            return _PLAIN
-        if self._samples is not None and action != "s3:CreateBucket" and self._samples.public(name):
-            return _Target(_readable_by_all(name), self._samples.account)
-        return self._targets.of(f"{_S3}{name}", partial(self._find_bucket, name))
-
-    def _find_bucket(self, name: str) -> _Target:
-        row = bucket_policy(self._resources, name)
-        if row is None:
-            return _PLAIN
-        text = _restricted(row) if "Restricted" in row.spec else row.spec["Policy"]
-        return _Target(Policies([Policy(name, "resource", parse(text))]), row.account)
-
-    def _find_role(self, arn: str) -> _Target:
-        role = role_of(self._resources, arn)
-        return _Target(_trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
 
     def _require_passable(self, call: Call, request: Json, arn: str, target: str) -> None:
         """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
@@ -343,19 +245,6 @@ def not_assumed(arn: str) -> str:
         f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to assume "
         "the role."
     )
-
-
-def _restricted(row: Resource) -> str:
-    """The policy of a bucket whose public access block keeps other accounts out (RestrictPublicBuckets)."""
-    document = json.loads(row.spec["Policy"])
-    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
-    others = {"StringNotEquals": {"aws:PrincipalAccount": row.account}}
-    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": others}
-    return json.dumps({**document, "Statement": [*statements, denied]})
-
-
-def _trust(role: Resource) -> Policies:
-    return Policies([Policy(role.name, "resource", parse(role.spec["AssumeRolePolicyDocument"]))])
 
 
 def _ask_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:

@@ -62,8 +62,8 @@ class Access(Protocol):
     def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
         """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
 
-    def settled(self, access_key_id: str, action: str, resource: str) -> bool:
-        """Whether the answer is known to be yes. False means unknown. Never waits."""
+    def is_remembered(self, access_key_id: str, action: str, resource: str) -> bool:
+        """Whether memory holds a yes to exactly this question. False means unknown. Never waits."""
 
     def allows_at_once(self, call: Call, request: Json, permission: Permission) -> bool:
         """Whether the caller may, as far as memory alone can tell. False means unknown. Never waits."""

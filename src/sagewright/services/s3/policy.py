@@ -11,9 +11,10 @@ import json
 import re
 from typing import Any
 
-from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn
+from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn, ids_of_principals
 from sagewright.access.permissions import s3_arn
 from sagewright.access.policy import Malformed, Statement, parse
+from sagewright.access.resource_policies import RESTRICTED
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import AccessDenied, MalformedPolicy, NoSuchBucketPolicy, PolicyTooLarge
 from sagewright.services.s3._request import bucket_of
@@ -53,23 +54,30 @@ def put_bucket_policy(call: Call, request: Json) -> None:
         return
 
 
-def restrict(call: Call, bucket: str) -> None:
-    """Write a bucket's policy anew, after what its public access block says of public policies has changed."""
+def restrict(call: Call, name: str) -> None:
+    """Do to a bucket's policy what the public access block says of it now."""
+    resources = call.platform.resources
     while True:
-        found, now = bucket_policy(call.platform.resources, bucket), call.platform.objects.bucket(bucket)
-        if found is None or now is None:
+        found, bucket = bucket_policy(resources, name), call.platform.objects.bucket(name)
+        if found is None or bucket is None:
             return
+        kept = {member: value for member, value in found.spec.items() if member != RESTRICTED}
         try:
-            _write(call, now, found.spec["Policy"])
-        except (AlreadyExists, Stale):  # another call came between
+            resources.update(found, spec=kept | _restriction(bucket, found.spec["Policy"]))
+        except Stale:  # another call came between
             continue
         return
 
 
+def _restriction(bucket: Bucket, text: str) -> Json:
+    """What is kept with a policy that lets nobody in from other accounts."""
+    restricts = bucket.settings.get(PUBLIC_ACCESS, {}).get("RestrictPublicBuckets", False)
+    return {RESTRICTED: True} if restricts and is_public(text) else {}
+
+
 def _write(call: Call, bucket: Bucket, text: str) -> None:
-    resources, spec = call.platform.resources, {"Policy": text}
-    if bucket.settings.get(PUBLIC_ACCESS, {}).get("RestrictPublicBuckets") and is_public(text):
-        spec["Restricted"] = "true"
+    resources = call.platform.resources
+    spec = {"Policy": text, "Principals": ids_of_principals(resources, parse(text)), **_restriction(bucket, text)}
     found = bucket_policy(resources, bucket.name)
     if found is not None:
         resources.update(found, spec=spec)

@@ -99,7 +99,11 @@ def test_a_transform_job_reads_and_writes_as_the_role_of_its_model(client: Clien
 
 
 def test_a_name_is_one_object_and_not_all_that_begin_with_it(jobs: Jobs) -> None:
-    uri = jobs.put({"model.tar.gz.old": b"x"})
-    container = {"Image": SKLEARN, "ModelDataUrl": f"{uri}/model.tar.gz"}
-    with pytest.raises(ClientError, match="Could not find model data at"):
-        jobs.sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    uri = jobs.put({"model.tar.gz.old": b"x"}) + "/model.tar.gz"
+    bare = {"S3DataSource": {"S3Uri": uri, "S3DataType": "S3Object", "CompressionType": "None"}}
+    *single, prefix, _ = containers(uri)
+    for container in (*single, {"Image": SKLEARN, "ModelDataSource": bare}):
+        with pytest.raises(ClientError, match="Could not find model data at"):
+            jobs.sagemaker.create_model(ModelName="m", PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    name = f"prefix-{uuid.uuid4().hex[:10]}"
+    assert jobs.sagemaker.create_model(ModelName=name, PrimaryContainer=prefix, ExecutionRoleArn=ROLE)

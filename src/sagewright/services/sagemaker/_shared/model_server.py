@@ -45,6 +45,12 @@ def model_data(container: Json) -> tuple[str, bool]:
     return container.get("ModelDataUrl", ""), True
 
 
+def is_one_object(container: Json) -> bool:
+    """Whether the model data is the one object at its URI, and not all that lies below a prefix."""
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    return source is None or source["S3DataType"] == "S3Object" or source["CompressionType"] == "Gzip"
+
+
 def submit_directory(container: Json) -> str:
     """Where the archive with the user's code lies, empty when it is not in S3."""
     named: str = container.get("Environment", {}).get("SAGEMAKER_SUBMIT_DIRECTORY", "")
@@ -85,7 +91,7 @@ def _inputs(container: Json, objects: RoleObjects) -> tuple[tuple[Input, ...], s
     requirements: str | None = None
     uri, packed = model_data(container)
     if uri:
-        files = object_at(objects, uri) if packed else inputs_below(objects, uri)
+        files = object_at(objects, uri) if is_one_object(container) else inputs_below(objects, uri)
         if not files:
             raise Refused(f"Could not find model data at {uri}.")
         inputs.append(Input(MODEL, files, unpack=packed))

@@ -11,7 +11,7 @@ from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import require_image
-from sagewright.services.sagemaker._shared.model_server import containers, model_data, submit_directory
+from sagewright.services.sagemaker._shared.model_server import containers, is_one_object, model_data, submit_directory
 from sagewright.services.sagemaker._shared.s3_uris import object_exists, some_below
 
 Json = dict[str, Any]
@@ -34,7 +34,7 @@ def _check_files(call: Call, request: Json, container: Json) -> None:
     """Model data that is there, and which the role may read; code that the role may read."""
     arn, role = NOUN.arn(call, request["ModelName"]), request.get("ExecutionRoleArn", "")
     objects = objects_as(call, role, arn)
-    uri, packed = model_data(container)
+    uri, _ = model_data(container)
     code = submit_directory(container)
     if (uri or code) and not role:
         raise ValidationException(
@@ -43,7 +43,8 @@ def _check_files(call: Call, request: Json, container: Json) -> None:
         )
     for each in dict.fromkeys(filter(None, (uri, code))):
         try:
-            found = object_exists(objects, each) if packed or each == code else bool(some_below(objects, each))
+            single = each == code or is_one_object(container)
+            found = object_exists(objects, each) if single else bool(some_below(objects, each))
         except AccessDenied as denial:
             raise _not_accessible(each, objects, denial.message) from None
         if not found and each == uri:
