@@ -29,8 +29,10 @@ from sagewright.engine.shared_database import Follower
 from sagewright.engine.sweeps import LOOK_SECONDS, Sweep, Sweeper
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
-from sagewright.gateway.aws.app import Gateway
+from sagewright.gateway.aws.admission import Admissions
+from sagewright.gateway.aws.app import HEALTH, Gateway
 from sagewright.gateway.http import tls
+from sagewright.gateway.http.limits import Limits
 from sagewright.gateway.http.server import Server
 from sagewright.gateway.ways.connect import Proxy, upstream
 from sagewright.gateway.ways.invoke import Invocations
@@ -149,6 +151,8 @@ class Installation:
             port=settings.port,
             fast=Invocations(self._platform, self._router).fast_path(),
             doorman=Proxy(tls.identity(data).server_context(), upstream(os.environ)),
+            gate=Admissions(self._platform, {HEALTH, *self._internal()}),
+            limits=Limits(scratch=data),
         )
 
     def _stores(self) -> tuple[ResourceStore, Storage | None]:

@@ -96,6 +96,8 @@ class Invocations:
             protocol=PROTOCOL,
             payload=payload,
         )
+        if request.proved is not None:
+            request.proved()
         return key, _invocation(request, body, key.account, claim.region)
 
     def _is_allowed(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> bool:
