@@ -92,6 +92,11 @@ def test_no_test_imports_from_a_test() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         for module in imported(node)
         if module.startswith("tests.") and module.rpartition(".")[2].startswith(("test_", "conftest"))
+    ] + [
+        f"{path.relative_to(TESTS)}: a relative import"
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert not wrong
 

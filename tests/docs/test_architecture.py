@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md names files that are there."""
+"""ARCHITECTURE.md and the topic notes name files that are there, and ARCHITECTURE.md stays short."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLACES = (ROOT, ROOT / "src", ROOT / "src" / "sagewright", ROOT / "src" / "sagewright_runtime")
-NAMED = sorted(set(re.findall(r"`([\w/.]+(?:\.(?:py|toml|md|json)|/))`", (ROOT / "ARCHITECTURE.md").read_text())))
+PAGES = (ROOT / "ARCHITECTURE.md", *(ROOT / "docs" / "design").glob("*.md"))
+NAMED = sorted(
+    {name for page in PAGES for name in re.findall(r"`([\w/.]+(?:\.(?:py|toml|md|json)|/))`", page.read_text())}
+)
 IN_THE_DATA_DIRECTORY = {"objects/", "logs/", "runs/", "tls/", "server.json", "credentials.json", "exit.json"}
 
 
@@ -17,3 +20,8 @@ IN_THE_DATA_DIRECTORY = {"objects/", "logs/", "runs/", "tls/", "server.json", "c
 def test_a_named_file_is_there(name: str) -> None:
     bare = list((ROOT / "src").rglob(name)) if "/" not in name else []
     assert bare or any((place / name).exists() for place in PLACES), "no such file"
+
+
+def test_architecture_stays_short() -> None:
+    """Why-notes of a topic stand in docs/design."""
+    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= 200

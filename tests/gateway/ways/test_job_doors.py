@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kit.house import House
 from tests.kit.http import eventually
 
 from sagewright.core.config import Settings
@@ -23,8 +24,6 @@ from sagewright.gateway.ways.connect import NO_FURTHER
 from sagewright.gateway.ways.job_doors import RENEW_SECONDS
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.wire.http import Door
-
-from .test_app import House
 
 ROLE = "arn:aws:iam::123456789012:role/SagewrightExecutionRole"
 
