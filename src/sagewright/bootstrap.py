@@ -41,7 +41,6 @@ from sagewright.nouns.declaration import all_nouns
 from sagewright.nouns.operations import Platform
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
-from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.data_directory import Claim
@@ -108,7 +107,6 @@ class Installation:
             metrics=MetricStore(self._database, self._clock),
             objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
             access=Authorizer(resource_store, credentials, self._clock),
-            streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
         )

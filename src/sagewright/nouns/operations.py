@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
 from sagewright.engine.run import RunController
-from sagewright.serving.streams import Streams
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
@@ -79,7 +78,6 @@ class Platform:
     metrics: MetricStore
     objects: ObjectStore
     access: Access
-    streams: Streams
     hint: Callable[[str], None]
     """Wake the reconciler for the resource with this id, after the commit."""
     stopping: threading.Event = field(default_factory=threading.Event)

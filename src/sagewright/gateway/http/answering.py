@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -35,12 +36,17 @@ def answer_fast(connection: Answering, exchange: Exchange, body: bytes) -> None:
         connection.reply(exchange, _failure())
         return
     if awaited is not None:
-        hub.spawn(hub.loop.create_task(_reply_later(connection, exchange, awaited)))
+        task = hub.loop.create_task(_reply_later(connection, exchange, awaited))
+        exchange.cancel = task.cancel
+        hub.spawn(task)
 
 
 async def _reply_later(connection: Answering, exchange: Exchange, awaited: Awaitable[Response]) -> None:
     try:
         response = await awaited
+    except asyncio.CancelledError:
+        connection.finish(exchange, False)
+        raise
     except Exception:
         log.exception("the fast path failed")
         response = _failure()

@@ -94,6 +94,8 @@ class Connection(asyncio.Protocol):
             if exchange is not None and (exchange is not self._active or exchange.undecided):
                 exchange.done, exchange.undecided = True, False
                 self._intake.release(exchange)
+        if self._active is not None and self._active.cancel is not None:
+            self._active.cancel()
         if self._outlet is not None:
             self._outlet.close()
         self._queue.clear()

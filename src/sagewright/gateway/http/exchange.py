@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sagewright.gateway.http.body import StreamBody
 from sagewright.gateway.http.memory import Reservation
 from sagewright.wire.http import Request, Response
@@ -13,6 +15,7 @@ class Exchange:
     __slots__ = (
         "begun",
         "body",
+        "cancel",
         "chunked",
         "complete",
         "declared",
@@ -54,6 +57,8 @@ class Exchange:
         """When it is refused, if it still waits then: for an answer, for memory or for a thread."""
         self.turn: list[None] = [None]
         """Whoever takes the item out, the thread that carries the request out or the loop that refuses it, answers."""
+        self.cancel: Callable[[], object] | None = None
+        """Gives up what is awaited on the loop for it."""
         self.complete = False
         self.done = False
         self.fast = False

@@ -324,11 +324,8 @@ async def send_parts(connection: Sender, exchange: Exchange, response: Response,
     """On the loop: send what comes there, as fast as the client takes it."""
     loop, whole = connection.hub.loop, False
     outlet = Outlet(loop, connection.push)
-    task = asyncio.current_task()
-    assert task is not None
     exchange.keep_alive = exchange.keep_alive and exchange.chunked
     connection.open_outlet(exchange, outlet, response)
-    outlet.when_closed = task.cancel
     chunked = exchange.chunked
     try:
         connection.push(heads.response_head(response, None, close=not exchange.keep_alive, chunked=chunked))
@@ -347,7 +344,6 @@ async def send_parts(connection: Sender, exchange: Exchange, response: Response,
     except Exception:
         log.exception("the answer to %s %s broke off", exchange.request.method, exchange.request.raw_path)
     finally:
-        outlet.when_closed = None
         with suppress(Exception):
             await parts.aclose()  # type: ignore[attr-defined]
         connection.finish(exchange, whole)

@@ -133,18 +133,20 @@ class Hub:
 
     def add(self, connection: Attached) -> bool:
         """Count a new connection; False when there is no room for it, even after those of least worth were closed."""
-        door, limits = connection.door, self.limits
+        room = self._make_room(connection.door)
         self.connections.add(connection)
+        if connection.door is not None:
+            self.doors[id(connection.door)] = self.doors.get(id(connection.door), 0) + 1
+        return room
+
+    def _make_room(self, door: Door | None) -> bool:
+        limits = self.limits
         if door is not None:
-            self.doors[id(door)] = self.doors.get(id(door), 0) + 1
-            if self.doors[id(door)] > limits.door_connections and not self._close_some(
-                lambda other: other.door is door
-            ):
-                return False
-            of_doors = sum(self.doors.values())
-            if of_doors > limits.all_door_connections and not self._close_some(lambda other: other.door is not None):
-                return False
-        return len(self.connections) <= limits.connections or self._close_some(lambda _: True)
+            if self.doors.get(id(door), 0) >= limits.door_connections:
+                return self._close_some(lambda other: other.door is door)
+            if sum(self.doors.values()) >= limits.all_door_connections:
+                return self._close_some(lambda other: other.door is not None)
+        return len(self.connections) < limits.connections or self._close_some(lambda _: True)
 
     def remove(self, connection: Attached) -> None:
         """Count a connection no more; one that is not counted is no error."""
