@@ -8,6 +8,7 @@ import logging
 import os
 import pkgutil
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,8 @@ from sagewright.wire.http import Request, Response
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
+STOP_SECONDS = 30.0
+"""What the parts have to end after the drain; then the process ends without them."""
 HOUR = 3600.0
 
 
@@ -192,6 +195,7 @@ class Installation:
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
+        _end_after(DRAIN_SECONDS + STOP_SECONDS)
         self._platform.stopping.set()
         self._server.stop(DRAIN_SECONDS)
         self._reconciler.stop()
@@ -243,6 +247,18 @@ class Installation:
             for handle in handles:
                 self._tools.backend.remove(handle)
             self._routes.drop(resource)
+
+
+def _end_after(seconds: float) -> None:
+    """End the process if it is still there then: a part that hangs must not keep a server that was told to end."""
+
+    def end() -> None:
+        log.error("the server did not end within %d seconds, and is ended", seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _reachable(host: str) -> str:

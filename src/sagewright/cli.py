@@ -22,6 +22,9 @@ from sagewright.core.config import Settings
 if TYPE_CHECKING:
     from sagewright.store.backup import Elsewhere
 
+SIGNAL_SECONDS = 0.5
+"""How late the server may learn that it is to end."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
@@ -106,7 +109,9 @@ def _up(arguments: argparse.Namespace) -> int:
             raise RuntimeError(f"the database cannot be used: {why} ({_database_of(settings)})") from None
         try:
             print(f"ready {url}", flush=True)
-            ended.wait()
+            # A signal may be delivered to any thread, and then a main thread that waits for a lock is not woken by it.
+            while not ended.wait(SIGNAL_SECONDS):
+                pass
         finally:
             installation.stop()
     return 0

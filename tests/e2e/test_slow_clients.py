@@ -21,14 +21,14 @@ INFERENCE = """
 import time
 def model_fn(model_dir): return None
 def transform_fn(model, body, content_type, accept):
-    if body.startswith(b"large"):
-        return b"x" * (16 << 20), "text/plain"
-    if body.startswith(b"slow"):
+    if body.startswith("large"):
+        return "x" * (16 << 20), "text/plain"
+    if body.startswith("slow"):
         return slow(), "text/plain"
-    return b"short", "text/plain"
+    return "short", "text/plain"
 def slow():
     yield "begun"
-    time.sleep(1)
+    time.sleep(20)
     yield "ended"
 """
 DRIP = """
@@ -36,9 +36,11 @@ import socket, time, urllib.parse, boto3
 s3 = boto3.client("s3")
 held = []
 for number in range(140):
-    url = urllib.parse.urlsplit(s3.generate_presigned_url("put_object", Params=dict(Bucket="survivors", Key=f"k{number}")))
+    key = dict(Bucket="survivors", Key=f"k{number}")
+    url = urllib.parse.urlsplit(s3.generate_presigned_url("put_object", Params=key))
     one = socket.create_connection((url.hostname, url.port or 80), 20)
-    one.sendall(f"PUT {url.path}?{url.query} HTTP/1.1\\r\\nHost: {url.netloc}\\r\\nContent-Length: 100000000\\r\\n\\r\\n".encode())
+    lines = f"PUT {url.path}?{url.query} HTTP/1.1", f"Host: {url.netloc}", "Content-Length: 100000000", "", ""
+    one.sendall("\\r\\n".join(lines).encode())
     one.sendall(b"x" * 2048)
     held.append(one)
 print("all are open", flush=True)
@@ -131,9 +133,8 @@ def test_answers_that_nobody_reads(server: ServerProcess, endpoint: str) -> None
         runtime = client(server, "sagemaker-runtime")
         assert runtime.invoke_endpoint(EndpointName=endpoint, Body=b"short")["Body"].read() == b"short"
         assert memory(server) - before < 100 * MIB
-        slow[0].settimeout(20)
-        slow[59].settimeout(20)
-        for one in (slow[0], slow[59]):
+        for one in (slow[0], slow[59]):  # the one's answer is in memory, the other's in a file
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)
             assert length(one) > 16 * MIB - 5
 
 
@@ -153,8 +154,9 @@ def test_streams(server: ServerProcess, endpoint: str) -> None:
     """A model that answers one after the other: most wait for their first byte, and hold nothing meanwhile."""
     path = f"/endpoints/{endpoint}/invocations-response-stream"
     with slow_clients(server, MANY, signed(server, path, b"slow")) as slow:
-        others_are_answered(server)
+        client(server, "sagemaker").list_models()
         assert hanging(slow) > MANY // 2
+        others_are_answered(server)
 
 
 def test_one_job_by_its_door(server: ServerProcess, jobs: Jobs) -> None:

@@ -138,10 +138,10 @@ class Models:
 class House:
     """A gateway with real stores."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, models: Any = None) -> None:
         self.settings = Settings(data_dir=folder)
         self.operations = Operations(folder)
-        self.models = Models()
+        self.models = models or Models()
         clock = clock or SystemClock()
         database = Database(f"sqlite:///{folder / 'test.db'}")
         migrate.upgrade(database)

@@ -17,7 +17,7 @@ from sagewright.testing.server import ServerProcess
 MIB = 1 << 20
 
 
-def head(  # noqa: PLR0913 - each is a part of a request
+def head(
     server: ServerProcess,
     method: str,
     path: str,
@@ -42,7 +42,7 @@ def head(  # noqa: PLR0913 - each is a part of a request
 
 @contextlib.contextmanager
 def slow_clients(server: ServerProcess, count: int, sent: bytes, *, window: int = 0) -> Iterator[list[socket.socket]]:
-    """So many connections on which ``sent`` was sent, as far as the server took it. ``window`` is what each receives."""
+    """So many connections on which ``sent`` was sent, as far as it was taken. ``window`` is what each receives."""
     address = urlsplit(server.url)
     with contextlib.ExitStack() as held:
         made = []

@@ -8,7 +8,6 @@ goes out piece by piece is ``sending``'s.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import socket
@@ -20,20 +19,19 @@ from typing import Any, cast
 import httptools
 
 from sagewright.gateway.http import answering, heads, sending
-from sagewright.gateway.http.exchange import Exchange
-from sagewright.gateway.http.head_parser import HeadParser, TooLarge, is_expecting
+from sagewright.gateway.http.exchange import Exchange, refusal
+from sagewright.gateway.http.head_parser import HeadParser, TooLarge
 from sagewright.gateway.http.intake import Intake
 from sagewright.gateway.http.lent_socket import LENT_FROM, LentSocket, duplicate
 from sagewright.gateway.http.sending import Outlet
 from sagewright.gateway.http.shared import Hub
-from sagewright.wire.http import BytesReader, Door, FileBody, Request, Response
+from sagewright.wire.http import BytesReader, Door, FileBody, Response
 
 log = logging.getLogger(__name__)
 QUEUE_LENGTH = 16
 COPIED = 64 * 1024
 """Below this size one write of head and body together costs less than two."""
 LINGER_BYTES = 32 * 1024 * 1024
-_EMPTY = BytesReader(b"")
 
 
 class Connection(asyncio.Protocol):
@@ -43,12 +41,10 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, hub: Hub, *, secure: bool = False, tunnels_only: bool = False, door: Door | None = None) -> None:
         self.hub, self.secure, self.door = hub, secure, door
-        self._tunnels_only = tunnels_only
+        self._tunnels_only, self._tunnel = tunnels_only, False
         self.transport: asyncio.Transport | None = None
         self.peer = ""
-        self.proven = False
-        """A request on it was signed by a key that exists."""
-        self._tunnel = False
+        self.proven = False  # a request on it was signed by a key that exists
         self._head = HeadParser(hub.limits)
         self._new_parser()
         self._intake = Intake(self)
@@ -57,21 +53,16 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._outlet: Outlet | None = None
         self._body_full = False
-        self._lent = False
-        """The worker thread receives the rest of the body itself."""
+        self._lent = False  # true while the worker thread receives the rest of the body itself
         self._reading = True
-        self._ending = False
-        """No further request is taken: an error was met, the client closed its side, or we are closing."""
+        self._ending = False  # no further request is taken: after an error, or an end of either side
         self._lingering = 0
         self._closing = False
-        self._body_until = math.inf
-        """Until when the body may go on as slowly as it does; infinite when nothing of it was waited for yet."""
+        self._body_until = math.inf  # how long the body may go on as slowly as it does
         self._idle_since = 0.0
         self.deadline = math.inf
         self._write_deadline = math.inf
         self._unread = 0
-
-    # What the transport says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -87,13 +78,9 @@ class Connection(asyncio.Protocol):
         self._ending = True
         self.hub.remove(self)
         self._all_read()
-        for exchange in (self._receiving, self._active):
-            if exchange is not None and exchange.body is not None:
-                exchange.body.fail("the client hung up")
         for exchange in (self._receiving, self._active, *self._queue):
-            if exchange is not None and (exchange is not self._active or exchange.undecided):
-                exchange.done, exchange.undecided = True, False
-                self._intake.release(exchange)
+            if exchange is not None:
+                self._intake.lost(exchange, begun=exchange is self._active)
         if self._active is not None and self._active.cancel is not None:
             self._active.cancel()
         if self._outlet is not None:
@@ -150,8 +137,6 @@ class Connection(asyncio.Protocol):
         self._body_until = min(longest, self._body_until + count / limits.slowest_body)
         return self._body_until
 
-    # What the parser says
-
     def _new_parser(self) -> None:
         self.on_url, self.on_header = self._head.on_url, self._head.on_header
         self._parser = httptools.HttpRequestParser(self)
@@ -164,7 +149,6 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._ending:
             return
-        headers = self._head.headers
         method = self._parser.get_method().decode("ascii")
         version = self._parser.get_http_version()
         try:
@@ -177,24 +161,19 @@ class Connection(asyncio.Protocol):
         if self._tunnels_only:
             self._refuse(400, "This port speaks HTTPS: use a URL that begins with https://")
             return
-        request = heads.request(method, self._head.target, headers, _EMPTY, self.peer)
+        exchange = self._head.exchange(method, version, self.peer, keep_alive=self._parser.should_keep_alive())
+        request = exchange.request
         request.secure, request.door = self.secure or self.door is not None, self.door
-        expects = is_expecting(headers, version)
-        exchange = Exchange(request, keep_alive=self._parser.should_keep_alive(), expects=expects)
         request.proved = partial(self._prove, exchange)
-        exchange.chunked = version == "1.1"
         self._receiving = exchange
         self._body_until = math.inf
-        chunked = "transfer-encoding" in headers
-        size = int(headers.get("content-length") or 0)
-        if expects and not chunked and size == 0:
+        if exchange.expects and exchange.declared == 0:
             # Superfluous, but botocore answers its next request on this connection with the status of one that came
             # without 100 Continue, and then waits for a head that never comes.
             exchange.keep_alive = exchange.keep_alive and self._active is None
             if exchange.keep_alive:
                 self._send_continue(exchange)
             exchange.expects = False
-        exchange.declared = None if chunked else size
         self._intake.begin(exchange)
 
     def on_body(self, data: bytes) -> None:
@@ -239,8 +218,6 @@ class Connection(asyncio.Protocol):
         if exchange.reservation is not None:
             self.later(self._intake.prove, exchange)
 
-    # Requests in order
-
     def enqueue(self, exchange: Exchange) -> None:
         """Start it now, or after those before it: one at a time, and none while earlier answers are not taken."""
         if self._active is None and not self._queue and self._write_deadline == math.inf:
@@ -270,13 +247,11 @@ class Connection(asyncio.Protocol):
         if exchange.fast:
             answering.answer_fast(self, exchange, body)
             return
-        workers = self.hub.workers
+        workers = self.hub.workers if exchange.body is None else self.hub.uploads
         if exchange.body is None:
             exchange.request.body = BytesReader(body)
-        else:
-            workers = self.hub.uploads
-            if workers.full(exchange.holder):
-                exchange.wait_until = self.hub.loop.time() + self.hub.limits.wait_seconds
+        elif workers.full(exchange.holder):
+            exchange.wait_until = self.hub.loop.time() + self.hub.limits.wait_seconds
         if not workers.submit(exchange.holder, partial(answering.answer, self, exchange)):
             self._refuse_waiting(exchange)
 
@@ -315,8 +290,6 @@ class Connection(asyncio.Protocol):
             self.on_message_complete()
             self.set_reading()
 
-    # Answers
-
     def open_outlet(self, exchange: Exchange, outlet: Outlet, response: Response) -> socket.socket | None:
         """On the loop: open the outlet; for a large file also lend a duplicate of an idle plain socket."""
         transport = self.transport
@@ -347,23 +320,22 @@ class Connection(asyncio.Protocol):
             sending.close(body)
             self.finish(exchange, False)
             return
-        sent = isinstance(body, bytes) and heads.has_body(exchange.request.method, response.status)
-        if sent and len(body) >= COPIED and self.hub.unread + len(body) > self.hub.limits.unread_answers:  # type: ignore[arg-type]
+        data = body if isinstance(body, bytes) and heads.has_body(exchange.request.method, response.status) else None
+        if data is not None and len(data) >= COPIED and not self.hub.keeps_unread(len(data)):
             file = partial(answering.answer_from_file, self, exchange, response)
             if not self.hub.streams.submit(exchange.holder, file):
                 self.finish(exchange, False)
             return
         exchange.keep_alive = not self._will_close(exchange)
         head = heads.response_head(response, heads.length(response), close=not exchange.keep_alive, chunked=False)
-        if sent:
-            assert isinstance(body, bytes)
-            if len(body) < COPIED:
-                transport.write(head + body)
+        if data is not None:
+            if len(data) < COPIED:
+                transport.write(head + data)
             else:
-                transport.writelines((head, body))
+                transport.writelines((head, data))
                 if transport.get_write_buffer_size():
-                    self._unread += len(body)
-                    self.hub.unread += len(body)
+                    self._unread += len(data)
+                    self.hub.unread += len(data)
         else:
             sending.close(body)
             transport.write(head)
@@ -414,8 +386,6 @@ class Connection(asyncio.Protocol):
             limits, self._idle_since = self.hub.limits, self.hub.loop.time()
             self.deadline = self._idle_since + (limits.head_seconds if self._head.received else limits.idle_seconds)
 
-    # 100 Continue and back-pressure
-
     def continue_if_idle(self, exchange: Exchange) -> None:
         if exchange.expects and self._active is None and not exchange.undecided:
             self._send_continue(exchange)
@@ -447,12 +417,7 @@ class Connection(asyncio.Protocol):
                 self.deadline = math.inf
 
     def later(self, step: Callable[..., None], *args: Any) -> None:
-        try:
-            self.hub.loop.call_soon_threadsafe(step, *args)
-        except RuntimeError:  # the loop is closed: the server has stopped and nobody waits for this answer
-            log.debug("an answer came after the server had stopped")
-
-    # Ends
+        self.hub.later(step, *args)
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer an unusable request once the earlier ones are answered, then close."""
@@ -460,16 +425,9 @@ class Connection(asyncio.Protocol):
             return
         receiving, self._receiving = self._receiving, None
         if receiving is not None:
-            if receiving.body is not None:
-                receiving.body.fail(message)
-            if receiving is not self._active and receiving not in self._queue:
-                receiving.done, receiving.undecided = True, False
-                self._intake.release(receiving)
-        refusal = Exchange(Request("GET", "/", "", "/", [], {}, _EMPTY), keep_alive=False, expects=False)
-        body = json.dumps({"message": message}).encode()
-        refusal.ready = Response(status, {"content-type": "application/json"}, body)
+            self._intake.lost(receiving, message, begun=receiving is self._active or receiving in self._queue)
         self._ending = True
-        self.enqueue(refusal)
+        self.enqueue(refusal(status, message))
 
     def _close(self, *, linger: bool = False) -> None:
         transport = self.transport

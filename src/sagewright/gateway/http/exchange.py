@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from sagewright.gateway.http.body import StreamBody
 from sagewright.gateway.http.memory import Reservation
-from sagewright.wire.http import Request, Response
+from sagewright.wire.http import BytesReader, Request, Response
+
+EMPTY = BytesReader(b"")
 
 
 class Exchange:
@@ -79,3 +82,11 @@ class Exchange:
         except IndexError:
             return False
         return True
+
+
+def refusal(status: int, message: str) -> Exchange:
+    """The answer to a request that cannot be used, after which the connection ends."""
+    made = Exchange(Request("GET", "/", "", "/", [], {}, EMPTY), keep_alive=False, expects=False)
+    body = json.dumps({"message": message}).encode()
+    made.ready = Response(status, {"content-type": "application/json"}, body)
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagewright.gateway.http import heads
+from sagewright.gateway.http.exchange import EMPTY, Exchange
 from sagewright.gateway.http.limits import Limits
 
 
@@ -58,11 +59,16 @@ class HeadParser:
         if self.headers.get("transfer-encoding", "chunked").lower() != "chunked":
             raise heads.BadHead("a Transfer-Encoding other than chunked")
 
+    def exchange(self, method: str, version: str, client: str, *, keep_alive: bool) -> Exchange:
+        """The request that the head describes. Raises ``BadHead``."""
+        headers = self.headers
+        request = heads.request(method, self.target, headers, EMPTY, client)
+        expects = headers.get("expect", "").lower() == "100-continue" and version == "1.1"
+        made = Exchange(request, keep_alive=keep_alive, expects=expects)
+        made.chunked = version == "1.1"
+        made.declared = None if "transfer-encoding" in headers else int(headers.get("content-length") or 0)
+        return made
+
     def is_endless(self) -> bool:
         """Whether more bytes came than a head may have."""
         return self.received > self._limits.head_bytes
-
-
-def is_expecting(headers: dict[str, str], version: str) -> bool:
-    """Whether the client waits for 100 Continue."""
-    return headers.get("expect", "").lower() == "100-continue" and version == "1.1"

@@ -182,6 +182,14 @@ class Intake:
             self._connection.hub.bodies.give_back(exchange.reservation)
             exchange.reservation = None
 
+    def lost(self, exchange: Exchange, why: str = "the client hung up", *, begun: bool) -> None:
+        """The rest of its body will not come; unless it has ``begun`` to be answered, nobody answers it."""
+        if exchange.body is not None:
+            exchange.body.fail(why)
+        if not begun or exchange.undecided:
+            exchange.done, exchange.undecided = True, False
+            self.release(exchange)
+
     def prove(self, exchange: Exchange) -> None:
         """Its sender is proven."""
         if exchange.reservation is not None:

@@ -47,8 +47,6 @@ class Limits:
     """The same until their requests are answered."""
     unread_answers: int = 32 * MIB
     """Memory for answers that clients do not take; more of them goes to files."""
-    unread_files: int = 4096 * MIB
-    """The size of those files."""
     drained_body: int = 1024 * 1024
     """The most that is read and thrown away to keep a connection after its handler ignored the body."""
     workers: int = 128

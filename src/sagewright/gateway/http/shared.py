@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from typing import Protocol
+from typing import Any, Protocol
 
 from sagewright.gateway.http.limits import Limits
 from sagewright.gateway.http.memory import BodyMemory
 from sagewright.gateway.http.workers import Workers
 from sagewright.wire.http import Door, Request, Response
 
+log = logging.getLogger(__name__)
 AT_ONCE = 8
 """Slow bodies of a holder that are given up in one look."""
 
@@ -168,6 +170,10 @@ class Hub:
             connection.abort()
         return bool(least)
 
+    def keeps_unread(self, size: int) -> bool:
+        """Whether memory may hold so many bytes of an answer that its client may not take."""
+        return self.unread + size <= self.limits.unread_answers
+
     def give_up_slow_bodies(self, now: float) -> None:
         """End the slowest body of each holder that others wait behind, and the slowest of all if that is nobody's."""
         waiting = self.bodies.waiting | self.uploads.waiting
@@ -179,6 +185,13 @@ class Hub:
             own = [each for _, whose, each in slow if whose == holder]
             for connection in (own or [each for _, _, each in slow])[:AT_ONCE]:
                 connection.abort()
+
+    def later(self, step: Callable[..., None], *args: Any) -> None:
+        """Call ``step`` on the loop, from any thread."""
+        try:
+            self.loop.call_soon_threadsafe(step, *args)
+        except RuntimeError:  # the loop is closed: the server has stopped and nobody waits for this answer
+            log.debug("an answer came after the server had stopped")
 
     def spawn(self, task: asyncio.Task[None]) -> None:
         """Keep ``task`` alive until it is done."""
