@@ -67,3 +67,12 @@ def test_a_manifest_is_spread_over_two_hosts_and_checkpoints_go_on(run_script: R
         [f"algo-{host} restored ['algo-1-0', 'algo-2-0']" for host in (1, 2)],
     ]
     assert summary["checkpoints"] == ["algo-1-0", "algo-1-2", "algo-2-0", "algo-2-2"]
+
+
+def test_what_public_notebooks_do(run_script: Run) -> None:
+    """A remote function in a named image, attach, a Parquet channel, models by https, one pickled by XGBoost 0.90."""
+    summary = run_script("v2", "v2_public_code.py")
+    assert summary["remote"] == 42
+    assert summary["attached"]
+    assert summary["right"] > 0.9
+    assert summary["old"] == pytest.approx([0.408223956823349, 0.7169694304466248], abs=1e-6)
