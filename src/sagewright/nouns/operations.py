@@ -12,7 +12,6 @@ from sagewright.core.config import Settings
 from sagewright.core.errors import AwsError
 from sagewright.engine.run import RunController
 from sagewright.nouns.members import Members, members_of
-from sagewright.serving.streams import Streams
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
@@ -51,6 +50,9 @@ class Access(Protocol):
     def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
         """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
+    def session_of(self, role_arn: str) -> Credential | None:
+        """The session in which SageMaker takes on a role; None when there is no such role."""
+
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
     ) -> tuple[Permission, AwsError] | None:
@@ -86,7 +88,6 @@ class Platform:
     metrics: MetricStore
     objects: ObjectStore
     access: Access
-    streams: Streams
     hint: Callable[[str], None]
     """Wake the reconciler for the resource with this id, after the commit."""
     stopping: threading.Event = field(default_factory=threading.Event)
