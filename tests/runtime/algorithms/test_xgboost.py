@@ -317,7 +317,7 @@ def test_wrong_hyperparameters(given: dict[str, str], said: str, job: Job, refus
         ({"a": "1 1:2\n0 x:1\n"}, LIBSVM, "Line 2 '0 x:1...' of file 'a' is not 'LIBSVM' format"),
         ({"a": "1,2,3\n"}, LIBSVM, "is not 'LIBSVM' format"),
         ({"a": "1:2 1:2\n0 1:1\n"}, LIBSVM, "some rows have an instance weight"),
-        ({"a": "x"}, {"ContentType": "application/x-parquet"}, "pyarrow"),
+        ({"a": "x"}, {"ContentType": "application/x-parquet"}, "Failed to load parquet data"),
         ({"a": "x"}, {"ContentType": "application/x-recordio-protobuf"}, "not supported yet"),
         ({"a": "x"}, {"ContentType": "image/png"}, "image/png is not an accepted ContentType: csv, text/csv"),
         ({"a": "x"}, {"ContentType": "text/csv;label_size=0"}, "label_size must be equal to 1"),

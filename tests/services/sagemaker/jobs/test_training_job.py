@@ -325,3 +325,18 @@ def test_tags_follow_a_resource(jobs: Jobs) -> None:
     jobs.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team"])
     assert jobs.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "stage", "Value": "test"}]
     assert ROLE.split(":")[4] in arn
+
+
+@pytest.mark.slow
+def test_what_runs_in_place_of_an_old_image_is_said(jobs: Jobs) -> None:
+    """XGBoost's first image holds a release that no longer runs, whatever Pythons a machine has."""
+    image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1"
+    job = jobs.wait(
+        jobs.start("print('ran')", AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"}),
+        seconds=250,
+    )
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    said = jobs.log(job["TrainingJobName"])[0]
+    assert said.startswith("[sagewright] The image xgboost:1 holds XGBoost 0.72; XGBoost ")
+    starting = [each["StatusMessage"] for each in job["SecondaryStatusTransitions"] if each["Status"] == "Starting"]
+    assert said.removeprefix("[sagewright] ") in starting
