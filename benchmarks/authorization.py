@@ -31,7 +31,6 @@ from sagewright.gateway.ways.invoke import Invocations
 from sagewright.nouns.operations import Platform
 from sagewright.services.iam import ensure_defaults
 from sagewright.serving.base import InvokeRequest, InvokeResponse
-from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.database import Database
@@ -106,7 +105,6 @@ class Bench:
             metrics=MetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
             access=Authorizer(resources, credentials, clock),
-            streams=Streams(Models(), lambda: self._server.loop),
             hint=lambda _: None,
         )
         self._gateway = Gateway(self._platform, {}, lambda _: None)

@@ -30,8 +30,8 @@ FAMILY = (
 )
 """SageMaker's own services are listed even while nothing of them works; others once something does."""
 
-IN_THE_FRONT = {"sagemaker-runtime": {"InvokeEndpoint"}}
-"""Carried out on the event loop by gateway/invoke.py, so not among the registered operations."""
+IN_THE_FRONT = {"sagemaker-runtime": {"InvokeEndpoint", "InvokeEndpointWithResponseStream"}}
+"""Carried out on the event loop by gateway/ways, so not among the registered operations."""
 
 HEAD = """\
 # What works

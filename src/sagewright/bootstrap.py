@@ -34,8 +34,10 @@ from sagewright.engine.shared_database import Follower
 from sagewright.engine.sweeps import LOOK_SECONDS, Sweep, Sweeper
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
-from sagewright.gateway.aws.app import Gateway
+from sagewright.gateway.aws.admission import Admissions
+from sagewright.gateway.aws.app import HEALTH, Gateway
 from sagewright.gateway.http import tls
+from sagewright.gateway.http.limits import Limits
 from sagewright.gateway.http.server import Server
 from sagewright.gateway.ways.connect import Proxy, upstream
 from sagewright.gateway.ways.invoke import Invocations
@@ -44,7 +46,6 @@ from sagewright.nouns.declaration import all_nouns
 from sagewright.nouns.operations import Platform
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
-from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.data_directory import Claim
@@ -65,6 +66,8 @@ from sagewright.wire.http import Request, Response
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
+STOP_SECONDS = DRAIN_SECONDS + 30.0
+"""After which a server that was told to end is ended, whatever still hangs."""
 HOUR = 3600.0
 LONGEST_PATH = 107 - len("/hints.sock")
 """Bytes of the data directory's path: a socket's may have 107."""
@@ -116,7 +119,6 @@ class Installation:
             metrics=MetricStore(self._database, self._clock),
             objects=objects,
             access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
-            streams=Streams(self._router, lambda: self._server.loop),
             hint=self._hint,
             queues=queues,
         )
@@ -150,6 +152,8 @@ class Installation:
             port=settings.port,
             fast=Invocations(self._platform, self._router).fast_path(),
             doorman=Proxy(tls.identity(data).server_context(), upstream(os.environ)),
+            gate=Admissions(self._platform, {HEALTH, *self._internal()}),
+            limits=Limits(scratch=data),
         )
 
     def _stores(self) -> tuple[ResourceStore, Storage | None]:

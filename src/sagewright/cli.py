@@ -26,6 +26,9 @@ from sagewright.core.config import Settings, misspelt
 if TYPE_CHECKING:
     from sagewright.store.backup import Elsewhere
 
+SIGNAL_SECONDS = 0.5
+"""How late the server may learn that it is to end."""
+
 
 CONNECT_SECONDS = 5.0
 INTERRUPTED = 130
@@ -121,7 +124,7 @@ def _warn_of_misspelt_variables() -> None:
 def _up(arguments: argparse.Namespace) -> int:
     from sqlalchemy.exc import DBAPIError
 
-    from sagewright.bootstrap import Installation
+    from sagewright.bootstrap import STOP_SECONDS, Installation
     from sagewright.store.outages import outage
 
     settings = _settings(arguments)
@@ -146,10 +149,25 @@ def _up(arguments: argparse.Namespace) -> int:
         try:
             print(f"ready {url}", flush=True)
             print(f'in another shell: eval "$({_command("env", settings)})"', file=sys.stderr, flush=True)
-            ended.wait()
+            # A signal may be delivered to any thread, and then a main thread that waits for a lock is not woken by it.
+            while not ended.wait(SIGNAL_SECONDS):
+                pass
         finally:
+            _end_after(STOP_SECONDS)
             installation.stop()
     return 0
+
+
+def _end_after(seconds: float) -> None:
+    """End the process if it is still there then: a part that hangs must not keep a server that was told to end."""
+
+    def end() -> None:
+        _say(f"the server did not end within {seconds:g} seconds, and is ended")
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _database_of(settings: Settings) -> str:

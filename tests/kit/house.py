@@ -15,6 +15,7 @@ from sagewright.access.authorization import Authorizer
 from sagewright.core.clock import Clock, SystemClock
 from sagewright.core.config import Settings
 from sagewright.core.errors import AwsError, ValidationError, ValidationException
+from sagewright.gateway.aws.admission import Admissions
 from sagewright.gateway.aws.app import Gateway
 from sagewright.gateway.http import tls
 from sagewright.gateway.http.server import Server
@@ -23,7 +24,6 @@ from sagewright.gateway.ways.invoke import Invocations
 from sagewright.gateway.ways.job_doors import Doors
 from sagewright.nouns.operations import Call, Operation, Platform
 from sagewright.serving.base import InvokeRequest, InvokeResponse
-from sagewright.serving.streams import Streams
 from sagewright.store import migrate
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.database import Database
@@ -138,10 +138,10 @@ class Models:
 class House:
     """A gateway with real stores."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, models: Any = None) -> None:
         self.settings = Settings(data_dir=folder)
         self.operations = Operations(folder)
-        self.models = Models()
+        self.models = models or Models()
         clock = clock or SystemClock()
         database = Database(f"sqlite:///{folder / 'test.db'}")
         migrate.upgrade(database)
@@ -158,7 +158,6 @@ class House:
             metrics=MetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
             access=Authorizer(resources, self.credentials, clock),
-            streams=Streams(self.models, lambda: self.server.loop),
             hint=lambda _: None,
         )
         self.key = self.credentials.issue(USER, "AIDAUSER", administrator=True)
@@ -167,7 +166,12 @@ class House:
         gateway = Gateway(platform, own, self.doors.answer)
         doorman = Proxy(tls.identity(folder).server_context())
         self.server = Server(
-            gateway, host="127.0.0.1", port=0, fast=Invocations(platform, self.models).fast_path(), doorman=doorman
+            gateway,
+            host="127.0.0.1",
+            port=0,
+            fast=Invocations(platform, self.models).fast_path(),
+            doorman=doorman,
+            gate=Admissions(platform, own),
         )
         self.port = self.server.start()
         self.doors.serve(self.server)

@@ -44,6 +44,22 @@ def speak(word):
 """
 
 
+class Reader:
+    """A stream of the event loop's, read from here."""
+
+    def __init__(self, stream: InvokeStream, loop: asyncio.AbstractEventLoop) -> None:
+        self.head = stream.head
+        self.parts = self._read(stream, loop)
+
+    @staticmethod
+    def _read(stream: InvokeStream, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+        async def following() -> bytes | None:
+            return await anext(stream.parts, None)
+
+        while (part := asyncio.run_coroutine_threadsafe(following(), loop).result(30)) is not None:
+            yield part
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Iterator[ModelServer]:
     (tmp_path / "code").mkdir()
@@ -53,18 +69,19 @@ def model(tmp_path: Path) -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def ask(model: ModelServer) -> Iterator[Callable[[str, float], InvokeStream]]:
+def ask(model: ModelServer) -> Iterator[Callable[[str, float], Reader]]:
     """``ask(word, seconds)``: the stream of one word, each part of which may take so long."""
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     routers: list[Router] = []
 
-    def opened(word: str, seconds: float) -> InvokeStream:
+    def opened(word: str, seconds: float) -> Reader:
         router = Router(Timing(invoke=seconds, tend=0.05))
         router.put(KEY, [Variant("main", 1.0, (WorkerAddress("i-0", model.socket),))])
         routers.append(router)
-        return Streams(router, lambda: loop).open(replace(REQUEST, body=word.encode()))
+        opening = Streams(router).open(replace(REQUEST, body=word.encode()))
+        return Reader(asyncio.run_coroutine_threadsafe(opening, loop).result(30), loop)
 
     yield opened
     for router in routers:
@@ -78,7 +95,7 @@ async def _close(router: Router) -> None:
     router.close()
 
 
-def broken(stream: InvokeStream) -> tuple[list[bytes], AwsError]:
+def broken(stream: Reader) -> tuple[list[bytes], AwsError]:
     """The parts that came, and what ended them."""
     found: list[bytes] = []
     with pytest.raises(AwsError) as error:
@@ -86,13 +103,13 @@ def broken(stream: InvokeStream) -> tuple[list[bytes], AwsError]:
     return found, error.value
 
 
-def test_parts_and_their_head(ask: Callable[[str, float], InvokeStream]) -> None:
+def test_parts_and_their_head(ask: Callable[[str, float], Reader]) -> None:
     stream = ask("hello", 30.0)
     assert (stream.head.content_type, stream.head.variant) == ("text/x-answer", "main")
     assert list(stream.parts) == [b"hello", b"end"]
 
 
-def test_a_model_that_falls_silent(ask: Callable[[str, float], InvokeStream], model: ModelServer) -> None:
+def test_a_model_that_falls_silent(ask: Callable[[str, float], Reader], model: ModelServer) -> None:
     stream = ask("silence", 1.0)
     assert next(stream.parts) == b"silence"
     rest, error = broken(stream)
@@ -102,7 +119,7 @@ def test_a_model_that_falls_silent(ask: Callable[[str, float], InvokeStream], mo
     assert list(ask("again", 30.0).parts) == [b"again", b"end"], "it goes on answering"
 
 
-def test_a_model_that_dies(ask: Callable[[str, float], InvokeStream], model: ModelServer) -> None:
+def test_a_model_that_dies(ask: Callable[[str, float], Reader], model: ModelServer) -> None:
     stream = ask("silence", 30.0)
     assert next(stream.parts) == b"silence"
     model.process.kill()
@@ -110,7 +127,7 @@ def test_a_model_that_dies(ask: Callable[[str, float], InvokeStream], model: Mod
     assert (error.code, error.members["ErrorCode"]) == ("ModelStreamError", "StreamBroken")
 
 
-def test_a_reader_that_falls_behind(ask: Callable[[str, float], InvokeStream], model: ModelServer) -> None:
+def test_a_reader_that_falls_behind(ask: Callable[[str, float], Reader], model: ModelServer) -> None:
     stream = ask("flood", 30.0)
     eventually((model.run_dir / "ended-flood").exists, what=lambda: "the model speaks on")
     found, error = broken(stream)
@@ -118,7 +135,7 @@ def test_a_reader_that_falls_behind(ask: Callable[[str, float], InvokeStream], m
     assert "behind" in error.message
 
 
-def test_a_reader_that_goes_away(ask: Callable[[str, float], InvokeStream], model: ModelServer) -> None:
+def test_a_reader_that_goes_away(ask: Callable[[str, float], Reader], model: ModelServer) -> None:
     stream = ask("silence", 30.0)
     assert next(stream.parts) == b"silence"
     del stream

@@ -12,7 +12,6 @@ from sagewright.core.config import Settings
 from sagewright.core.errors import AwsError
 from sagewright.engine.run import RunController
 from sagewright.nouns.members import Members, members_of
-from sagewright.serving.streams import Streams
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
@@ -89,7 +88,6 @@ class Platform:
     metrics: MetricStore
     objects: ObjectStore
     access: Access
-    streams: Streams
     hint: Callable[[str], None]
     """Wake the reconciler for the resource with this id, after the commit."""
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -86,6 +86,9 @@ class Request:
     door: Door | None = None
     """The door it came in by; None for the port that is everybody's."""
 
+    proved: Callable[[], None] | None = None
+    """To be called, from any thread, when the request is proven to come from a holder of keys."""
+
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter, or None."""
         return next((value for key, value in self.query if key == name), None)
@@ -121,7 +124,8 @@ class Response:
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | FileBody | Iterable[bytes] = b""
+    body: bytes | FileBody | Iterable[bytes] | AsyncIterator[bytes] = b""
+    """An asynchronous iterator is read on the event loop; only answers of the fast path may be one."""
 
 
 class BytesReader:

@@ -56,7 +56,8 @@ def served(*services: str) -> list[tuple[str, str, str]]:
         if protocol in PROTOCOLS
     ]
     if "sagemaker-runtime" in services:
-        found.append(("sagemaker-runtime", "InvokeEndpoint", "rest-json"))  # the gateway's own
+        for name in ("InvokeEndpoint", "InvokeEndpointWithResponseStream"):  # the gateway's own
+            found.append(("sagemaker-runtime", name, "rest-json"))
     return found
 
 

@@ -292,12 +292,31 @@ def test_too_many_connections(app: Echo) -> None:
     port = server.start()
     try:
         kept = [Raw(port) for _ in range(3)]
+        app.gate.clear()
         for one in kept:
-            one.send(b"GET /echo HTTP/1.1\r\n" + HOST + b"\r\n")
-            assert one.until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+            app.entered.clear()
+            one.send(b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n")
+            assert app.entered.wait(5)
         assert Raw(port).rest().startswith(b"HTTP/1.1 503 ")
-        kept[0].socket.close()
+        app.gate.set()
+        kept[0].until(b"waited")
         eventually(lambda: _answers(port))
+    finally:
+        server.stop(0)
+
+
+def test_where_it_is_crowded_the_longest_idle_stranger_goes_first(app: Echo) -> None:
+    """Else somebody without a key keeps everybody out by doing nothing."""
+    server = Server(app, host="127.0.0.1", port=0, limits=Limits(connections=8))
+    port = server.start()
+    try:
+        idle = [Raw(port) for _ in range(4)]
+        halves = [Raw(port) for _ in range(4)]
+        for one in halves:
+            one.send(b"POST /echo HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nhalf")
+        for _ in range(20):
+            assert _answers(port)
+        assert idle[0].rest() == b""
     finally:
         server.stop(0)
 

@@ -56,6 +56,8 @@ def authenticate(request: Request, route: Route, claim: sigv4.Claim | None, plat
     key = sigv4.verify(
         request, claim, platform.credentials, now=platform.clock.now(), protocol=route.protocol, payload=payload
     )
+    if request.proved is not None:
+        request.proved()
     request.chunks = sigv4.chunk_signatures(request, claim, key.secret)
     if request.chunks is not None and not route.operation.has_streaming_input:
         request.body = AwsChunkedReader(request.body, None, request.chunks)  # who streams, reads the frames itself

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import socket
-from collections.abc import Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from functools import partial
-from typing import Any, Protocol
+from typing import IO, Protocol
 
-from sagewright.gateway.http import exchange as out
 from sagewright.gateway.http import heads
-from sagewright.gateway.http.exchange import Exchange, Outlet
+from sagewright.gateway.http.exchange import Exchange
 from sagewright.gateway.http.limits import ClientGone
-from sagewright.gateway.http.shared import Hub
-from sagewright.wire.http import FileBody, Response
+from sagewright.gateway.http.sending import FILE_CHUNK, Sender, Sending, send_parts
+from sagewright.wire.http import Response
 
 log = logging.getLogger(__name__)
 
 
-class Answering(Protocol):
-    """A connection as its answers see it; everything but ``later`` is called on the loop."""
-
-    hub: Hub
+class Answering(Sender, Protocol):
+    """A connection as the application's answers see it."""
 
     def reply(self, exchange: Exchange, response: Response) -> None:
         """Send an answer whose body is bytes, or that has none."""
-
-    def finish(self, exchange: Exchange, whole: bool) -> None:
-        """Take the next request, or hang up when the answer is not ``whole``."""
-
-    def push(self, data: bytes) -> None:
-        """Send bytes."""
-
-    def open_outlet(self, exchange: Exchange, outlet: Outlet, response: Response) -> socket.socket | None:
-        """Let ``outlet`` send; for a large file, lend a socket besides."""
-
-    def later(self, step: Callable[..., None], *args: Any) -> None:
-        """Call ``step`` on the loop, from any thread."""
 
 
 def answer_fast(connection: Answering, exchange: Exchange, body: bytes) -> None:
@@ -50,20 +36,30 @@ def answer_fast(connection: Answering, exchange: Exchange, body: bytes) -> None:
         connection.reply(exchange, _failure())
         return
     if awaited is not None:
-        hub.spawn(hub.loop.create_task(_reply_later(connection, exchange, awaited)))
+        task = hub.loop.create_task(_reply_later(connection, exchange, awaited))
+        exchange.cancel = task.cancel
+        hub.spawn(task)
 
 
 async def _reply_later(connection: Answering, exchange: Exchange, awaited: Awaitable[Response]) -> None:
     try:
         response = await awaited
+    except asyncio.CancelledError:
+        connection.finish(exchange, False)
+        raise
     except Exception:
         log.exception("the fast path failed")
         response = _failure()
-    connection.reply(exchange, response)
+    if isinstance(response.body, AsyncIterator):
+        await send_parts(connection, exchange, response, response.body)
+    else:
+        connection.reply(exchange, response)
 
 
 def answer(connection: Answering, exchange: Exchange) -> None:
-    """In a worker thread: let the application answer, and send the answer."""
+    """In a worker thread: let the application answer, and begin to send the answer."""
+    if not exchange.take_turn():
+        return  # it waited for too long, and was refused
     request = exchange.request
     try:
         response = connection.hub.app.handle(request)
@@ -75,36 +71,32 @@ def answer(connection: Answering, exchange: Exchange) -> None:
         response = _failure()
     if isinstance(response.body, bytes) or not heads.has_body(request.method, response.status):
         connection.later(connection.reply, exchange, response)
-        return
-    whole = False
-    try:
-        _stream(connection, exchange, response)
-        whole = True
-    except ClientGone:
-        log.debug("the client of %s %s hung up", request.method, request.raw_path)
-    except Exception:
-        log.exception("the answer to %s %s broke off", request.method, request.raw_path)
-    connection.later(connection.finish, exchange, whole)
+    else:
+        Sending(connection, exchange, response).go_on()
 
 
-def _stream(connection: Answering, exchange: Exchange, response: Response) -> None:
-    """Send a body that is not one piece of bytes."""
+def answer_from_file(connection: Answering, exchange: Exchange, response: Response) -> None:
+    """In a worker thread: send bytes that the client does not take and that memory cannot keep."""
     body = response.body
-    assert not isinstance(body, bytes)
-    hub = connection.hub
-    size = heads.length(response)
-    chunked = size is None and exchange.chunked
-    if size is None and not chunked:
-        exchange.keep_alive = False
-    outlet = Outlet(hub.loop, connection.push)
-    sock = out.ask_loop(hub.loop, lambda: connection.open_outlet(exchange, outlet, response))
-    head = heads.response_head(response, size, close=not exchange.keep_alive, chunked=chunked)
-    if sock is not None and isinstance(body, FileBody):
-        with sock:
-            out.send_file(sock, head, body, outlet, hub.limits.stall_seconds)
+    assert isinstance(body, bytes)
+    try:
+        file = tempfile.TemporaryFile(dir=connection.hub.limits.scratch)  # noqa: SIM115 - it is closed when it was read
+        file.write(body)
+        file.seek(0)
+    except OSError:
+        log.exception("an answer that its client does not take cannot be kept")
+        connection.later(connection.finish, exchange, False)
         return
-    chunks = out.file_chunks(body) if isinstance(body, FileBody) else body
-    out.send_chunks(outlet, head, chunks, size, chunked=chunked)
+    response.headers["content-length"] = str(len(body))
+    response.body = _read(file)
+    del body
+    Sending(connection, exchange, response).go_on()
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(FILE_CHUNK):
+            yield chunk
 
 
 def _failure() -> Response:

@@ -75,6 +75,11 @@ class StreamBody:
                 if lent is not None:
                     lent.failure = self._failure
 
+    @property
+    def lent_received(self) -> int:
+        """Bytes that came on the lent socket."""
+        return self._lent.received if self._lent is not None else 0
+
     def give_back(self) -> None:
         """The body is not read any further."""
         if self._lent is not None:

@@ -30,6 +30,7 @@ class LentSocket:
 
     def __init__(self, sock: socket.socket, left: int, limits: Limits, returned: Callable[[], None]) -> None:
         self._left = left
+        self.received = 0
         self._returned = returned
         self.failure: str | None = None
         """Why the rest will never come; set by the loop."""
@@ -56,6 +57,7 @@ class LentSocket:
             if not got:
                 raise self._gone("the client hung up in the middle of its request")
             count += got
+            self.received += got
             self._patience = min(self._limits.stall_seconds, self._patience + got / self._limits.slowest_body)
         self._left -= count
         if count and not self._left:

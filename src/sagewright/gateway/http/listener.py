@@ -55,7 +55,7 @@ class SecureListener:
                 log.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(_BREATH_SECONDS)
                 continue
-            if self._admitting + len(self._hub.connections) >= self._hub.limits.connections:
+            if self._admitting >= self._hub.limits.connections:
                 accepted.close()
             else:
                 self._hub.spawn(self._hub.loop.create_task(self._admit(accepted)))

@@ -7,7 +7,6 @@ import logging
 import socket
 import ssl
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import cast
 
@@ -16,20 +15,24 @@ import uvloop
 from sagewright.gateway.http.connection import Connection
 from sagewright.gateway.http.limits import Limits
 from sagewright.gateway.http.listener import SecureListener
-from sagewright.gateway.http.shared import App, Doorman, FastPath, Hub
+from sagewright.gateway.http.memory import BodyMemory
+from sagewright.gateway.http.shared import App, Doorman, FastPath, Gate, Hub, OpenGate
+from sagewright.gateway.http.workers import LoopExecutor, Workers
 from sagewright.wire.http import Door
 
 log = logging.getLogger(__name__)
 BACKLOG = 1024
 START_SECONDS = 30.0
+LOOP_THREADS = 16
+"""For what the event loop itself has done in threads: hashes of large bodies, permissions that take a look."""
 
 
 class Server:
     """Serves ``app`` at ``host:port`` (0 picks a free port). ``fast`` is a route answered on the event loop itself,
-    ``doorman`` takes CONNECT requests.
+    ``doorman`` takes CONNECT requests, ``gate`` decides about requests by their heads.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each part is told here
         self,
         app: App,
         *,
@@ -37,6 +40,7 @@ class Server:
         port: int,
         fast: FastPath | None = None,
         doorman: Doorman | None = None,
+        gate: Gate | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._app = app
@@ -45,7 +49,8 @@ class Server:
         self._fast = fast
         self._doorman = doorman
         self._limits = limits or Limits()
-        self._pool = ThreadPoolExecutor(self._limits.workers, thread_name_prefix="request")
+        self._gate = gate or OpenGate()
+        self._pools = _pools(self._limits)
         self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
         self._bound = threading.Event()
         self._failure: Exception | None = None
@@ -107,7 +112,8 @@ class Server:
             self._drain_seconds = drain_seconds
             self._hub.loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools:
+            pool.close()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -115,7 +121,9 @@ class Server:
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
-        hub = Hub(self._app, loop, self._pool, self._limits, self._fast, self._doorman)
+        loop.set_default_executor(LoopExecutor(LOOP_THREADS))
+        bodies = BodyMemory(self._limits.unproven_bodies, self._limits.all_bodies)
+        hub = Hub(self._app, loop, self._limits, self._fast, self._doorman, self._gate, *self._pools, bodies)
         self._stopping = asyncio.Event()
         try:
             listener = await self._listen(hub)
@@ -161,6 +169,16 @@ class Server:
                     connection.check_time(now)
                 except Exception:  # one bad connection must not end the watch over the others
                     log.exception("the watch met a broken connection")
+            hub.give_up_slow_bodies(now)
+
+
+def _pools(limits: Limits) -> tuple[Workers, Workers, Workers]:
+    """Threads for requests, uploads and streamed answers: of each, one holder may have half."""
+    return (
+        Workers("request", limits.workers, max(1, limits.workers // 2)),
+        Workers("upload", limits.uploads, max(1, limits.uploads // 2)),
+        Workers("stream", limits.streams, max(1, limits.streams // 2)),
+    )
 
 
 async def _until_empty(hub: Hub, seconds: float) -> None:

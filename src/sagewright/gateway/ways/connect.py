@@ -102,7 +102,7 @@ class Proxy:
             transport.abort()
             raise
         finally:
-            hub.connections.discard(outer)
+            hub.remove(outer)
         if secured is None or secured.is_closing():
             transport.abort()
             return
@@ -236,7 +236,7 @@ class _End(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         self.transport = None
-        self._hub.connections.discard(self._connection)
+        self._hub.remove(self._connection)
         if self._head is not None and not self._head.done():
             self._head.set_exception(OSError("the proxy hung up"))
         if self.other is not None and self.other.transport is not None:

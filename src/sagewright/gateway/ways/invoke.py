@@ -17,8 +17,11 @@ from sagewright.core.ids import request_id
 from sagewright.gateway.aws import sigv4, steps
 from sagewright.gateway.aws.refusals import Refusal, refuse
 from sagewright.gateway.http.shared import FastPath
+from sagewright.gateway.ways.response_stream import SUFFIX as STREAM_SUFFIX
+from sagewright.gateway.ways.response_stream import StreamedInvocations
 from sagewright.nouns.operations import Call, Permission, Platform
 from sagewright.serving.base import Invoker, InvokeRequest, InvokeResponse
+from sagewright.serving.streams import Streams
 from sagewright.wire import rest
 from sagewright.wire.codec import serialise_error
 from sagewright.wire.http import Request, Response
@@ -36,11 +39,12 @@ Done: TypeAlias = Callable[[Response], None]
 
 
 class Invocations:
-    """Answers ``POST /endpoints/{EndpointName}/invocations``."""
+    """Answers ``POST /endpoints/{EndpointName}/invocations``, and the same for answers in parts."""
 
     def __init__(self, platform: Platform, invoker: Invoker) -> None:
         self._platform = platform
         self._invoker = invoker
+        self._streamed = StreamedInvocations(platform, Streams(invoker))
 
     def fast_path(self) -> FastPath:
         """The route, for the server."""
@@ -48,6 +52,8 @@ class Invocations:
 
     def _answer(self, request: Request, body: bytes, done: Done) -> Awaitable[Response] | None:
         """At once where memory has all it takes, which is nearly always; else it has to be awaited."""
+        if request.path.endswith(STREAM_SUFFIX):
+            return self._streamed.answer(request, body)
         identifier = request_id()
         if len(body) > HASH_IN_THREAD:
             return self._answer_waiting(request, body, identifier)
@@ -96,6 +102,8 @@ class Invocations:
             protocol=PROTOCOL,
             payload=payload,
         )
+        if request.proved is not None:
+            request.proved()
         return key, _invocation(request, body, key.account, claim.region)
 
     def _is_allowed(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> bool:
@@ -124,7 +132,7 @@ class Invocations:
 
 
 def _is_invocation(method: str, path: str) -> bool:
-    return method == "POST" and path.startswith(PREFIX) and path.endswith(SUFFIX)
+    return method == "POST" and path.startswith(PREFIX) and path.endswith((SUFFIX, STREAM_SUFFIX))
 
 
 def _arn(asked: InvokeRequest) -> str:

@@ -1,1 +1,0 @@
-"""SageMaker's runtime, but for InvokeEndpoint, which the gateway answers itself (``gateway/ways/invoke.py``)."""
