@@ -175,6 +175,12 @@ def test_roles_must_be_there_be_passable_and_trust_sagemaker(
     assert "iam:PassRole" in refused(ann.client("sagemaker").create_model, **model(f"{name}-2", passable))[2]
 
 
+def test_who_may_not_list_a_key_does_not_learn_that_it_is_not_there(ann: Person, bucket: str) -> None:
+    s3 = ann.may(allow("s3:GetObject", on=f"arn:aws:s3:::{bucket}/*")).client("s3")
+    code, _, message = refused(s3.get_object, Bucket=bucket, Key="open/missing")
+    assert (code, "s3:ListBucket" in message) == ("AccessDenied", True)
+
+
 def test_prefixes_of_a_bucket(ann: Person, bucket: str) -> None:
     s3 = ann.may(
         allow("s3:GetObject", "s3:DeleteObject", "s3:PutObject", on=f"arn:aws:s3:::{bucket}/open/*"),
@@ -190,8 +196,7 @@ def test_prefixes_of_a_bucket(ann: Person, bucket: str) -> None:
     assert refused(s3.list_objects_v2, Bucket=bucket, Prefix="closed/")[0] == "AccessDenied"
     assert refused(s3.list_buckets)[0] == "AccessDenied"
 
-    code, _, message = refused(s3.get_object, Bucket=bucket, Key="open/missing")
-    assert (code, "s3:ListBucket" in message) == ("AccessDenied", True), "who may not list does not learn what is not"
+    assert refused(s3.get_object, Bucket=bucket, Key="open/missing")[0] == "NoSuchKey", "who may list it learns that"
 
     stolen = {"Bucket": bucket, "Key": "open/copy.csv", "CopySource": f"{bucket}/closed/b.csv"}
     assert refused(s3.copy_object, **stolen)[0] == "AccessDenied"
