@@ -1,4 +1,4 @@
-# Every target sets up what it needs: a Python 3.11 to 3.13, make and git are enough to begin with.
+# Every target sets up what it needs: a Python 3.11 to 3.13, make and a package index are enough to begin with.
 # PYTHON=/path/to/python3.12 chooses the interpreter; J=4 the number of test processes.
 
 SHELL := /bin/bash
@@ -60,9 +60,10 @@ lock: .venv/.ready ## Lock all dependencies anew: the server's, the clients', th
 .clients/cli/.ready: tests/clients/requirements-cli.txt
 .clients/protocols/.ready: tests/clients/requirements-protocols.txt
 .clients/%/.ready: | .venv/.ready
-	@echo "setting up .clients/$* (once)" >&2
+	@echo "setting up .clients/$* (once; up to a minute)" >&2
 	uv venv --quiet --clear --python .venv/bin/python .clients/$*
-	uv pip sync --quiet --python .clients/$*/bin/python $(filter %.txt,$^)
+	@if [ -t 2 ]; then quiet=; else quiet=--quiet; fi; \
+	  uv pip sync $$quiet --python .clients/$*/bin/python $(filter %.txt,$^)
 	@touch $@
 
 .clients/protocols/cases/.ready: .clients/protocols/.ready scripts/protocol_cases.py uv.lock

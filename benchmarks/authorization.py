@@ -120,7 +120,9 @@ class Bench:
 
     def _role(self) -> Credential:
         session = "arn:aws:sts::123456789012:assumed-role/SagewrightExecutionRole/bench"
-        return self._platform.credentials.issue(session, "AROA:bench", 3600)
+        role = self._platform.resources.by_arn("arn:aws:iam::123456789012:role/SagewrightExecutionRole")
+        assert role is not None
+        return self._platform.credentials.issue(session, f"{role.spec['RoleId']}:bench", 3600)
 
     def _user(self) -> Credential:
         condition = {
@@ -136,7 +138,7 @@ class Bench:
             kind="User",
             name="bench",
             arn=arn,
-            spec={},
+            spec={"UserId": "AIDABENCH"},
             status={"Attached": [], "Inline": {"p": document}},
         )
         return self._platform.credentials.issue(arn, "AIDABENCH")

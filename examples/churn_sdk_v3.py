@@ -48,8 +48,10 @@ def main() -> None:
         if not 0 < metrics["validation:logloss"] < 0.3:
             sys.exit("WRONG: the validation metric is off")
 
-    with step("deploy it to an endpoint"):
+    # The SDK's own default is below /tmp/sagemaker, which belongs to the first user of a machine who runs it.
+    with step("deploy it to an endpoint"), tempfile.TemporaryDirectory() as folder:
         builder = ModelBuilder(
+            model_path=folder,
             image_uri=image,
             s3_model_data_url=job.model_artifacts.s3_model_artifacts,
             role_arn=role,

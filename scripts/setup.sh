@@ -27,13 +27,26 @@ distribution() {
     apt-get update -qq >&2 && apt-get install -y -qq "$@" >&2
 }
 
+# Is there a pip for .venv: its own, or that of the interpreter $1?
+has_pip() { .venv/bin/python -m ensurepip >/dev/null 2>&1 || "$1" -m pip --version >/dev/null 2>&1; }
+
 # pip runs from wherever there is one and installs into .venv, so a system marked externally managed is no matter.
 pip_install_uv() {
-    if .venv/bin/python -m ensurepip >/dev/null 2>&1; then
+    if .venv/bin/python -m pip --version >/dev/null 2>&1; then
         .venv/bin/python -m pip install --quiet uv
     else
-        "$1" -m pip --python .venv/bin/python install --quiet uv 2>/dev/null
+        "$1" -m pip --python .venv/bin/python install --quiet uv
     fi
+}
+
+# What a user can look at when the package index does not answer.
+network() {
+    local variable
+    say "The lines above say why. Packages come from ${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-https://pypi.org/simple}};" \
+        "is it in reach of this machine?"
+    for variable in HTTPS_PROXY https_proxy HTTP_PROXY http_proxy ALL_PROXY all_proxy; do
+        if [ -n "${!variable:-}" ]; then say "The way there is the proxy $variable=${!variable#*@}"; fi
+    done
 }
 
 # Prints the path of a uv that works: the one on PATH, else one from the package index, put into .venv/bin.
@@ -45,8 +58,9 @@ find_uv() {
     fi
     if [ ! -x .venv/bin/uv ]; then
         say "getting uv from the package index"
-        pip_install_uv "$python" || { distribution python3-venv && pip_install_uv "$python"; } ||
-            die "uv could not be installed: is there a pip? Type: sudo apt-get install -y python3-venv"
+        has_pip "$python" || distribution python3-venv || true
+        has_pip "$python" || die "There is no pip to get uv with. Type: sudo apt-get install -y python3-venv"
+        pip_install_uv "$python" || { network; die "uv could not be installed."; }
     fi
     echo .venv/bin/uv
 }
@@ -60,10 +74,11 @@ bubblewrap() {
 
 # The lock file names PyPI's own files; where only a mirror can be reached, the same versions come through it.
 sync() {
-    if "$uv" sync --frozen --quiet --python "$python" "${extra[@]}"; then return; fi
-    [ -n "${UV_DEFAULT_INDEX:-}" ] || die "The locked packages could not be installed; the lines above say why."
+    if "$uv" sync --frozen "${quiet[@]}" --python "$python" "${extra[@]}"; then return; fi
+    [ -n "${UV_DEFAULT_INDEX:-}" ] || { network; die "The locked packages could not be installed."; }
     "$uv" export --frozen --quiet --no-hashes --no-emit-project "${extra[@]}" --output-file .venv/requirements.txt
-    "$uv" pip sync --quiet --python .venv/bin/python .venv/requirements.txt
+    "$uv" pip sync "${quiet[@]}" --python .venv/bin/python .venv/requirements.txt ||
+        { network; die "The locked packages could not be installed."; }
     "$uv" pip install --quiet --python .venv/bin/python --no-deps --editable .
 }
 
@@ -79,10 +94,11 @@ check_bubblewrap() {
 }
 
 if [ -n "${PIP_INDEX_URL:-}" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$PIP_INDEX_URL}"; fi
-extra=()
+extra=() quiet=(--quiet)
+if [ -t 2 ]; then quiet=(); fi # somebody looks on: show how far it is
 python=$(find_python)
 uv=$(find_uv "$python")
-say "setting up .venv with $("$python" --version)"
+say "setting up .venv with $("$python" --version) (once; up to a minute)"
 bubblewrap
 sync
 check_bubblewrap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from hypothesis import settings
+from tests.kit.answers import hold_to_the_model
 from tests.kit.eventually import eventually
 
 from sagewright.testing.postgres import PostgresServer
@@ -40,7 +42,8 @@ def client(server: ServerProcess) -> Callable[..., Any]:
 
     def make(service: str, region: str = "us-east-1", **options: Any) -> Any:
         config = Config(retries={"total_max_attempts": 1}, proxies={}).merge(options.pop("config", Config()))
-        return boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
+        made = boto3.client(service, config=config, **{**server.client_options(region), **options})  # type: ignore[call-overload]
+        return hold_to_the_model(made)
 
     return make
 
@@ -57,3 +60,19 @@ def fresh(server: ServerProcess) -> ServerProcess:
     """The server, wiped."""
     server.reset()
     return server
+
+
+_seconds: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add a test's time, with that of its fixtures, to its folder's."""
+    _seconds["/".join(report.nodeid.partition("::")[0].split("/")[:3][:-1]) or "."] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time goes, so that what made a run longer is seen in its output."""
+    if len(_seconds) > 1:
+        terminalreporter.section("seconds by folder")
+        for folder, seconds in _seconds.most_common():
+            terminalreporter.line(f"{seconds:8.1f}  {folder}")

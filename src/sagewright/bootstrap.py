@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import logging
 import os
 import pkgutil
 import shutil
+import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import delete
 
 from sagewright import services
 from sagewright.access.authorization import Authorizer
+from sagewright.access.role_sessions import RoleSessions
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
@@ -24,6 +28,7 @@ from sagewright.engine.invocation_metrics import InvocationMetrics
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController
 from sagewright.engine.shared_database import Follower
@@ -49,10 +54,11 @@ from sagewright.store.database import Database, sqlite_url
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
-from sagewright.store.objects import ObjectStore
 from sagewright.store.objects.blobs import Storage
+from sagewright.store.objects.read_through import ReadThrough
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
+from sagewright.store.objects.samples import Upstream
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
@@ -64,6 +70,8 @@ DRAIN_SECONDS = 10.0
 STOP_SECONDS = 30.0
 """What the parts have to end after the drain; then the process ends without them."""
 HOUR = 3600.0
+LONGEST_PATH = 107 - len("/hints.sock")
+"""Bytes of the data directory's path: a socket's may have 107."""
 
 
 def load_services() -> None:
@@ -77,10 +85,9 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        durable = settings.durability == "commit"
-        data = settings.data_dir
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        data = _made(settings.data_dir, "--data-dir")
         data.chmod(0o700)
+        _made(settings.cache_dir, "--cache-dir")
         if settings.ephemeral and settings.database_url:
             raise ValueError("an ephemeral server keeps nothing: give it no database URL")
         if settings.ephemeral and settings.s3_bucket:
@@ -91,12 +98,15 @@ class Installation:
         self._tls = tls.server_context(settings)
         load_services()
         self._clock = SystemClock()
-        self._database = Database(settings.database_url or _sqlite(data), durable=durable)
+        self._database = Database(settings.database_url or _sqlite(data), durable=settings.durability == "commit")
         migrate.upgrade(self._database)
-        self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
+        number = self._claim.number
+        self._hints = Hints(data / ("hints.sock" if number == 0 else f"hints-{number}.sock"), self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
-        self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
+        self._builder = Builder(settings.cache_dir)
+        self._preparation = Preparation(self._builder, self._hint, settings.build_seconds)
         resource_store, storage = self._stores()
+        objects = self._objects(storage)
         credentials = CredentialStore(self._database, self._clock)
         queues: dict[str, RunController] = {}
         self._platform = Platform(
@@ -108,8 +118,8 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
-            objects=ObjectStore(self._database, data / "objects", self._clock, durable=durable, storage=storage),
-            access=Authorizer(resource_store, credentials, self._clock),
+            objects=objects,
+            access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
             hint=self._hint,
             queues=queues,
         )
@@ -122,29 +132,20 @@ class Installation:
             settings=settings,
             clock=self._clock,
             resources=self._platform.resources,
-            objects=self._platform.objects,
             logs=self._platform.logs,
             metrics=self._platform.metrics,
             backend=backend,
             preparation=self._preparation,
             placement=Placement(settings.max_instances, self._hint),
             routes=self._routes,
+            role_objects=partial(RoleObjects, self._platform.objects, RoleSessions(self._platform)),
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
         queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
-        logs, metrics, most = self._platform.logs, self._platform.metrics, settings.log_limit_mb << 20
-        self._sweeper = Sweeper(
-            [
-                Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
-                Sweep("expired logs", HOUR, logs.expire),
-                Sweep("old metrics", HOUR, metrics.compact),
-                Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_strays),
-            ],
-            self._clock,
-        )
+        self._sweeper = Sweeper(_sweeps(self._platform, self._builder, settings), self._clock)
         gateway = Gateway(self._platform, self._internal(), self._doors.answer)
         self._server = Server(
             gateway,
@@ -157,7 +158,10 @@ class Installation:
         )
 
     def _stores(self) -> tuple[ResourceStore, Storage | None]:
-        """Resources, and the storage of objects unless it is the data directory; all found to belong together."""
+        """The store of resources, and the storage of objects unless that is the data directory.
+
+        Checks that database, directory and storage belong to one installation.
+        """
         location = Location.of(self.settings)
         places = location is not None and self._database.shared
         resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "")
@@ -172,6 +176,18 @@ class Installation:
         storage.claim(self._claim.bind(resource_store, location.uri))
         return resource_store, storage
 
+    def _objects(self, storage: Storage | None) -> ReadThrough:
+        settings = self.settings
+        return ReadThrough(
+            self._database,
+            settings.data_dir / "objects",
+            self._clock,
+            durable=settings.durability == "commit",
+            storage=storage,
+            upstream=Upstream(settings.samples_url) if settings.samples == "read" else None,
+            limit=settings.samples_cache_mb << 20,
+        )
+
     def start(self) -> str:
         """Take over what an earlier server left, then listen; returns the URL. Raises ``OSError`` for a taken port."""
         ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
@@ -179,9 +195,11 @@ class Installation:
             self._platform.resources.release()  # their owners are dead
         self._follower.follow()
         self._follower.take_over()
-        port = self._server.start(self._tls)
+        port = self._listen()
         self._doors.serve(self._server)
         self._server.loop.call_soon_threadsafe(self._router.start)
+        if wrong := self._builder.unusable():
+            log.error("%s. Until then no job or endpoint can start.", wrong)
         url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()
@@ -192,6 +210,21 @@ class Installation:
             self._claim.share()
         self._sweeper.start()
         return url
+
+    def _listen(self) -> int:
+        """Open the port; an ``OSError`` names the setting to change."""
+        host, port = self.settings.host, self.settings.port
+        try:
+            return self._server.start(self._tls)
+        except socket.gaierror as error:
+            raise OSError(f"--host {host} is no address of this machine: {error.strerror}") from None
+        except OSError as error:
+            advice = {
+                errno.EADDRINUSE: f"port {port} of {host} is in use: choose another by --port (0: a free one)",
+                errno.EADDRNOTAVAIL: f"--host {host} is no address of this machine",
+                errno.EACCES: f"this user may not listen at port {port}: name one above 1023 by --port",
+            }
+            raise OSError(advice.get(error.errno or 0, str(error))) from None
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
@@ -240,12 +273,7 @@ class Installation:
     def _end_all_work(self) -> None:
         phases = sorted({phase for lifecycle in self._lifecycles.values() for phase in lifecycle.moves})
         for resource in self._platform.resources.in_phases(list(self._lifecycles), phases):
-            fleets = [resource.run.get("live") or {}, resource.run.get("next") or {}]
-            handles = [worker["handle"] for fleet in fleets for worker in fleet.get("workers", ())]
-            handles += [worker["handle"] for worker in resource.run.get("retired", ())]
-            handles += [resource.run["handle"]] if "handle" in resource.run else []
-            for handle in handles:
-                self._tools.backend.remove(handle)
+            self._tools.backend.remove_all(resource.id)  # run ids begin with the resource's
             self._routes.drop(resource)
 
 
@@ -259,6 +287,29 @@ def _end_after(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def _made(directory: Path, flag: str) -> Path:
+    """The directory, made if it is not there; an ``OSError`` names the flag by which to choose another."""
+    if flag == "--data-dir" and (length := len(os.fsencode(directory))) > LONGEST_PATH:
+        raise ValueError(f"the path of {flag} has {length} bytes: with {LONGEST_PATH} sockets fit into it")
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OSError(f"{directory} cannot be made ({error.strerror}): name another directory by {flag}") from None
+    return directory
+
+
+def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Sweep]:
+    """What is done from time to time."""
+    logs = platform.logs
+    return [
+        Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(settings.log_limit_mb << 20)),
+        Sweep("expired logs", HOUR, logs.expire),
+        Sweep("old metrics", HOUR, platform.metrics.compact),
+        Sweep("bytes of lost machines", HOUR, platform.objects.sweep_orphans),
+        Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
+    ]
 
 
 def _reachable(host: str) -> str:

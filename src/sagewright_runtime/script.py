@@ -41,12 +41,12 @@ def run(path: str, argv: list[str]) -> tuple[int, str, str]:
             os._exit(1)  # a child that the script forked: the report is its parent's to make
         import traceback  # noqa: PLC0415 (only failures need it)
 
-        return 1, "".join(traceback.format_exception(error)), type(error).__name__
+        return 1, "".join(traceback.format_exception(type(error), error, error.__traceback__)), type(error).__name__
     return 0, "", ""
 
 
 def _execute(path: str, names: dict[str, object]) -> None:
-    with io.open_code(path) as file:
+    with getattr(io, "open_code", io.FileIO)(path) as file:
         source = file.read()
     exec(compile(source, path, "exec", dont_inherit=True), names)  # noqa: S102 (the job's own program)
 

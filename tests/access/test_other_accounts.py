@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from tests.kit.jobs import Jobs
 from tests.kit.principals import Document, allow, let, policy, refused
 
 from sagewright.testing.server import ServerProcess
@@ -40,6 +41,9 @@ def stranger(data: Path) -> dict[str, str]:
         iam.create_user(UserName="eve")
         iam.put_user_policy(UserName="eve", PolicyName="p", PolicyDocument=policy(allow("*")))
         key = iam.create_access_key(UserName="eve")["AccessKey"]
+        s3 = Account(server).client("s3")
+        s3.create_bucket(Bucket="their-bucket")
+        s3.put_object(Bucket="their-bucket", Key="key", Body=b"theirs")
     return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
 
 
@@ -94,3 +98,20 @@ def test_accounts_do_not_see_each_others_nouns_and_roles(ours: Account, stranger
     assert sagemaker.create_model(**model, ExecutionRoleArn=theirs)["ModelArn"].split(":")[4] == THEIRS
     assert ours.client("sagemaker").list_models()["Models"] == []
     assert [role["Arn"] for role in ours.client("iam").list_roles()["Roles"]] == [own]
+
+
+def test_a_role_reads_of_another_account_what_its_bucket_allows(ours: Account) -> None:
+    role = f"arn:aws:iam::{OURS}:role/SagewrightExecutionRole"
+    ours.client("iam").put_role_policy(
+        RoleName="SagewrightExecutionRole", PolicyName="all", PolicyDocument=policy(allow("s3:*"))
+    )
+    jobs = Jobs(ours.client("sagemaker"), ours.client("s3"), ours.client("logs"), "open-bucket")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://their-bucket/key"}}
+    channels = [{"ChannelName": "x", "DataSource": source}]
+
+    assert (
+        "no resource-based policy allows"
+        in refused(jobs.start, script="print()", RoleArn=role, InputDataConfig=channels)[2]
+    )
+    output = {"S3OutputPath": "s3://their-bucket/out"}
+    assert "s3:PutObject" in refused(jobs.start, script="print()", RoleArn=role, OutputDataConfig=output)[2]

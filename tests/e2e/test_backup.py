@@ -19,6 +19,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from tests.kit.eventually import eventually
 from tests.kit.jobs import PYTHON, ROLE
+from tests.kit.old_tarfile import old_tarfile
 from tests.kit.servers import client
 
 from sagewright.testing.postgres import PostgresServer
@@ -118,6 +119,19 @@ def test_what_was_acknowledged_before_the_backup_is_there_after_the_restore(
         with pytest.raises(subprocess.CalledProcessError) as refused:
             run("restore", file, new)
         assert "is not empty" in refused.value.stderr
+
+
+def test_a_backup_is_restored_where_tarfile_has_no_filters(tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar.gz"
+    with ServerProcess(tmp_path / "old", ephemeral=False) as old:
+        client(old, "s3").create_bucket(Bucket="mine")
+        client(old, "s3").put_object(Bucket="mine", Key="k", Body=b"kept")
+        run("backup", file, old)
+    new = ServerProcess(tmp_path / "new", ephemeral=False)
+    new.env |= old_tarfile(tmp_path / "site")
+    run("restore", file, new)
+    with new:
+        assert client(new, "s3").get_object(Bucket="mine", Key="k")["Body"].read() == b"kept"
 
 
 def test_a_file_that_is_no_backup_changes_nothing(tmp_path: Path) -> None:

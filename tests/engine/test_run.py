@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController, RunKind
 from sagewright.engine.tools import Tools
@@ -28,6 +30,13 @@ from sagewright.store.schema import metadata
 from sagewright.testing.runs import Bench, eventually
 
 FINAL = ("succeeded", "stopped", "failed")
+
+
+class Open:
+    """Every role may everything."""
+
+    def refusal(self, *_: Any) -> None:
+        return None
 
 
 def no_plan(*_: Any) -> Any:
@@ -53,13 +62,13 @@ def tools(tmp_path: Path, bench: Bench) -> Iterator[Tools]:
         settings=Settings(data_dir=tmp_path, stop_grace_seconds=20),
         clock=clock,
         resources=resources,
-        objects=objects,
         logs=LogStore(database, tmp_path / "logs", clock),
         metrics=MetricStore(database, clock),
         backend=bench.backend,
         preparation=Preparation(Builder(tmp_path), lambda _: None),
         placement=Placement(8, lambda _: None),
         routes=Routes(resources, bench.backend, Router(), []),
+        role_objects=partial(RoleObjects, objects, Open()),
     )
     objects.close()
     database.close()

@@ -22,9 +22,9 @@ Reply = tuple[int, str, bytes]
 
 
 class ModelServer:
-    """A ``serve`` process over ``model_dir``; ``env`` adds to its environment."""
+    """A ``serve`` process over ``model_dir``, run by ``python``; ``env`` adds to its environment."""
 
-    def __init__(self, model_dir: Path, **env: str) -> None:
+    def __init__(self, model_dir: Path, python: Path | str = sys.executable, **env: str) -> None:
         self.run_dir = Path(tempfile.mkdtemp(prefix="run-"))
         self.socket = self.run_dir / "serve.sock"
         self.log = self.run_dir / "log"
@@ -36,7 +36,7 @@ class ModelServer:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(SERVE)], env=environ, stdout=log, stderr=subprocess.STDOUT
+                [str(python), str(SERVE)], env=environ, stdout=log, stderr=subprocess.STDOUT
             )
         self._client: socket.socket | None = None
 

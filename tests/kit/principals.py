@@ -17,6 +17,7 @@ from sagewright.testing.server import ServerProcess
 ACCOUNT = "123456789012"
 Client = Callable[..., Any]
 Document = dict[str, Any]
+TRUST: Document = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
 
 
 def policy(*statements: Document) -> str:
@@ -50,6 +51,30 @@ class Person:
 
     def client(self, service: str, **options: Any) -> Any:
         return self._client(service, **{**self.keys, **options})
+
+
+def role_of(client: Client, *statements: Document, trust: Document | None = None, **members: Any) -> str:
+    """Make a role that trusts SageMaker, unless told otherwise, with an inline policy ``p``; its ARN."""
+    iam, name = client("iam"), f"role-{uuid.uuid4().hex[:12]}"
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust or TRUST), **members)["Role"]
+    if statements:
+        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(*statements))
+    return str(made["Arn"])
+
+
+def keys_of(answer: Document) -> dict[str, str]:
+    """The keys that STS gave, as options of a client."""
+    given = answer["Credentials"]
+    return {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+
+
+def name_of(arn: str) -> str:
+    """The name of a role or a user."""
+    return arn.rpartition("/")[2]
 
 
 def let(who: Any, *actions: str, on: Any, **members: Any) -> Document:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from tests.kit.answers import hold_to_the_model
 from tests.kit.jobs import Jobs
 
 from sagewright.testing.server import ServerProcess
@@ -23,7 +24,8 @@ print("score=0.5", flush=True)
 
 def client(server: ServerProcess, service: str) -> Any:
     config = Config(retries={"total_max_attempts": 1}, proxies={})
-    return boto3.client(service, config=config, **server.client_options())  # type: ignore[call-overload]
+    made = boto3.client(service, config=config, **server.client_options())  # type: ignore[call-overload]
+    return hold_to_the_model(made)
 
 
 def jobs_of(server: ServerProcess) -> Jobs:

@@ -16,8 +16,7 @@ import pytest
 from tests.kit.eventually import eventually
 
 from sagewright.store.database import Database
-from sagewright.store.objects import ObjectStore
-from sagewright.store.objects import background as errands
+from sagewright.store.objects import ObjectStore, background
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
 from sagewright.store.outages import Coming
@@ -134,7 +133,7 @@ def test_what_was_read_whole_is_read_from_the_cache(one: ObjectStore, elsewhere:
 def test_files_are_fetched_in_the_background(
     one: ObjectStore, elsewhere: Elsewhere, location: Location, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "PATIENCE", 0.0)
+    monkeypatch.setattr(background, "WAIT_SECONDS", 0.0)
     stored = [put(one, f"k{number}", bytes([number]) * MIB) for number in range(5)]
     extents = [each.extent for each in stored]
 
@@ -189,9 +188,9 @@ def test_what_a_lost_machine_left_is_found_by_its_age(
     stray = "0123456789abcdef" * 2
     elsewhere.s3.put_object(Bucket=BUCKET, Key=key_of(location, stray), Body=b"nobody's")
     elsewhere.s3.create_multipart_upload(Bucket=BUCKET, Key=key_of(location, "f" * 32))
-    assert one.sweep_strays(3600) == 0
+    assert one.sweep_orphans(3600) == 0
     assert elsewhere.names(location) == {kept.blob, stray}
-    assert one.sweep_strays(-3600) == 1
+    assert one.sweep_orphans(-3600) == 1
     assert elsewhere.names(location) == {kept.blob}
     assert elsewhere.uploads(location) == []
 

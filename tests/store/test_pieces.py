@@ -18,10 +18,8 @@ from sagewright.store.objects import (
     Attributes,
     ObjectStore,
     StoredObject,
+    background,
     delayed_delete,
-)
-from sagewright.store.objects import (
-    background as errands,
 )
 from sagewright.store.objects.files import Files
 from sagewright.store.objects.model import Extent
@@ -113,7 +111,7 @@ def test_whoever_needs_a_file_gets_one_and_the_pieces_go(store: ObjectStore, tmp
 
 
 def test_a_large_file_is_put_together_in_the_background(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(errands, "PATIENCE", 0.0)
+    monkeypatch.setattr(background, "WAIT_SECONDS", 0.0)
     stored = [uploaded(store, f"k{number}") for number in range(2)]
 
     def look() -> list[Path]:
@@ -155,14 +153,14 @@ def test_a_slow_reader_keeps_the_pieces_that_it_has_not_opened(
             store.files([stored.extent])
         put(store, "other", b"1")
         put(store, "other", b"2")  # what is replaced goes in the same moments
-        eventually(lambda: dug(tmp_path), what=lambda: "nothing is dug")
+        eventually(lambda: pieces_gone(tmp_path), what=lambda: "the pieces are still there")
         assert begin + reader.read() == b"".join(PARTS)
     store.close()
     left = [size for _, size in on_disk(tmp_path).values()]
     assert sorted(left) == ([1] if why == "deleted" else [1, stored.size])
 
 
-def dug(directory: Path) -> bool:
+def pieces_gone(directory: Path) -> bool:
     """Whether what was replaced is gone: of the two objects of one byte one is left."""
     return [size for _, size in on_disk(directory).values()].count(1) == 1
 

@@ -99,9 +99,9 @@ def test_a_name_that_comes_and_goes_is_found_taken(world: World) -> None:
 
 def test_a_write_on_an_old_version_is_refused(world: World) -> None:
     old = world.make("a")
-    world.store.update(old, wish="stopped")
+    world.store.update(old, wish=("stopped", "stopping"))
     with pytest.raises(Stale):
-        world.store.update(old, wish="gone")
+        world.store.update(old, wish=("gone", "deleting"))
 
 
 def test_deleting_takes_tags_and_events_along(world: World) -> None:
@@ -117,11 +117,18 @@ def test_deleting_takes_tags_and_events_along(world: World) -> None:
     names=st.lists(st.from_regex(r"[a-zA-Z0-9%_-]{1,6}", fullmatch=True), unique_by=str, max_size=25),
     size=st.integers(1, 7),
     descending=st.booleans(),
-    order=st.sampled_from(["name", "created", "modified", "phase"]),
+    order=st.sampled_from(["name", "created", "modified", "shown"]),
+    ranks=st.sampled_from([(), (("ready", 1), ("failed", 2)), (("failed", 1), ("ready", 2))]),
     part=st.sampled_from(["", "a", "%", "_", "A-"]),
 )
-def test_pages_hold_every_match_once_in_order(
-    shared_database: Database, names: list[str], size: int, descending: bool, order: str, part: str
+def test_pages_hold_every_match_once_in_order(  # noqa: PLR0917 - hypothesis draws each
+    shared_database: Database,
+    names: list[str],
+    size: int,
+    descending: bool,
+    order: str,
+    ranks: tuple[tuple[str, int], ...],
+    part: str,
 ) -> None:
     empty(shared_database)
     world = World(shared_database)
@@ -130,17 +137,49 @@ def test_pages_hold_every_match_once_in_order(
         world.make(name, phase="ready" if index % 2 else "failed")
     seen: list[Resource] = []
     after = None
+    ranks = ranks if order == "shown" else ()
+
+    def place(resource: Resource) -> object:
+        return dict(ranks)[resource.shown] if ranks else getattr(resource, order)
+
     while True:
-        query = Query(name_contains=part, order=order, descending=descending, after=after, limit=size)  # type: ignore[arg-type]
+        query = Query(name_contains=part, order=order, ranks=ranks, descending=descending, after=after, limit=size)  # type: ignore[arg-type]
         page = world.store.list(ACCOUNT, REGION, KIND, query)
         seen += page
         if len(page) < size:
             break
-        after = (getattr(page[-1], order), page[-1].name)
+        after = (place(page[-1]), page[-1].name)
     assert {each.name for each in seen} == {name for name in names if part.lower() in name.lower()}
-    keys = [(getattr(each, order), each.name) for each in seen]
+    keys = [(place(each), each.name) for each in seen]
     assert keys == sorted(keys, reverse=descending)
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("wish", "phase", "granted", "shown"),
+    [
+        (("stopped", "stopping"), "running", None, "stopping"),
+        (("stopped", "stopping"), "succeeded", None, "succeeded"),
+        (("gone", "deleting"), "failed", None, "deleting"),
+        (("updated:1", "updating"), "ready", None, "updating"),
+        (("updated:1", "updating"), "ready", "updated:1", "ready"),
+        (("unheard-of", "running"), "ready", None, "running"),
+    ],
+)
+def test_a_wish_shows_until_it_is_granted_or_the_work_has_ended(
+    world: World, wish: tuple[str, str], phase: str, granted: str | None, shown: str
+) -> None:
+    made = world.make("a", phase="running", due=0.0)
+    assert made.shown == "running"
+    assert world.store.update(made, wish=wish).shown == wish[1]
+    leased = world.store.lease("one", made.id, seconds=10)
+    assert leased is not None
+    change = Change(due=None, phase=phase, run={"granted": granted} if granted else {})
+    applied = world.store.apply("one", leased, change)
+    assert applied is not None
+    assert applied.shown == shown
+    assert [each.name for each in world.store.list(ACCOUNT, REGION, KIND, Query(shown=frozenset({shown})))] == ["a"]
+    assert world.store.list(ACCOUNT, REGION, KIND, Query(shown=frozenset({"another"}))) == []
 
 
 def test_one_lease_at_a_time_and_a_lost_one_writes_nothing(world: World) -> None:
@@ -161,7 +200,7 @@ def test_a_wish_written_during_an_act_is_kept_and_due_at_once(world: World) -> N
     made = world.make("a", due=0.0)
     leased = world.store.lease("one", made.id, seconds=10)
     assert leased is not None
-    world.store.update(made, wish="stopped")
+    world.store.update(made, wish=("stopped", "stopping"))
     applied = world.store.apply("one", leased, Change(due=None, phase="running", run={"h": 1}, status={"s": 2}))
     assert applied is not None
     assert (applied.wish, applied.phase, applied.run, applied.status) == ("stopped", "running", {"h": 1}, {"s": 2})

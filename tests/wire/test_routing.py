@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -167,3 +169,37 @@ def test_a_body_beyond_the_limit_is_refused_without_reading_it_all() -> None:
     with pytest.raises(AwsError) as caught:
         codec.parse(identify(made, "sagemaker"), made)
     assert caught.value.status == 413
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "parameters"),
+    [
+        ("kms", "describe_key", {"KeyId": "k"}),
+        ("dynamodb", "list_tables", {}),
+        ("ecr", "describe_repositories", {}),
+        ("sns", "list_topics", {}),
+        ("ec2", "describe_regions", {}),
+        ("lambda", "list_functions", {}),
+        ("efs", "describe_file_systems", {}),
+    ],
+)
+def test_a_service_that_is_not_served_is_named_with_those_that_are(
+    client: Callable[..., Any], service: str, method: str, parameters: dict[str, Any]
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        getattr(client(service), method)(**parameters)
+    error = refused.value.response["Error"]
+    assert error["Code"] == "UnknownOperationException"
+    signed_for = {"efs": "elasticfilesystem"}.get(service, service)
+    assert error["Message"].startswith(f"The service {signed_for} is not served by Sagewright. Served are: ")
+    assert "sagemaker, " in error["Message"]
+
+
+def test_an_operation_that_a_served_service_does_not_have_is_named_alone(client: Callable[..., Any]) -> None:
+    """boto3 does not send one, so the name is changed on the way."""
+    it = client("sagemaker")
+    it.meta.events.register(
+        "before-call", lambda params, **_: params["headers"].update({"X-Amz-Target": "SageMaker.Dance"})
+    )
+    with pytest.raises(ClientError, match=r"The operation SageMaker\.Dance is unknown"):
+        it.list_models()

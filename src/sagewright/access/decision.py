@@ -30,7 +30,7 @@ Names = frozenset[tuple[str, str]]
 EVERYTHING = Decision("allowed")
 NOTHING = Decision("implicitDeny")
 EVERYBODY: Names = frozenset((("AWS", "*"),))
-"""What everybody is called, those without a name too."""
+"""The principal that stands for everybody, callers without a key among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
-from sagewright.access.decision import Principal
-from sagewright.access.policy import Policies, Policy, parse
+from sagewright.access.decision import EVERYBODY, Principal
+from sagewright.access.policy import Policies, Policy, Statement, parse
 from sagewright.core.arns import Arn
 from sagewright.store.credentials import Credential
-from sagewright.store.resources import Resource, ResourceStore
+from sagewright.store.resources import Query, Resource, ResourceStore
 
 GLOBAL = "global"
 """IAM has no regions, whatever region a request is signed for."""
@@ -81,6 +81,57 @@ def holder_of(resources: ResourceStore, arn: str) -> Resource | None:
     return found if found is not None and found.kind in ("Role", "User") else None
 
 
+def holder_of_key(resources: ResourceStore, key: Credential) -> Resource | None:
+    """The role or user whose policies speak for who signs with ``key``; None when it was deleted.
+
+    A role or a user made later under the same name is another one: the ids tell them apart.
+    """
+    holder = holder_of(resources, key.session.get("Source", key.principal))
+    if holder is None:
+        return None
+    known = key.session.get("SourceId", "") if "Source" in key.session else key.user_id
+    return holder if known.partition(":")[0] in ("", id_of(holder)) else None
+
+
+def name_is_taken(resources: ResourceStore, account: str, kind: str, name: str) -> bool:
+    """Whether the account has an entity of IAM of that name; names that differ in capitals alone are one."""
+    alike = Query(name_contains=name, limit=1_000_000, specs=False)
+    return any(each.name.lower() == name.lower() for each in resources.list(account, GLOBAL, kind, alike))
+
+
+def ids_of_principals(resources: ResourceStore, statements: Sequence[Statement]) -> dict[str, str]:
+    """The ids of the roles and users that a policy names as principals, by the ARNs that it has for them."""
+    named = {name for each in statements for kind, name in each.principals or () if kind == "AWS"}
+    found = {arn: holder_of(resources, arn) for arn in sorted(named)}
+    return {arn: id_of(holder) for arn, holder in found.items() if holder is not None}
+
+
+def with_ids(
+    resources: ResourceStore, statements: tuple[Statement, ...], ids: Mapping[str, str]
+) -> tuple[Statement, ...]:
+    """Statements that let in whom they named when they were written: an id is in place of an ARN that another has now.
+
+    ``ids`` is what ``ids_of_principals`` said then.
+    """
+    new = {}
+    for arn, identifier in ids.items():
+        holder = holder_of(resources, arn)
+        if holder is None or id_of(holder) != identifier:
+            new[("AWS", arn)] = ("AWS", identifier)
+    if not new:
+        return statements
+    return tuple(
+        replace(each, principals=tuple(new.get(pair, pair) for pair in each.principals)) if each.principals else each
+        for each in statements
+    )
+
+
+def id_of(holder: Resource) -> str:
+    """The unique id of a role or a user."""
+    identifier: str = holder.spec["RoleId" if holder.kind == "Role" else "UserId"]
+    return identifier
+
+
 def policies_of(resources: ResourceStore, holder: Resource) -> list[Policy]:
     """A holder's policies, inline and attached, ready to be evaluated."""
     found = [Policy(name, holder.kind.lower(), parse(text)) for name, text in holder.status["Inline"].items()]
@@ -116,6 +167,8 @@ def principal_of(resources: ResourceStore, key: Credential, holder: Resource | N
     given = [Policy("SessionPolicy", "none", parse(text)) for text in key.session.get("Policies", ())]
     given += [policy for arn in key.session.get("PolicyArns", ()) if (policy := managed(resources, arn)) is not None]
     limited = "Policies" in key.session or "PolicyArns" in key.session
+    if holder is None and not key.administrator:
+        return Principal(itself=EVERYBODY, identity=Policies(()))  # whose role or user is gone is nobody any more
     account = f"arn:aws:iam::{key.account}:root"
     return Principal(
         itself=frozenset((("AWS", key.principal),)),

@@ -43,39 +43,51 @@ def action_of(service: str, operation: str) -> str | None:
     return f"{service_of(service)}:{table()['actions'].get(service, {}).get(operation, operation)}"
 
 
-class _Needs(NamedTuple):
-    """What calls of one operation need: an action on a resource, and on those that members name ``also``."""
+class _Rule(NamedTuple):
+    """What calls of one operation need.
+
+    ``action`` on ``resource`` and on the resources that the members in ``also`` name; on ``resource`` further the
+    actions ``besides``, and those of ``members`` where the request has the member.
+    """
 
     action: str | None
     versioned: bool
     resource: Callable[[Call, Json], str]
     also: tuple[tuple[str, str], ...]
     tags: bool
+    besides: tuple[str, ...]
+    members: tuple[tuple[str, str], ...]
 
 
 @cache
-def _needs(service: str, operation: str) -> _Needs:
-    return _Needs(
+def _rule(service: str, operation: str) -> _Rule:
+    name = service_of(service)
+    members = table()["members"].get(service, {}).get(operation, {})
+    return _Rule(
         action=action_of(service, operation),
         versioned=operation in table()["versioned"].get(service, ()),
         resource=_RESOURCES.get(service_of(service), _anything),
         also=tuple(table()["also"].get(service, {}).get(operation, {}).items()),
         tags=service == "sagemaker" and operation.startswith("Create"),
+        besides=tuple(f"{name}:{action}" for action in table()["besides"].get(service, {}).get(operation, ())),
+        members=tuple((member, f"{name}:{action}") for member, action in members.items()),
     )
 
 
-def asked(call: Call, request: Json) -> list[Permission]:
+def needed(call: Call, request: Json) -> list[Permission]:
     """The permissions ``call`` needs, its main one first, without those to pass roles."""
-    needs = _needs(call.service, call.operation)
-    if needs.action is None:
+    rule = _rule(call.service, call.operation)
+    if rule.action is None:
         return []
-    action = f"{needs.action}Version" if needs.versioned and "VersionId" in request else needs.action
-    resource = needs.resource(call, request)
+    action = f"{rule.action}Version" if rule.versioned and "VersionId" in request else rule.action
+    resource = rule.resource(call, request)
     found = [Permission(action, resource)]
-    for member, path in needs.also:
+    found += [Permission(further, resource) for further in rule.besides]
+    found += [Permission(further, resource) for member, further in rule.members if request.get(member)]
+    for member, path in rule.also:
         if member in request:
             found.append(Permission(action, _sagemaker_arn(call, path, request[member])))
-    if needs.tags and request.get("Tags"):
+    if rule.tags and request.get("Tags"):
         found.append(Permission("sagemaker:AddTags", resource, (("sagemaker:TaggingAction", call.operation),)))
     return found
 
@@ -184,12 +196,26 @@ def _after_verb(operation: str, kind: str) -> bool:
 
 def _logs(call: Call, request: Json) -> str:
     if "resourceArn" in request:
-        arn: str = request["resourceArn"]
-        return arn
+        tagged = log_group_name(call, request["resourceArn"])
+        return request["resourceArn"] if tagged is None else log_group_arn(call, tagged)
     group = request.get("logGroupName") or request.get("logGroupIdentifier") or ""
-    name = group.rpartition(":log-group:")[2]
+    named = log_group_name(call, group)
+    name = group if named is None else named
     prefix = "log-group" if call.operation.find("Destination") < 0 else "destination"
     return str(Arn("logs", call.region, call.account, f"{prefix}:{name}:log-stream:{request.get('logStreamName', '')}"))
+
+
+def log_group_name(call: Call, identifier: str) -> str | None:
+    """The name of a log group of the caller's account and region, given its name or its ARN; None for any other."""
+    if not identifier.startswith("arn:"):
+        return identifier
+    name = identifier.removeprefix(log_group_arn(call, "")).removesuffix(":*")
+    return None if ":" in name else name
+
+
+def log_group_arn(call: Call, name: str) -> str:
+    """The ARN of a log group of the caller's account and region."""
+    return str(Arn("logs", call.region, call.account, f"log-group:{name}"))
 
 
 _IAM_KINDS = {"RoleName": "Role", "UserName": "User", "GroupName": "Group", "InstanceProfileName": "InstanceProfile"}

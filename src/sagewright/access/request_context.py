@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sagewright.access.permissions import account_of, service_of, table
 from sagewright.core.arns import Arn
@@ -17,6 +18,7 @@ from sagewright.store.credentials import Credential
 
 Context = dict[str, list[str]]
 Json = Mapping[str, Any]
+_S3 = "arn:aws:s3:::"
 PRINCIPAL_TYPES = {"assumed-role": "AssumedRole", "federated-user": "FederatedUser", "user": "User"}
 
 
@@ -67,6 +69,8 @@ class RequestContext(Mapping[str, list[str]]):
             return self._principal_tags.get(name, default)
         if family.endswith(":resourcetag"):
             return self._resource_tags.get(name, default)
+        if family == "s3:existingobjecttag":
+            return self._object_tags.get(name, default)
         return self._members.get(name, default)
 
     def __getitem__(self, name: str) -> list[str]:
@@ -81,7 +85,8 @@ class RequestContext(Mapping[str, list[str]]):
     def __iter__(self) -> Iterator[str]:
         names = [name.lower() for name, _ in self._permission.keys]
         names += [name for name in _PLAIN if name in self]
-        return iter(dict.fromkeys((*names, *self._members, *self._principal_tags, *self._resource_tags)))
+        tags = (*self._principal_tags, *self._resource_tags, *self._object_tags)
+        return iter(dict.fromkeys((*names, *self._members, *tags)))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -111,6 +116,18 @@ class RequestContext(Mapping[str, list[str]]):
         tags = self._tags(self.resource.partition(":log-stream:")[0])
         families = ("aws", service)
         return _lowered({f"{family}:ResourceTag/{key}": [tags[key]] for key in tags for family in families})
+
+    @cached_property
+    def _object_tags(self) -> Context:
+        """Tags of the object of S3 that is asked for."""
+        bucket, _, key = self.resource.removeprefix(_S3).partition("/")
+        if not self.resource.startswith(_S3) or not key:
+            return {}
+        if self._hurry:
+            raise MustWait
+        found = self.call.platform.objects.head(bucket, key)
+        tags = found.attributes.tags if found is not None else {}
+        return _lowered({f"s3:ExistingObjectTag/{name}": [value] for name, value in tags.items()})
 
     def _tags(self, arn: str) -> Mapping[str, str]:
         platform = self.call.platform
@@ -168,13 +185,14 @@ _PLAIN: Mapping[str, Callable[[RequestContext], str | None]] = {
     "aws:principaltype": _principal_type,
     "aws:userid": lambda about: about.key.user_id if about.key is not None else "anonymous",
     "aws:username": _user_name,
+    "aws:sourceidentity": lambda about: about.key.session.get("SourceIdentity") if about.key is not None else None,
     "aws:tokenissuetime": lambda about: _iso(key.created) if (key := _temporary(about)) is not None else None,
     "aws:multifactorauthpresent": lambda about: "false" if _temporary(about) is not None else None,
     "aws:currenttime": lambda about: _iso(about.call.platform.clock.now()),
     "aws:epochtime": lambda about: str(int(about.call.platform.clock.now())),
     "aws:requestedregion": lambda about: about.call.region,
     "aws:securetransport": lambda about: _word(about.call.http.secure),
-    "aws:sourceip": lambda about: about.call.http.client,
+    "aws:sourceip": lambda about: about.call.http.client or None,
     "aws:principalisawsservice": lambda _: "false",
     "aws:viaawsservice": lambda _: "false",
     "aws:useragent": lambda about: about.call.http.headers.get("user-agent"),
@@ -189,6 +207,7 @@ _LASTING = frozenset(
         "aws:principalarn",
         "aws:principalaccount",
         "aws:principaltype",
+        "aws:sourceidentity",
         "aws:userid",
         "aws:username",
         "aws:multifactorauthpresent",
@@ -231,12 +250,22 @@ def _members(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _request_tags(request: Json) -> Context:
-    """Tags of SageMaker, IAM and STS are lists of pairs, those of CloudWatch Logs a map."""
+    """Tags of SageMaker, IAM and STS are lists of pairs, those of CloudWatch Logs a map, of S3's objects a query."""
+    if "Tagging" in request:
+        return _request_object_tags(request["Tagging"])
     tags = request.get("Tags", request.get("tags", ()))
     given = dict(tags) if isinstance(tags, Mapping) else {tag["Key"]: tag.get("Value", "") for tag in tags}
     keys = [*given, *request.get("TagKeys", request.get("tagKeys", ()))]
     found = {f"aws:RequestTag/{key}": [value] for key, value in given.items()}
     return found | ({"aws:TagKeys": keys} if keys else {})
+
+
+def _request_object_tags(tagging: Any) -> Context:
+    pairs = parse_qsl(tagging, keep_blank_values=True) if isinstance(tagging, str) else ()
+    if isinstance(tagging, Mapping):
+        pairs = [(tag.get("Key", ""), tag.get("Value", "")) for tag in tagging.get("TagSet", ())]
+    found = {f"s3:RequestObjectTag/{key}": [value] for key, value in pairs}
+    return found | ({"s3:RequestObjectTagKeys": [key for key, _ in pairs]} if pairs else {})
 
 
 def _iso(seconds: float) -> str:

@@ -8,6 +8,7 @@ Rules (``sagewright.testing.backends.BackendCase`` checks them for every backend
 - ``start`` is idempotent by run id: a second start of the same run returns the same handle and starts nothing.
 - ``poll`` never blocks; after the end it keeps giving the same report until ``remove``.
 - ``stop`` asks (SIGTERM to the user's process), waits ``grace`` in the agent, then kills; it returns at once.
+- ``kill`` ends a run whose agents do not do what they are asked; it is lost then.
 - ``remove`` kills what is left and deletes the run's files; a second remove does nothing. ``remove_all`` does it to
   runs whose handles nobody has: a server may have been killed between a start and its note of it.
 """
@@ -182,6 +183,10 @@ class Backend(Protocol):
 
     def stop(self, handle: Handle, grace_seconds: float) -> None:
         """Ask the run to end; force it after the grace."""
+        ...
+
+    def kill(self, handle: Handle) -> None:
+        """End the run and its agents at once, of which nothing is kept; for agents that do not answer ``stop``."""
         ...
 
     def remove(self, handle: Handle) -> None:

@@ -31,6 +31,7 @@ from sagewright_runtime.shared.tree import Tree
 
 RUNTIME = Path(sagewright_runtime.__file__).parent
 BASE = "/opt/ml"
+PACKAGES = "/root/.sagewright"
 _AGENT = RUNTIME / "agent" / "__main__.py"
 _STAGES = ("starting", "downloading", "running", "packing", "ended")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -55,6 +56,11 @@ class Instance:
             "HOSTNAME": self.host,
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # What pip installs in the job goes where the environment's interpreter looks for it.
+            "SAGEWRIGHT_PACKAGES": PACKAGES,
+            "PIP_PREFIX": PACKAGES,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_ROOT_USER_ACTION": "ignore",
             # OpenMP's threads spin while they wait; where jobs share cores that makes 5 ms of training a second.
             "OMP_WAIT_POLICY": "PASSIVE",
         }
@@ -153,6 +159,7 @@ class LocalBackend:
             "log_limit": self.log_limit,
             "disk_reserve": self.disk_reserve,
             "hint": str(self._hint_socket or ""),
+            "environment": workload.environment,
         }
 
     def _line(self, workload: Workload) -> socket.socket | None:
@@ -198,18 +205,26 @@ class LocalBackend:
             if not directory.is_dir() or (directory / "exit.json").exists():
                 continue
             documents.write(str(directory / "stop.json"), {"grace": grace_seconds})
-            _kill(documents.pid_of(documents.claimed(str(directory))), signal.SIGTERM)
+            for number in (signal.SIGTERM, signal.SIGCONT):  # somebody may have stopped the agent itself
+                _kill(documents.pid_of(documents.claimed(str(directory))), number)
+
+    def kill(self, handle: Handle) -> None:
+        """Kill the agents, which takes their sandboxes along."""
+        for directory in self._directories(handle):
+            _end(str(directory))
 
     def remove(self, handle: Handle) -> None:
         """Kill the agents, which takes their sandboxes along, and delete the run."""
-        for directory in self._directories(handle):
-            _end(str(directory))
-            document = documents.read(str(directory / "agent.json"))
-            if document is not None:
-                limits.remove_groups(document["groups"])
+        try:
+            for directory in self._directories(handle):
+                _end(str(directory))
+                document = documents.read(str(directory / "agent.json"))
+                if document is not None:
+                    limits.remove_groups(document["groups"])
+        finally:  # after the agents, so that a job cannot ask for further keys
+            if self.doors is not None:
+                self.doors.dismiss(handle["run_id"])
         self._admitted -= {(handle["run_id"], host) for host in handle["hosts"]}
-        if self.doors is not None:
-            self.doors.dismiss(handle["run_id"])
         run = self._root / handle["run_id"]
         for leftover in (run, *self._root.glob(f".{handle['run_id']}.*")):
             _delete(leftover)
@@ -220,7 +235,8 @@ class LocalBackend:
         found |= {path.name[1:].rpartition(".")[0] for path in self._root.glob(f".{prefix}*")}
         for run_id in found:
             if run_id == prefix or run_id.startswith(f"{prefix}-"):
-                hosts = [path.name for path in (self._root / run_id).glob("*") if _NAME.fullmatch(path.name)]
+                places = (self._root / run_id).glob("*")  # beside them lies pod.json, where hosts share a network
+                hosts = [path.name for path in places if _NAME.fullmatch(path.name) and path.is_dir()]
                 self.remove({"run_id": run_id, "hosts": hosts})
 
     def instance_directory(self, handle: Handle, host: str) -> Path:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
 PREFIX = "SAGEWRIGHT_"
+NO_SETTINGS = ("SAGEWRIGHT_SERVER_PROCESS",)
+"""Variables that the server's process may have and that are not settings."""
+NEAR = 0.8
+"""How much of a misspelt name has to be like a setting's, as ``difflib`` counts."""
 
 
 def _home(variable: str, fallback: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / fallback) / "sagewright"
+    try:
+        return Path(os.environ.get(variable) or Path.home() / fallback) / "sagewright"
+    except RuntimeError:
+        raise ValueError("this user has no home directory: set HOME, or both --data-dir and --cache-dir") from None
 
 
 def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), flag: bool = True) -> Any:
@@ -35,6 +43,12 @@ class Settings:
     cache_dir: Path = _setting(
         lambda: _home("XDG_CACHE_HOME", ".cache"), "where environments are built, shared by all servers of this user"
     )
+    environments_gb: int = _setting(
+        50, "GiB that environments may take together; beyond it the least recently used that no work needs are deleted"
+    )
+    build_seconds: float = _setting(
+        1800.0, "seconds in which the packages of a requirements.txt have to be installed, or the job fails"
+    )
     database_url: str = _setting("", "SQLAlchemy URL, such as postgresql://…; empty: SQLite in data_dir", flag=False)
     s3_bucket: str = _setting(
         "", "bucket of an S3 elsewhere (MinIO, Ceph, AWS) for the bytes of objects; empty: files in data_dir"
@@ -49,11 +63,24 @@ class Settings:
     s3_profile: str = _setting("", "the profile in that file")
     s3_timeout_seconds: float = _setting(20.0, "seconds of its silence after which a request to it has failed")
     s3_cache_mb: int = _setting(10240, "MiB of those bytes that are kept on this machine's disk for reading")
+    samples: str = _setting(
+        "read",
+        "AWS's public sample buckets that are not held here: read from AWS when asked for, and kept, or unknown",
+        choices=("read", "off"),
+    )
+    samples_url: str = _setting("", "the S3 that they are read from, such as another Sagewright's; empty: AWS's")
+    samples_cache_mb: int = _setting(10240, "MiB of them that are kept; beyond it what was not read for longest goes")
     ephemeral: bool = _setting(False, "keep nothing; allow POST /_sagewright/reset")
     account_id: str = _setting("123456789012", "the AWS account that everything is in")
     default_region: str = _setting("us-east-1", "the region of requests that name none")
     access_key_id: str = _setting("", "the administrator's own key instead of the one made at first start", flag=False)
     secret_access_key: str = _setting("", "its secret", flag=False)
+    roles: str = _setting(
+        "auto",
+        "what becomes of a role that is not there: an error, or it is made when it is first used; auto: made with "
+        "ephemeral",
+        choices=("auto", "strict", "create"),
+    )
     backend: str = _setting(
         "sandbox",
         "how work is run: in bubblewrap, the same but started fast, or (only when asked for) without isolation",
@@ -86,6 +113,11 @@ class Settings:
         """Whether the port speaks HTTPS."""
         return self.tls or bool(self.tls_cert)
 
+    @property
+    def makes_roles(self) -> bool:
+        """Whether a role that is not there is made at its first use."""
+        return self.roles == "create" or (self.roles == "auto" and self.ephemeral)
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
         """Defaults, then ``SAGEWRIGHT_*`` variables, then ``overrides`` that are not None.
@@ -100,7 +132,7 @@ class Settings:
             if variable in env:
                 found[item.name] = convert(variable, env[variable], hints[item.name])
         found.update({name: value for name, value in overrides.items() if value is not None})
-        made = replace(cls(), **found)
+        made = cls(**found)
         for item in fields(cls):
             value, choices = getattr(made, item.name), item.metadata["choices"]
             if choices and value not in choices:
@@ -108,6 +140,16 @@ class Settings:
         if not 0 <= made.port <= 65535:
             raise ValueError(f"{PREFIX}PORT={made.port} is not a port from 0 to 65535")
         return made
+
+
+def misspelt(env: Mapping[str, str]) -> dict[str, str]:
+    """Variables that begin as ours do and are none → the setting that is most likely meant, empty if none is near."""
+    known = [PREFIX + item.name.upper() for item in fields(Settings)]
+    return {
+        variable: "".join(get_close_matches(variable, known, 1, NEAR))
+        for variable in sorted(env)
+        if variable.startswith(PREFIX) and variable not in known and variable not in NO_SETTINGS
+    }
 
 
 def convert(variable: str, text: str, kind: type) -> Any:

@@ -19,6 +19,8 @@ code and status; services with their own words (S3, IAM) pass ``code=`` and ``st
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -27,6 +29,8 @@ class AwsError(Exception):
 
     code = "InternalFailure"
     status = 400
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Headers of the answer, such as those that say what was not modified."""
 
     def __init__(self, message: str, *, code: str | None = None, status: int | None = None, **members: Any) -> None:
         super().__init__(message)

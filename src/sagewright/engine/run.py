@@ -6,6 +6,7 @@ A kind says what to run (``plan``), what each stage is called (``trail``) and wh
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any
 
 from sagewright.backends.base import InstanceReport, Report, Workload
 from sagewright.core.errors import AwsError
-from sagewright.engine.job_metrics import ingest
+from sagewright.engine.job_metrics import Ingested, ingest
 from sagewright.engine.lifecycle import RUN
+from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.tools import Tools
-from sagewright.environments.builder import BuildFailed
-from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.environments.builder import Wanted
+from sagewright.environments.installer import BuildFailed
+from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
@@ -27,7 +30,12 @@ log = logging.getLogger(__name__)
 STAGES = ("downloading", "running", "packing")
 POLL_SECONDS = 2.0
 BUILD_SECONDS = 5.0
+_NOTHING_SAID = 'ErrorMessage ""'
+"""The failure file of a script that ended without an exception."""
 REASON_LENGTH = 1024
+MAX_KEY_BYTES = 1024
+OVERDUE_SECONDS = 60.0
+"""An agent that has ended its job so long after it should have been killed does not live, or is stopped itself."""
 
 
 class Refused(Exception):
@@ -42,10 +50,11 @@ class Plan:
     that object; of an output that is not packed, every instance's files are saved below the key.
     """
 
-    environment: EnvironmentSpec
-    requirements: str | None
+    wanted: Wanted
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What the log of the work says before all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +103,14 @@ class RunController:
 
         Work that can only wait costs nothing but its row: the first act comes with its turn.
         """
-        if self._tools.placement.room(self._kind.instances(spec)):
+        if self._tools.placement.has_room(self._kind.instances(spec)):
             return None
         now = self._tools.clock.now()
-        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.patience)
+        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.retry_seconds)
 
-    def stand(self, resource: Resource) -> None:
-        """Let a new resource that waits stand in line, once it is stored."""
-        self._tools.placement.stand(resource.id, self._kind.instances(resource.spec))
+    def enqueue(self, resource: Resource) -> None:
+        """Put a new resource that waits into the queue, once it is stored."""
+        self._tools.placement.enqueue(resource.id, self._kind.instances(resource.spec))
 
     def act(self, resource: Resource) -> Change:
         if RUN.final(resource.phase):
@@ -126,29 +135,43 @@ class RunController:
     def _begin(self, resource: Resource) -> Change:
         now = self._tools.clock.now()
         if resource.wish == "stopped":
+            self._tools.preparation.forget(resource.id)
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
             if not self._tools.placement.acquire(resource.id, self._kind.instances(resource.spec)):
-                return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
+                return self._change(resource, now + self._tools.placement.retry_seconds, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
-            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
-        except (Refused, BuildFailed) as refusal:
-            return self._finished(resource, Outcome("failed", str(refusal), None, now, False, {}))
+            root = self._tools.preparation.path(plan.wanted, resource.id)
+        except (Refused, BuildFailed, AwsError) as refusal:
+            reason = _why_not_begun(refusal)
+            return self._finished(resource, Outcome("failed", reason, None, now, False, {}))
         if root is None:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
-        handle = self._tools.backend.start(resource.id, plan.workload(root))
-        return self._change(
+        workload = plan.workload(root)
+        for path in workload.log_files[:1]:
+            log_files.begin(Path(path), (*plan.wanted.spec.notes, *plan.notes), int(now * 1000))
+        handle = self._tools.backend.start(resource.id, workload)
+        change = self._change(
             resource,
             now + POLL_SECONDS,
             phase="starting",
-            run={"handle": handle, "destinations": {name: list(to) for name, to in plan.destinations.items()}},
+            run={
+                "handle": handle,
+                "role": workload.role,
+                "destinations": {name: list(to) for name, to in plan.destinations.items()},
+            },
         )
+        word, _ = self._kind.trail.get("preparing", ("", ""))
+        return replace(change, events=tuple(Event(now, word, note) for note in plan.wanted.spec.notes if word))
 
     # --- starting, running, stopping -----------------------------------------------------------------------------
 
     def _follow(self, resource: Resource, report: Report) -> Change:
+        if report.ended and resource.phase == "stopping":
+            return self._end(resource, report)
         now = self._tools.clock.now()
-        status, run = ingest(self._tools, resource, self._kind.namespace)
+        metrics = ingest(self._tools, resource, self._kind.namespace)
+        status, run = metrics.status, metrics.run
         entered = self._reached(resource, report)
         phase = resource.phase
         if phase == "starting" and (report.ended or any(stage == "running" for stage, _ in entered)):
@@ -157,20 +180,20 @@ class RunController:
         # find a run that ended for no reason that it knows of.
         if not report.ended and (phase == "stopping" or "culprit" in resource.run):
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
-        due = now + POLL_SECONDS
+            if now > resource.run.get("ends_by", now) and not all(map(_keeps_outputs, report.instances)):
+                self._tools.backend.kill(resource.run["handle"])
+                return self._change(resource, now)
+        due = now if metrics.more else now + POLL_SECONDS
+        ends_by = {"ends_by": now + self._tools.settings.stop_grace_seconds + OVERDUE_SECONDS}
         if resource.wish == "stopped" and phase != "stopping" and not report.ended:
-            phase, due = "stopping", now
+            phase, due, run = "stopping", now, run | ends_by
             entered.append(("stopping", now))
         if report.ended:
-            return (
-                self._end(resource, report)
-                if phase == "stopping"
-                else self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
-            )
+            return self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
         culprit = next(filter(_failed, report.instances), None)
         if culprit and self._kind.together and "culprit" not in resource.run:
             # One instance failed: the others would wait for it for ever.
-            run, due = {**run, "culprit": culprit.host}, now
+            run, due = run | ends_by | {"culprit": culprit.host}, now
         return self._change(resource, due, phase=phase, status=status, run=run, entered=entered)
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
@@ -194,6 +217,9 @@ class RunController:
             return self._finished(
                 resource, Outcome("failed", "InternalServerError: the run was lost", None, now, False, {})
             )
+        metrics = ingest(self._tools, resource, self._kind.namespace)
+        if metrics.more:
+            return self._change(resource, now, status=metrics.status, run=metrics.run)
         timed_out = any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
         reason = "" if stopped else self._blame(resource, report)
@@ -213,7 +239,7 @@ class RunController:
             saved=saved,
             message=next((i.message for i in report.instances if i.message), ""),
         )
-        return self._finished(resource, outcome, report)
+        return self._finished(resource, outcome, report, metrics)
 
     def _blame(self, resource: Resource, report: Report) -> str:
         """Why the run failed, by the instance that failed first; an empty text if none did."""
@@ -223,30 +249,29 @@ class RunController:
         return failure_reason(failed[0]) if failed else ""
 
     def _save(self, resource: Resource, report: Report) -> dict[str, str]:
-        """Bring the packed outputs into the object store; doing it twice gives the same objects."""
+        """Make objects of the outputs, as the role of the work; doing it twice gives the same objects."""
+        objects = self._tools.objects_as(resource, resource.run.get("role"))
         saved: dict[str, str] = {}
+        files: list[tuple[Path, str, str]] = []
         for instance in report.instances:
             for name, path in instance.outputs.items():
                 if name not in resource.run["destinations"] or (name in saved and not Path(path).is_dir()):
                     continue
                 bucket, key = resource.run["destinations"][name]
                 source = Path(path)
-                files = _tree(source, key) if source.is_dir() else [(source, key)]
-                for file, file_key in files:
-                    self._keep(file, bucket, file_key)
+                below = _tree(source, key) if source.is_dir() else [(source, key)]
+                files += [(file, bucket, file_key) for file, file_key in below]
                 saved[name] = f"s3://{bucket}/{key}"
+        for _, _, key in files:  # all of them before the first is saved
+            _require_key(key)
+        for file, bucket, key in files:
+            _keep(objects, file, bucket, key)
         return saved
 
-    def _keep(self, file: Path, bucket: str, key: str) -> None:
-        """Move a file into the object store, unless an act that was cut off did so before."""
-        try:
-            self._tools.objects.put_file(bucket, key, file, move=True)
-        except FileNotFoundError:
-            if self._tools.objects.head(bucket, key) is None:
-                raise
-
-    def _finished(self, resource: Resource, outcome: Outcome, report: Report | None = None) -> Change:
-        status, run = ingest(self._tools, resource, self._kind.namespace) if report else ({}, {})
+    def _finished(
+        self, resource: Resource, outcome: Outcome, report: Report | None = None, metrics: Ingested | None = None
+    ) -> Change:
+        status, run = (metrics.status, metrics.run) if metrics else ({}, {})
         merged = resource.status | status
         entered = self._reached(resource, report) if report else []
         entered.append(("timed_out" if outcome.timed_out else outcome.phase, outcome.ended))
@@ -257,6 +282,7 @@ class RunController:
 
     def _clean(self, resource: Resource) -> Change:
         self._tools.placement.release(resource.id)
+        self._tools.preparation.forget(resource.id)
         # By name, for a run that was stopped while pending may have been started by a server killed before it said so.
         self._tools.backend.remove_all(resource.id)
         return Change(due=None, run={"handle": None})
@@ -287,6 +313,29 @@ class RunController:
         return Change(due=None, status=secondary, run=notes, events=events)
 
 
+def download_failed(denial: AccessDenied) -> str:
+    """The FailureReason of work whose role may not read an input."""
+    return f"ClientError: Data download failed: Unable to download {denial.uri} ({denial.code}: {denial.message})"
+
+
+def _keep(objects: RoleObjects, file: Path, bucket: str, key: str) -> None:
+    """Move a file into the object store, unless an act that was cut off did so before."""
+    try:
+        objects.put_file(bucket, key, file, move=True)
+    except FileNotFoundError:
+        if not objects.exists(bucket, key):
+            raise
+
+
+def _why_not_begun(refusal: Exception) -> str:
+    """The FailureReason of a run that could not begin."""
+    if isinstance(refusal, AccessDenied):
+        return download_failed(refusal)
+    if isinstance(refusal, AwsError):  # inputs that cannot be fetched
+        return f"ClientError: Data download failed: {refusal.message}"
+    return str(refusal)
+
+
 def _failed(instance: InstanceReport) -> bool:
     """Whether an instance ended, and not well; one whose process never started has no exit code, and one that ended
     well may have made outputs that could not be kept."""
@@ -303,11 +352,30 @@ def failure_reason(instance: InstanceReport) -> str:
         return f"ClientError: {instance.reason}"
     said = instance.failure.strip()
     digest = instance.reason
-    if said and (digest in said or digest.startswith("exited with code")):
-        digest = ""  # the failure file says more
+    if said and digest.startswith("exited with code"):  # the failure file says more, but for what the program printed
+        printed = digest.partition(": ")[2]
+        said, digest = said.replace(_NOTHING_SAID, f'ErrorMessage "{printed}"'), ""
+    elif digest in said:
+        digest = ""
     text = "\n".join(part for part in (digest, said) if part)
     room = REASON_LENGTH - len(f"AlgorithmError: , exit code: {instance.exit_code}")
     return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"
+
+
+def _require_key(key: str) -> None:
+    """Raises ``AwsError`` for a file name of the job's that no object can have."""
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise AwsError(f"the name of the file {os.fsencode(key)!r} is not UTF-8", code="InvalidURI") from None
+    if size > MAX_KEY_BYTES:
+        start = key[:200]
+        raise AwsError(f"the key {start}... has {size} bytes, {MAX_KEY_BYTES} are allowed", code="KeyTooLongError")
+
+
+def _keeps_outputs(instance: InstanceReport) -> bool:
+    """Whether an instance is over with the user's process: what it does yet takes as long as its outputs are large."""
+    return instance.stage in ("packing", "ended", "lost")
 
 
 def _tree(root: Path, key: str) -> list[tuple[Path, str]]:

@@ -1,8 +1,10 @@
 """Which Python environment stands for a container image.
 
 An image URI is recognised by its repository's name and its tag; the account and the region in front of it differ for
-every region and mean nothing here. What is known lies in two data files: ``images.json`` (repository → framework) and
-``frameworks.toml`` (framework, version → pins, programs, algorithm).
+every region and mean nothing here. What is known lies in two data files: ``images.json`` (repository → framework, and
+the version of an image without a tag where it is not the newest) and ``frameworks.toml`` (framework, version → pins,
+programs, algorithm). Where this machine has no Python for a version, the row named there as its ``nearest`` stands in,
+and the environment carries a note that says so.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from sagewright.environments import interpreters
 
 _DATA = resources.files("sagewright.environments")
 # registry/ (a first part with a dot or a colon, or localhost), repository, :tag, @digest
@@ -44,7 +48,8 @@ class EnvironmentSpec:
     ``requirements`` are pip requirement lines with exact pins. ``python`` is ``3.x``, or empty for the server's own
     version. ``train`` and ``serve`` are the programs the image runs by default, empty when it has none. ``algorithm``
     names the built-in algorithm that runs when a job brings no program of its own; ``metrics`` are its metrics.
-    ``warm`` are modules that its programs import, for warm starts.
+    ``warm`` are modules that its programs import, for warm starts. ``notes`` are for the log of a job: what runs here
+    in place of what the image holds; ``stands_for`` is the version that was asked for then.
     """
 
     name: str
@@ -57,23 +62,27 @@ class EnvironmentSpec:
     algorithm: str = ""
     metrics: tuple[Metric, ...] = ()
     warm: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    stands_for: str = ""
 
     @property
     def variables(self) -> Mapping[str, str]:
         """Environment variables that every process of the image gets."""
-        return {"SAGEWRIGHT_ALGORITHM": self.framework}
+        stands_for = {"SAGEWRIGHT_STANDS_FOR": self.stands_for} if self.stands_for else {}
+        return {"SAGEWRIGHT_ALGORITHM": self.framework, **stands_for}
 
 
 def resolve(image_uri: str) -> EnvironmentSpec:
     """The environment for an image such as ``683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5``.
 
-    No tag, ``latest`` and a digest alone mean the newest version. Raises ``UnknownImage``.
+    No tag, ``latest`` and a digest alone mean the newest version. Raises ``UnknownImage``, also where neither a Python
+    that the image needs nor an image that is near to it is here.
     """
     match = _URI.fullmatch(image_uri)
     if match is None:
         raise UnknownImage(f"'{image_uri}' is not the URI of a container image.")
     repository = match["repository"]
-    framework = _images().get(repository, "")
+    framework, _, untagged = _images().get(repository, "").partition(":")
     if not framework:
         raise UnknownImage(f"There is no image '{repository}' here. {_offer()}")
     if framework not in _frameworks():
@@ -82,27 +91,66 @@ def resolve(image_uri: str) -> EnvironmentSpec:
     if "gpu" in tag.split("-"):
         raise UnknownImage(f"The image '{repository}:{tag}' needs a GPU. {_offer()}")
     version = _CPU.sub("", tag)
-    for spec in _specs(framework):
-        if version in spec.tags:
-            return spec.environment
-    known = ", ".join(spec.environment.version for spec in _specs(framework))
+    if version == "latest":
+        version = untagged or _frameworks()[framework]["default"]
+    for row in _rows(framework):
+        if version in row.tags:
+            return _on_this_machine(row, f"{repository}:{tag}", row.others.get(version, row.holds))
+    known = ", ".join(row.environment.version for row in _rows(framework))
     raise UnknownImage(f"The image '{repository}' has no tag '{tag}' here; its versions are {known}.")
+
+
+def _on_this_machine(row: _Row, image: str, holds: str) -> EnvironmentSpec:
+    """The row's environment, or the nearest that has a Python here. ``holds`` is what the image holds on AWS."""
+    chosen, missing = row, ""
+    while chosen.pythons and interpreters.choose(chosen.pythons) is None:
+        missing = missing or " or ".join(chosen.pythons)
+        if not chosen.nearest:
+            raise UnknownImage(
+                f"The image '{image}' needs Python {missing}, which is not on this machine. "
+                f"Give an image_uri that works here, such as 'sagewright/python:{interpreters.OWN}'. {_offer()}"
+            )
+        chosen = next(other for other in _rows(row.environment.framework) if other.name == chosen.nearest)
+    spec = chosen.environment
+    if chosen.pythons:
+        spec = replace(spec, python=interpreters.choose(chosen.pythons) or "")
+    if chosen.holds == holds:
+        return spec
+    why = f", because no Python {missing} is on this machine" if missing else ""
+    note = f"The image {image} holds {holds}; {chosen.holds} runs in its place{why}."
+    return replace(spec, notes=(note,), stands_for=row.name)
 
 
 def named(name: str) -> EnvironmentSpec:
     """The environment called ``name``, such as ``xgboost-3.0-5``; raises ``KeyError``."""
-    return {spec.name: spec for spec in environments()}[name]
+    for framework in _frameworks():
+        for row in _rows(framework):
+            if row.environment.name == name:
+                return _on_this_machine(replace(row, nearest=""), name, row.holds)
+    raise KeyError(name)
 
 
 def environments() -> list[EnvironmentSpec]:
-    """Every environment there is."""
-    return [spec.environment for framework in _frameworks() for spec in _specs(framework)]
+    """Every environment that this machine can have."""
+    return [
+        _on_this_machine(row, row.name, row.holds)
+        for framework in _frameworks()
+        for row in _rows(framework)
+        if not row.pythons or interpreters.choose(row.pythons)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """A version of a framework. ``holds`` is the library and its version, ``others`` the same for some of its tags."""
+
+    name: str
     environment: EnvironmentSpec
     tags: frozenset[str]
+    pythons: tuple[str, ...]
+    nearest: str
+    holds: str
+    others: Mapping[str, str]
 
 
 @cache
@@ -112,12 +160,17 @@ def _images() -> dict[str, str]:
 
 
 @cache
-def _frameworks() -> dict[str, Any]:
+def _table() -> dict[str, Any]:
     return tomllib.loads((_DATA / "frameworks.toml").read_text("utf-8"))
 
 
 @cache
-def _specs(framework: str) -> tuple[_Row, ...]:
+def _frameworks() -> dict[str, Any]:
+    return {name: framework for name, framework in _table().items() if "versions" in framework}
+
+
+@cache
+def _rows(framework: str) -> tuple[_Row, ...]:
     table = _frameworks()[framework]
     metrics = _metrics(table.get("metrics"))
     rows = []
@@ -126,16 +179,24 @@ def _specs(framework: str) -> tuple[_Row, ...]:
             name=f"{framework}-{version}",
             framework=framework,
             version=version,
-            requirements=(*row.get("pins", ()), *table["pins"]),
-            python=row.get("python", ""),
+            requirements=(*row.get("pins", ()), *table.get("pins", ()), *_table()["common"]["pins"]),
             train=table.get("train", ""),
             serve=table.get("serve", ""),
             algorithm=table.get("algorithm", ""),
             metrics=metrics,
-            warm=tuple(table.get("warm", ())),
+            warm=tuple(row.get("warm", table.get("warm", ()))),
         )
-        newest = ("latest",) if version == table["default"] else ()
-        rows.append(_Row(spec, frozenset((version, *row.get("aliases", ()), *newest))))
+        rows.append(
+            _Row(
+                name=version,
+                environment=spec,
+                tags=frozenset((version, *row.get("aliases", ()), *row.get("others", ()))),
+                pythons=tuple(row.get("python", ())),
+                nearest=row.get("nearest", ""),
+                holds=row.get("holds", version),
+                others=row.get("others", {}),
+            )
+        )
     return tuple(rows)
 
 
@@ -150,9 +211,9 @@ def _metrics(table: Mapping[str, Any] | None) -> tuple[Metric, ...]:
 
 
 def _offer() -> str:
-    repositories = sorted(name for name, framework in _images().items() if framework in _frameworks())
+    frameworks = {name: framework.partition(":")[0] for name, framework in _images().items()}
     offers = []
-    for repository in repositories:
-        versions = ", ".join(spec.environment.version for spec in _specs(_images()[repository]))
+    for repository in sorted(name for name, framework in frameworks.items() if framework in _frameworks()):
+        versions = ", ".join(row.name for row in _rows(frameworks[repository]))
         offers.append(f"{repository} ({versions})")
     return f"These work: {'; '.join(offers)}."

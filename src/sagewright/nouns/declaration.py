@@ -7,7 +7,7 @@ words its phases have, which requests make no sense, and (for nouns that work) w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from sagewright.engine.lifecycle import Lifecycle
 from sagewright.engine.reconciler import Controller
 from sagewright.engine.tools import Tools
 from sagewright.nouns.operations import Call
+from sagewright.nouns.tags import tag_set
 from sagewright.store.events import Event
 from sagewright.store.resources import AlreadyExists, Change, Resource
 from sagewright.wire.models import input_shape, output_shape
@@ -51,7 +52,9 @@ class Noun:
     """One kind of resource. ``path`` is the ARN's resource with {name} in it.
 
     ``words`` maps a phase to the value of ``<Kind>Status``. ``check`` raises when a request is well-formed but wrong.
-    ``describe`` adds what Describe says beyond spec and status. ``first`` is the event a new resource starts with.
+    ``describe`` adds what Describe says beyond spec and status; ``defaults`` is what it says where the request said
+    nothing: a document shaped like the answer, in which a list has one item that stands for each.
+    ``first`` is the event a new resource starts with.
     ``controller`` makes what moves the noun's resources, for nouns with a lifecycle.
     """
 
@@ -63,6 +66,7 @@ class Noun:
     words: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Call, Json], None] = _accept
     describe: Callable[[Call, Resource], Json] = _nothing
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     lifecycle: Lifecycle | None = None
     first: tuple[str, str] = ("", "")
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -98,24 +102,19 @@ class Noun:
         return found
 
     def word(self, resource: Resource) -> str:
-        """The resource's status in AWS's words: a wish not yet granted shows at once, before any phase changed."""
-        phase = resource.phase
-        if resource.wish and resource.run.get("granted") != resource.wish and not self._final(phase):
-            phase = _WISHES[resource.wish.partition(":")[0]]
-        return self.words.get(phase, "")
-
-    def _final(self, phase: str) -> bool:
-        return self.lifecycle is not None and self.lifecycle.final(phase)
+        """The resource's status in AWS's words."""
+        return self.words.get(resource.shown, "")
 
     def create(self, call: Call, request: Json) -> Resource:
-        """Check, store, and wake the reconciler or wait in line; raises ``taken`` when the name is in use."""
+        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``."""
         self.check(call, request)
         name = request[self.name_member]
         spec = {key: value for key, value in request.items() if key not in ("Tags", self.name_member)}
+        tags = tag_set(request.get("Tags", ()))
         now = call.platform.clock.now()
         queue = call.platform.queues.get(self.kind)
         waiting = queue.waiting(spec) if queue is not None else None
-        begun = waiting or Change(due=now if self.lifecycle else None)
+        start = waiting or Change(due=now if self.lifecycle else None)
         first = (Event(now, *self.first),) if self.first[0] else ()
         try:
             made = call.platform.resources.create(
@@ -125,21 +124,26 @@ class Noun:
                 name=name,
                 arn=self.arn(call, name),
                 spec=spec,
-                status={**self.status, **begun.status},
-                run={**begun.run},
+                status={**self.status, **start.status},
+                run={**start.run},
                 phase=self.lifecycle.first if self.lifecycle else "ready",
-                due=begun.due,
-                tag_set={tag["Key"]: tag["Value"] for tag in request.get("Tags", ())},
-                events=(*first, *begun.events),
+                due=start.due,
+                tag_set=tags,
+                events=(*first, *start.events),
             )
         except AlreadyExists as error:
             old = error.existing
             raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
         if queue is not None and waiting is not None:
-            queue.stand(made)
+            queue.enqueue(made)
         elif self.lifecycle:
             call.platform.hint(made.id)
         return made
+
+    def full(self, call: Call, resource: Resource) -> Json:
+        """All that is said of a resource: ``brief``, what ``describe`` adds, and the defaults."""
+        described: Json = filled({**self.brief(resource), **self.describe(call, resource)}, self.defaults)
+        return described
 
     def brief(self, resource: Resource) -> Json:
         """Spec, status, names and times, without what ``describe`` adds."""
@@ -156,7 +160,21 @@ class Noun:
         return answer
 
 
-_WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating"}
+def filled(document: Any, defaults: Any) -> Any:
+    """The document with defaults for what it lacks. What is in a structure is added only where the structure is."""
+    if isinstance(document, list) and isinstance(defaults, list):
+        return [filled(each, defaults[0]) for each in document]
+    if not isinstance(document, Mapping) or not isinstance(defaults, Mapping):
+        return document
+    merged = dict(document)
+    for name, default in defaults.items():
+        if name in merged:
+            merged[name] = filled(merged[name], default)
+        elif not default or not isinstance(default, Mapping | list):
+            merged[name] = default
+    return merged
+
+
 _nouns: dict[str, Noun] = {}
 
 
@@ -165,6 +183,20 @@ def register(noun: Noun) -> None:
     if noun.kind in _nouns:
         raise ValueError(f"{noun.kind} is declared twice")
     _nouns[noun.kind] = noun
+
+
+def require(call: Call, kind: str, name: str) -> Resource:
+    """The resource of a kind that another one speaks of; raises the kind's ``missing``."""
+    return _nouns[kind].find(call, name)
+
+
+def require_unique(what: str, names: Iterable[str]) -> None:
+    """Raises ValidationException when a name comes twice; ``what`` says of what they are the names."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValidationException(f"Duplicate {what} name {name!r}: names must be unique.")
+        seen.add(name)
 
 
 def all_nouns() -> list[Noun]:

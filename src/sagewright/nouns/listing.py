@@ -1,4 +1,7 @@
-"""List operations: the filters, sorting and paging that recur in some 95 of them, read off the model."""
+"""List operations: the filters, sorting and paging that recur in some 95 of them, read off the model.
+
+A filter that is not read here is refused by the operation's table of members, and an order by the code below.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,20 @@ from typing import Any, Literal
 
 from botocore.model import ListShape, StructureShape
 
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.nouns.declaration import Noun
 from sagewright.nouns.operations import Call
 from sagewright.store.resources import Query
 from sagewright.wire.models import input_shape, output_shape
 
-Json = dict[str, Any]
-Order = Literal["name", "created", "modified", "phase"]
+Order = Literal["name", "created", "modified", "shown"]
 _ORDERS: dict[str, Order] = {
     "Name": "name",
     "CreationTime": "created",
     "CreatedAt": "created",
     "LastModifiedTime": "modified",
-    "Status": "phase",
+    "Status": "shown",
 }
 PAGE = 100
 
@@ -40,7 +43,8 @@ def list_resources(noun: Noun, call: Call, request: Json) -> Json:
     items = [{k: v for k, v in noun.brief(each).items() if k in shown} for each in page]
     answer: Json = {member: items}
     if len(found) > limit:
-        answer["NextToken"] = token_of(getattr(page[-1], query.order), page[-1].name)
+        last: Any = getattr(page[-1], query.order)
+        answer["NextToken"] = token_of(dict(query.ranks).get(last, -1) if query.ranks else last, page[-1].name)
     return answer
 
 
@@ -59,20 +63,33 @@ def _summary(service: str, kind: str) -> tuple[str, frozenset[str], bool]:
 
 def _query(noun: Noun, request: Json, limit: int, specs: bool) -> Query:
     wanted = request.get("StatusEquals")
-    phases = None if wanted is None else frozenset(phase for phase, word in noun.words.items() if word == wanted)
+    order = _order(request.get("SortBy", "CreationTime"))
     return Query(
         name_contains=request.get("NameContains", ""),
-        phases=phases,
+        shown=None if wanted is None else frozenset(phase for phase, word in noun.words.items() if word == wanted),
         created_after=_seconds(request.get("CreationTimeAfter")),
         created_before=_seconds(request.get("CreationTimeBefore")),
         modified_after=_seconds(request.get("LastModifiedTimeAfter")),
         modified_before=_seconds(request.get("LastModifiedTimeBefore")),
-        order=_ORDERS.get(request.get("SortBy", "CreationTime"), "created"),
+        order=order,
+        ranks=_ranks(noun) if order == "shown" else (),
         descending=request.get("SortOrder", "Descending") == "Descending",
         after=_after(request["NextToken"]) if "NextToken" in request else None,
         limit=limit + 1,
         specs=specs,
     )
+
+
+def _order(wanted: str) -> Order:
+    if wanted not in _ORDERS:
+        raise ValidationException(f"SortBy {wanted} is not supported yet.")
+    return _ORDERS[wanted]
+
+
+def _ranks(noun: Noun) -> tuple[tuple[str, int], ...]:
+    """Each phase with its place in the order of the words that callers see."""
+    words = sorted(set(noun.words.values()))
+    return tuple((phase, words.index(word)) for phase, word in noun.words.items())
 
 
 def _seconds(moment: datetime | float | None) -> float | None:

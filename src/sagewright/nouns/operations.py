@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
+from sagewright.core.errors import AwsError
 from sagewright.engine.run import RunController
-from sagewright.store.credentials import CredentialStore
+from sagewright.nouns.members import Members, members_of
+from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.events import EventStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
@@ -45,17 +47,22 @@ class Access(Protocol):
     def require(self, call: Call, request: Json) -> Call:
         """The call, when its caller may make it, in the account of the resource's owner. Raises ``AwsError``."""
 
-    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> None:
-        """Raises AccessDenied unless the caller may do ``action`` on ``resource``."""
+    def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
+        """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
-    def role_may(self, call: Call, role_arn: str, action: str, resource: str, request: Json | None = None) -> bool:
-        """Whether a role that SageMaker takes on for the call's work may do ``action`` on ``resource``."""
+    def first_refused(
+        self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
+    ) -> tuple[Permission, AwsError] | None:
+        """The first permission that the session ``key`` does not have, with AWS's error; None when it has all."""
 
-    def trusts(self, call: Call, request: Json, role: Resource) -> bool:
-        """Whether a role's trust policy lets the caller take it on."""
+    def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
+        """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
 
-    def settled(self, access_key_id: str, action: str, resource: str) -> bool:
-        """Whether the answer is known to be yes. False means unknown. Never waits."""
+    def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
+        """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
+
+    def is_remembered(self, access_key_id: str, action: str, resource: str) -> bool:
+        """Whether memory holds a yes to exactly this question. False means unknown. Never waits."""
 
     def allows_at_once(self, call: Call, request: Json, permission: Permission) -> bool:
         """Whether the caller may, as far as memory alone can tell. False means unknown. Never waits."""
@@ -132,7 +139,18 @@ def add(op: Operation) -> None:
     """Register an operation; a second function for the same operation is a programming error."""
     if (op.service, op.name) in _operations:
         raise ValueError(f"{op.service}:{op.name} is registered twice")
+    members = members_of(op.service, op.name)
+    if members.refused:
+        op = Operation(op.service, op.name, _refusing(members, op.handler))
     _operations[op.service, op.name] = op
+
+
+def _refusing(members: Members, handler: Handler) -> Handler:
+    def refuse_or_handle(call: Call, request: dict[str, Any]) -> Result:
+        members.check(request)
+        return handler(call, request)
+
+    return refuse_or_handle
 
 
 def find(service: str, name: str) -> Operation | None:

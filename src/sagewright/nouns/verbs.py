@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 from sagewright.core.errors import ResourceInUse
 from sagewright.nouns.declaration import Noun, Refusal, register
@@ -12,32 +14,29 @@ from sagewright.store.resources import Resource
 from sagewright.wire.models import service_model
 
 Json = dict[str, Any]
+Verb: TypeAlias = Callable[[Noun, Call, Json], Result]
 
 
-def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
-    """Register a noun with its shared operations. ``settled`` is the refusal to stop what has ended."""
+def declare(noun: Noun, *, ended: Refusal | None = None) -> Noun:
+    """Register a noun with its shared operations. ``ended`` is the refusal to stop work that has ended."""
     register(noun)
     known = set(service_model(noun.service).operation_names)
-    verbs = {f"Create{noun.kind}": _create, f"Describe{noun.kind}": _describe, f"List{noun.kind}s": _list}
+    verbs: dict[str, Verb] = {
+        f"Create{noun.kind}": _create,
+        f"Describe{noun.kind}": _describe,
+        f"List{noun.kind}s": _list,
+    }
     if noun.lifecycle is None:
         verbs[f"Delete{noun.kind}"] = _delete
     elif noun.lifecycle.name == "RUN":
-        verbs[f"Stop{noun.kind}"] = _stop(settled)
+        verbs[f"Stop{noun.kind}"] = _stop(ended)
         verbs[f"Delete{noun.kind}"] = _delete_ended
     else:
         verbs[f"Delete{noun.kind}"] = _wish_gone
     for name, verb in verbs.items():
         if name in known:
-            add(Operation(noun.service, name, _bind(noun, verb)))
+            add(Operation(noun.service, name, partial(verb, noun)))
     return noun
-
-
-def _bind(noun: Noun, verb: Any) -> Any:
-    def handler(call: Call, request: Json) -> Result:
-        result: Result = verb(noun, call, request)
-        return result
-
-    return handler
 
 
 def _create(noun: Noun, call: Call, request: Json) -> Result:
@@ -46,8 +45,7 @@ def _create(noun: Noun, call: Call, request: Json) -> Result:
 
 def _describe(noun: Noun, call: Call, request: Json) -> Result:
     resource = noun.find(call, request[noun.name_member])
-    answer = {**noun.brief(resource), **noun.describe(call, resource)}
-    return {key: value for key, value in answer.items() if key in noun.described}
+    return {key: value for key, value in noun.full(call, resource).items() if key in noun.described}
 
 
 def _list(noun: Noun, call: Call, request: Json) -> Result:
@@ -59,13 +57,13 @@ def _delete(noun: Noun, call: Call, request: Json) -> Result:
     return None
 
 
-def _stop(settled: Refusal | None) -> Any:
+def _stop(ended: Refusal | None) -> Verb:
     def stop(noun: Noun, call: Call, request: Json) -> Result:
         resource = noun.find(call, request[noun.name_member])
         assert noun.lifecycle is not None
         if noun.lifecycle.final(resource.phase):
-            assert settled is not None
-            raise settled.of(name=resource.name, arn=resource.arn, status=noun.word(resource))
+            assert ended is not None
+            raise ended.of(name=resource.name, arn=resource.arn, status=noun.word(resource))
         wish(call, resource, "stopped")
         return None
 
@@ -73,7 +71,7 @@ def _stop(settled: Refusal | None) -> Any:
 
 
 def _delete_ended(noun: Noun, call: Call, request: Json) -> Result:
-    """Forget work that ended; its outputs and logs stay. What is not cleaned up after yet counts as in use."""
+    """Delete the row of work that has ended; its outputs and logs stay. Raises ResourceInUse until it is cleaned up."""
     resource = noun.find(call, request[noun.name_member])
     assert noun.lifecycle is not None
     if not noun.lifecycle.final(resource.phase) or resource.due is not None:
@@ -89,7 +87,15 @@ def _wish_gone(noun: Noun, call: Call, request: Json) -> Result:
     return None
 
 
-def wish(call: Call, resource: Resource, word: str, **changes: Any) -> None:
-    """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``."""
-    call.platform.resources.update(resource, wish=word, due=call.platform.clock.now(), **changes)
+_WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating", "started": "starting"}
+"""The phase that callers see while a wish is not yet granted."""
+
+
+def wish(call: Call, resource: Resource, word: str, *, spec: Json | None = None) -> None:
+    """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``.
+
+    ``word`` may have an id after a colon, so that it differs from the same wish made before.
+    """
+    shown = _WISHES.get(word.partition(":")[0], resource.phase)
+    call.platform.resources.update(resource, wish=(word, shown), due=call.platform.clock.now(), spec=spec)
     call.platform.hint(resource.id)

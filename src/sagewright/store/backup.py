@@ -10,7 +10,7 @@ is asked to be **whole**. A whole one restores anywhere, so it is also the way t
 
 First comes a snapshot of the database, then a second name (a hard link) for each file it needs, which keeps the bytes
 whatever happens to the first name; packing them takes its time after that. A file that went between the two steps
-belonged to something deleted half a minute before (``graves.GRACE``): then the steps are repeated.
+belonged to something deleted half a minute before (``delayed_delete.GRACE``): then the steps are repeated.
 
 Running work is not part of it: after a restore jobs that ran are told as failed, and endpoints start anew.
 """
@@ -24,10 +24,12 @@ import sqlite3
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
@@ -41,6 +43,7 @@ from sagewright.store.objects.model import Extent
 from sagewright.store.objects.reading import reading
 from sagewright.store.objects.remote import Remote
 from sagewright.store.schema import metadata, objects, parts, resources
+from sagewright_runtime.shared.unpack import extract
 
 SMALL_FILES = ("credentials.json", "installation", "tls")
 ATTEMPTS = 5
@@ -65,6 +68,10 @@ def backup(
     """
     if not (data_dir / "objects").exists():
         raise ValueError(f"no server has run with --data-dir {data_dir}")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such folder")
     with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as scratch:
         place = Path(scratch)
         for _ in range(ATTEMPTS):
@@ -78,7 +85,10 @@ def backup(
         there = elsewhere.uri if elsewhere is not None and not whole else ""
         about = {"version": __version__, "revision": migrate.head(), "taken": time.time(), "objects": there}
         (place / "manifest.json").write_text(json.dumps(about) + "\n")
-        _pack(place, target)
+        try:
+            _pack(place, target)
+        except OSError as error:
+            raise OSError(f"{target}: {error.strerror or error}") from None
 
 
 def restore(source: Path, database: Database | None, data_dir: Path, elsewhere: Elsewhere | None = None) -> int:
@@ -253,12 +263,17 @@ def _unpack(source: Path, place: Path) -> str:
     """Gives the URI of the place of the objects, empty when they are in the backup."""
     try:
         with tarfile.open(source) as tar:
-            tar.extractall(place, filter="data")
-    except tarfile.TarError as error:
-        raise ValueError(f"{source} is no backup: {error}") from None
-    if not (place / "manifest.json").exists() or not (place / "sagewright.db").exists():
-        raise ValueError(f"{source} is no backup of Sagewright's")
-    about = json.loads((place / "manifest.json").read_text())
+            for member in tar:
+                extract(tar, member, str(place))
+    except (tarfile.TarError, EOFError, ValueError, zlib.error) as error:
+        first, *_ = str(error).splitlines()
+        raise ValueError(f"{source} is no backup: {first}") from None
+    try:
+        about = dict(json.loads((place / "manifest.json").read_text()))
+        with closing(sqlite3.connect(f"file:{quote(str(place / 'sagewright.db'))}?mode=ro", uri=True)) as tables:
+            tables.execute("SELECT version_num FROM alembic_version")
+    except (OSError, ValueError, TypeError, sqlite3.Error):
+        raise ValueError(f"{source} is no backup of Sagewright's") from None
     (place / "manifest.json").unlink()
     for private in ("sagewright.db", "credentials.json"):
         if (place / private).exists():

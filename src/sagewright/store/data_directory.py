@@ -103,7 +103,7 @@ class Claim:
             if _try(self._lock, fcntl.LOCK_SH):
                 return False
             time.sleep(0.05)
-        raise OSError(f"another server uses {self._directory}; give this one a --data-dir of its own")
+        raise OSError(f"another server uses {self._directory}; give this one a --data-dir and a --port of its own")
 
     def _sit(self) -> tuple[int, IO[str]]:
         """Take the first free seat. Raises ``OSError`` when a server of another machine has one."""

@@ -117,6 +117,12 @@ def append(path: Path, events: Sequence[tuple[int, str]], now: int) -> None:
             left = left[file.write(left) or 0 :]
 
 
+def begin(path: Path, notes: Sequence[str], now: int) -> None:
+    """Put notes of the platform at the beginning of a log, unless something is there already: then they came before."""
+    if notes and not size(path):
+        append(path, [(now, f"[sagewright] {note}") for note in notes], now)
+
+
 def _follows(path: Path, size: int, times: Sequence[int]) -> bool:
     """Whether events of these times keep the file in order."""
     last = extent(path, size).last

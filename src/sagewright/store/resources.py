@@ -15,12 +15,14 @@ from operator import ge, gt, le, lt
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Float,
     Integer,
     Select,
     String,
     bindparam,
+    case,
     cast,
     delete,
     func,
@@ -31,13 +33,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from sagewright.core import Json
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
 from sagewright.store.database import Database
 from sagewright.store.events import Event, append_events
 from sagewright.store.schema import events, resources, tags
-
-Json = dict[str, Any]
 
 
 class AlreadyExists(Exception):
@@ -70,19 +71,26 @@ class Resource(NamedTuple):
     modified: float
     version: int
     due: float | None
+    shown: str = ""
+    """The phase that callers see: what a handler wished for shows at once, before the engine gets to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Filters of the List operations. ``order`` is by name, created, modified or phase; ``after`` a page's last row."""
+    """Filters of the List operations. ``order`` names a column, ``after`` is a page's last row.
+
+    ``shown`` are the phases that callers are to see. Where the order is by ``shown``, ``ranks`` gives each phase's
+    place in it.
+    """
 
     name_contains: str = ""
-    phases: frozenset[str] | None = None
+    shown: frozenset[str] | None = None
     created_after: float | None = None
     created_before: float | None = None
     modified_after: float | None = None
     modified_before: float | None = None
-    order: Literal["name", "created", "modified", "phase"] = "created"
+    order: Literal["name", "created", "modified", "shown"] = "created"
+    ranks: tuple[tuple[str, int], ...] = ()
     descending: bool = True
     after: tuple[Any, str] | None = None
     limit: int = 100
@@ -106,6 +114,8 @@ class Change:
     """Delete the row: the resource was asked to go and nothing of it is left."""
 
 
+ENDED = ("stopped", "succeeded", "failed")
+"""The phases of work that has ended."""
 _COLUMNS = [resources.c[name] for name in Resource._fields]
 _SPEC = Resource._fields.index("spec")
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
@@ -136,7 +146,7 @@ _TAKE = (
     .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
     .returning(*_COLUMNS)
 )
-_WRITTEN = ("phase", "status", "run", "due", "modified")
+_WRITTEN = ("phase", "shown", "status", "run", "due", "modified")
 _APPLY = (
     update(resources)
     .where(resources.c.id == bindparam("which"))
@@ -190,7 +200,7 @@ class ResourceStore:
         now = self._clock.now()
         notes = self._notes | (run or {})
         made = Resource(
-            run_id(), account, region, kind, name, arn, spec, status or {}, notes, phase, wish, now, now, 1, due
+            run_id(), account, region, kind, name, arn, spec, status or {}, notes, phase, wish, now, now, 1, due, phase
         )
         for attempt in range(_INSERTS):
             try:
@@ -230,7 +240,8 @@ class ResourceStore:
         """One page, in order; ask for one more than a page to know whether another follows."""
         query = query or Query(limit=1_000_000)
         filters = {name: value for name in _FILTERS if (value := getattr(query, name)) not in ("", None)}
-        statement = _listing(query.order, query.descending, query.specs, query.after is not None, frozenset(filters))
+        order = _Order(query.order, query.ranks, query.descending)
+        statement = _listing(order, query.specs, query.after is not None, frozenset(filters))
         values = {"account": account, "region": region, "kind": kind, "most": query.limit, **filters}
         if query.name_contains:
             escaped = re.sub("([%_/])", r"/\1", query.name_contains.lower())
@@ -241,30 +252,29 @@ class ResourceStore:
             rows = connection.execute(statement, values).all()
         return [Resource._make(row if query.specs else (*row[:_SPEC], {}, *row[_SPEC:])) for row in rows]
 
-    def update(  # noqa: PLR0913 - each member may change alone
+    def update(
         self,
         resource: Resource,
         *,
         spec: Json | None = None,
         status: Json | None = None,
-        phase: str | None = None,
-        wish: str | None = None,
+        wish: tuple[str, str] | None = None,
         due: float | None = None,
-        event: Event | None = None,
     ) -> Resource:
         """A handler's write, refused with ``Stale`` when the version moved on since ``resource`` was read.
 
-        ``due`` wakes the reconciler; None leaves it as it is.
+        ``wish`` comes with the phase that callers see until the wish is granted. ``due`` wakes the reconciler; None
+        leaves it as it is.
         """
         values: dict[str, Any] = {"version": resource.version + 1, "modified": self._clock.now()}
-        given = {"spec": spec, "status": status, "phase": phase, "wish": wish, "due": due}
+        given = {"spec": spec, "status": status, "due": due}
         values.update({key: value for key, value in given.items() if value is not None})
+        if wish is not None:
+            values["wish"], values["shown"] = wish
         with self._database.write() as connection:
             where = (resources.c.id == resource.id, resources.c.version == resource.version)
             if connection.execute(update(resources).where(*where).values(values)).rowcount != 1:
                 raise Stale(resource.arn)
-            if event is not None:
-                append_events(connection, resource.id, resource.arn, (event,))
             row = connection.execute(_BY_ID, {"id": resource.id}).one()
         self.changed(resource.region)
         return _resource(row)
@@ -324,6 +334,7 @@ class ResourceStore:
                 due=now if current.version != loaded.version else change.due,
                 modified=now if moved or change.status or change.events else current.modified,
             )
+            written = written._replace(shown=_shown(written))
             new = {f"new_{name}": getattr(written, name) for name in _WRITTEN}
             connection.execute(_APPLY, {"which": loaded.id, **new})
         return written
@@ -365,7 +376,7 @@ def _bound(name: str, column: Any, compare: Callable[[Any, Any], Any]) -> Any:
 # What each filter of a Query asks of a row.
 _FILTERS: Mapping[str, Any] = {
     "name_contains": func.lower(resources.c.name).like(bindparam("name_contains", type_=String), escape="/"),
-    "phases": resources.c.phase.in_(bindparam("phases", expanding=True)),
+    "shown": resources.c.shown.in_(bindparam("shown", expanding=True)),
     "created_after": _bound("created_after", resources.c.created, gt),
     "created_before": _bound("created_before", resources.c.created, lt),
     "modified_after": _bound("modified_after", resources.c.modified, gt),
@@ -373,10 +384,22 @@ _FILTERS: Mapping[str, Any] = {
 }
 
 
+class _Order(NamedTuple):
+    """By which column, or which ranks of the phases shown."""
+
+    column: str
+    ranks: tuple[tuple[str, int], ...]
+    descending: bool
+
+    def expression(self) -> ColumnElement[Any]:
+        column = resources.c[self.column]
+        return case(dict(self.ranks), value=column, else_=-1) if self.ranks else column
+
+
 @cache
-def _listing(order: str, descending: bool, specs: bool, further: bool, filters: frozenset[str]) -> Select[Any]:
+def _listing(order: _Order, specs: bool, further: bool, filters: frozenset[str]) -> Select[Any]:
     """The query for a page; ``further`` when it begins after a last row."""
-    column, name = resources.c[order], resources.c.name
+    column, name, descending = order.expression(), resources.c.name, order.descending
     where = [resources.c[each] == bindparam(each) for each in ("account", "region", "kind")]
     where += [_FILTERS[each] for each in sorted(filters)]
     if further:
@@ -387,6 +410,12 @@ def _listing(order: str, descending: bool, specs: bool, further: bool, filters: 
     columns = _COLUMNS if specs else [each for each in _COLUMNS if each.name != "spec"]
     ordered = (column.desc(), name.desc()) if descending else (column.asc(), name.asc())
     return select(*columns).where(*where).order_by(*ordered).limit(bindparam("most", type_=Integer))
+
+
+def _shown(resource: Resource) -> str:
+    """The phase that callers see: that of a wish stays until it is granted, or what was to be stopped has ended."""
+    granted = resource.run.get("granted", "") == resource.wish
+    return resource.phase if granted or (resource.wish == "stopped" and resource.phase in ENDED) else resource.shown
 
 
 def _merge(document: Json, changes: Mapping[str, Any]) -> Json:

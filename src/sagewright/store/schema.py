@@ -60,6 +60,13 @@ resources = Table(
     Column("created", Float, nullable=False),
     Column("modified", Float, nullable=False),
     Column("version", Integer, nullable=False),
+    Column(
+        "shown",
+        String(16),
+        nullable=False,
+        server_default="",
+        comment="the phase that callers see: a wish shows at once",
+    ),
     Column("due", Float, comment="when the reconciler should look again; null when nothing is left to do"),
     Column("lease_owner", String(64)),
     Column("lease_until", Float),

@@ -23,6 +23,7 @@ from sagewright.backends.base import Backend, Input, InputFile, Limits, MetricDe
 from sagewright.testing.doors import DoorCase
 from sagewright.testing.isolation import IsolationCase
 from sagewright.testing.runs import MEBIBYTE, SECONDS, Bench, connects, eventually, only, processes_with
+from sagewright_runtime.shared import documents, system
 
 
 class BackendCase(IsolationCase, DoorCase):
@@ -104,6 +105,19 @@ class BackendCase(IsolationCase, DoorCase):
         assert instance.exit_code == code
         assert instance.reason.startswith(reason)
         assert not instance.out_of_memory
+
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+    def test_an_end_from_outside_is_told_as_such(self, bench: Bench, number: signal.Signals) -> None:
+        workload = bench.workload("print('up', flush=True); import time; time.sleep(600)")
+        handle = bench.start(workload)
+        bench.wait_for_line(workload, "up")
+        agent = documents.pid_of(documents.claimed(str(bench.backend.instance_directory(handle, "algo-1"))))
+        for pid in system.children(agent):
+            os.kill(pid, number)
+        instance = only(bench.wait(handle))
+        assert (instance.exit_code, instance.reason) == (
+            128 + number, f"killed by {number.name} (exit code {128 + number})",
+        )  # fmt: skip
 
     def test_a_program_that_is_not_there_is_named(self, bench: Bench) -> None:
         report, _ = bench.run("", argv=("no-such-program",))
@@ -329,6 +343,18 @@ class BackendCase(IsolationCase, DoorCase):
         bench.backend.remove_all(name)
         assert [path.name for path in (bench.place / "runs").iterdir()] == [f"{name}x"]
         assert not processes_with(f"{name}/") + processes_with(f"{name}-1-main/")
+
+    @pytest.mark.parametrize("hosts", [("algo-1", "algo-2"), ("algo-1", "algo-2", "algo-3")])
+    def test_remove_all_ends_runs_of_several_hosts(self, bench: Bench, hosts: tuple[str, ...]) -> None:
+        if not self.hosts_talk:
+            pytest.skip("this backend's hosts share no network of their own")
+        workload = bench.workload("print('ready'); import time; time.sleep(600)", hosts=hosts)
+        handle = bench.start(workload)
+        for number in range(len(hosts)):
+            eventually(lambda number=number: bench.lines(workload, number) == ["ready"])  # type: ignore[misc]
+        bench.backend.remove_all(handle["run_id"])
+        assert list((bench.place / "runs").iterdir()) == []
+        assert not processes_with(f"{handle['run_id']}/")
 
     def test_a_tree_closed_by_its_owner_is_removed(self, bench: Bench) -> None:
         script = "import os; os.makedirs('../model/a/b'); open('../model/a/b/c', 'w'); os.chmod('../model/a', 0)"

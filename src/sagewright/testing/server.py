@@ -28,7 +28,8 @@ MARK = "SAGEWRIGHT_SERVER_PROCESS"
 class ServerProcess:
     """``sagewright up`` on a free loopback port, keeping everything under ``data_dir``.
 
-    ``wrapper`` is the beginning of a command line that the server is run by.
+    ``wrapper`` is the beginning of a command line that the server is run by, ``program`` the ``sagewright`` to run
+    instead of this installation's own.
     ``start`` returns once the server says it is ready; ``stop`` drains it. Standard error goes to ``log``.
     """
 
@@ -40,11 +41,13 @@ class ServerProcess:
         env: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
         wrapper: tuple[str, ...] = (),
+        program: str = "",
     ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.with_name(data_dir.name + ".log")
         self.url = ""
         self._wrapper = wrapper
+        self._program = program or sagewright()
         self._arguments = ("--ephemeral", *arguments) if ephemeral else arguments
         self._mark = f"{os.getpid()}-{data_dir}"
         self.env = {**os.environ, **(env or {}), MARK: self._mark}
@@ -63,7 +66,7 @@ class ServerProcess:
         """Start and wait for the line ``ready URL``; raises ``RuntimeError`` with the log when none comes in time."""
         command = [
             *self._wrapper,
-            sagewright(),
+            self._program,
             "up",
             "--port",
             "0",
@@ -74,7 +77,11 @@ class ServerProcess:
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.env)
-        line = self._first_line(deadline)
+        try:
+            line = self._first_line(deadline)
+        except BaseException:
+            self.kill()
+            raise
         if not line.startswith("ready http"):
             self.kill()
             raise RuntimeError(f"the server did not start: {line!r}\n{self.log_tail()}")
@@ -161,7 +168,7 @@ class ServerProcess:
     def shell_env(self) -> dict[str, str]:
         """The environment of a shell after ``eval "$(sagewright env)"``."""
         script = 'eval "$("$@")" && exec env -0'
-        command = [sagewright(), "env", "--data-dir", str(self.data_dir)]
+        command = [self._program, "env", "--data-dir", str(self.data_dir)]
         done = subprocess.run(["bash", "-ec", script, "-", *command], capture_output=True, check=True, timeout=60)
         pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
         return {name: value for name, _, value in pairs}

@@ -23,9 +23,10 @@ _TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 def is_aws_chunked(headers: Mapping[str, str]) -> bool:
     """Whether a request with these (lower-case) headers has such a body."""
-    return headers.get("x-amz-content-sha256", "").startswith("STREAMING-") or "aws-chunked" in codings(
-        headers.get("content-encoding", "")
-    )
+    if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+        return True
+    # The coding alone is no sign of it: clients name it for bodies that come as they are.
+    return "x-amz-decoded-content-length" in headers and "aws-chunked" in codings(headers.get("content-encoding", ""))
 
 
 def codings(content_encoding: str) -> list[str]:

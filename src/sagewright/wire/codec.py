@@ -87,6 +87,7 @@ def serialise_error(route: Route | None, error: AwsError, request_id: str, reque
     if protocol in ("query", "rest-xml") and isinstance(response.body, bytes):
         response.body = xml_body.readable(response.body)
     response.headers.update(_request_id_headers(protocol, request_id))
+    response.headers.update(error.headers)
     if request is not None:
         if "x-amzn-query-mode" in request.headers:
             fault = "Sender" if status < 500 else "Receiver"
@@ -116,4 +117,5 @@ def _likely_protocol(request: Request | None) -> str:
             return served.protocols[-1]
     if request.headers.get("content-type", "").startswith(FORM) or request.parameter("Action"):
         return "query"
-    return "rest-xml"
+    # Signed for a service that is not served, most likely one that speaks JSON; only S3 takes what is not signed.
+    return "rest-json" if "/aws4_request" in scope else "rest-xml"

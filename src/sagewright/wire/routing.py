@@ -53,9 +53,9 @@ def identify(request: Request, signing_name: str | None) -> Route:
     """
     target = request.headers.get("x-amz-target")
     if target is not None:
-        return _by_target(target)
+        return _by_target(target, signing_name)
     if "smithy-protocol" in request.headers:
-        return _by_rpc_path(request)
+        return _by_rpc_path(request, signing_name)
     if signing_name != "s3":
         action = _by_action(request, signing_name)
         if action is not None:
@@ -65,7 +65,16 @@ def identify(request: Request, signing_name: str | None) -> Route:
             return rest
     if signing_name in (None, "s3"):
         return _s3(request)
+    _require_served(signing_name)
     raise UnknownOperationException(f"{request.method} {request.path} is no operation of {signing_name}.", status=404)
+
+
+def _require_served(signing_name: str | None) -> None:
+    """Raises ``UnknownOperationException`` with the services that there are, for a signature of another."""
+    if signing_name is not None and all(signing_name != served.signing_name for served in SERVED.values()):
+        raise UnknownOperationException(
+            f"The service {signing_name} is not served by Sagewright. Served are: {', '.join(sorted(SERVED))}."
+        )
 
 
 def read_body(request: Request) -> bytes:
@@ -120,17 +129,18 @@ def form(request: Request) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _by_target(target: str) -> Route:
+def _by_target(target: str, signing_name: str | None) -> Route:
     prefix, _, name = target.rpartition(".")
     for served in SERVED.values():
         if served.target_prefix and prefix == served.target_prefix:
             operation = _operation(served, name)
             if operation is not None:
                 return Route(served.name, operation, "json")
+    _require_served(signing_name)
     raise UnknownOperationException(f"The operation {target} is unknown.")
 
 
-def _by_rpc_path(request: Request) -> Route:
+def _by_rpc_path(request: Request, signing_name: str | None) -> Route:
     named = _RPC_PATH.fullmatch(request.raw_path)
     if named and request.headers["smithy-protocol"] == "rpc-v2-cbor":
         for served in SERVED.values():
@@ -138,6 +148,7 @@ def _by_rpc_path(request: Request) -> Route:
                 operation = _operation(served, named["operation"])
                 if operation is not None:
                     return Route(served.name, operation, "smithy-rpc-v2-cbor")
+    _require_served(signing_name)
     raise UnknownOperationException(f"The operation {request.path} is unknown.", status=404)
 
 

@@ -20,6 +20,7 @@ _REMEMBERED_CHARACTERS = 2000
 KEPT_LINES, KEPT_CHARACTERS = 100, 100_000
 """So many of the newest lines are written at the end, whether there is room or not."""
 _MEASURE_BYTES = 1 << 20
+_MATCH_SECONDS = 0.1
 _LATER = "lines are left out until its oldest ones are removed"
 
 
@@ -172,7 +173,10 @@ def escape(message: str) -> str:
 
 
 class Output:
-    """The end of the job's pipe. It reads all there is, so that the job never waits for us."""
+    """The end of the job's pipe. It reads all there is, so that the job never waits for us.
+
+    Only a job whose lines take long to be matched waits: until they are, nothing further is read.
+    """
 
     def __init__(self, descriptor: int, log: LogFile, metrics: Metrics | None) -> None:
         self.descriptor = descriptor
@@ -180,23 +184,40 @@ class Output:
         self._lines = Lines()
         self._log = log
         self._metrics = metrics
+        self._at_end = False
         os.set_blocking(descriptor, False)
 
+    @property
+    def unmatched(self) -> int:
+        """Lines that were read, and in which metrics are to be looked for yet."""
+        return 0 if self._metrics is None else self._metrics.waiting
+
     def drain(self, now: float) -> bool:
-        """Take what is there. False at the end of the stream."""
-        for _ in range(16):  # then let the caller look at its clock
+        """Take what is there, for a moment: the caller has a clock to look at. False at the end of the stream."""
+        if self.unmatched:
+            self._match([], now)
+        for _ in range(16):
+            if self.unmatched:
+                return True
+            if self._at_end:
+                return False
             try:
                 data = os.read(self.descriptor, 1 << 16)
             except BlockingIOError:
                 return True
+            self._at_end = not data
             self._take(list(self._lines.feed(data, now) if data else self._lines.finish()), now)
-            if not data:
-                return False
         return True
 
     def finish(self, now: float) -> None:
         """Give out an unfinished last line when somebody still holds the pipe open."""
         self._take(list(self._lines.finish()), now)
+
+    def stop_matching(self, now: float) -> None:
+        """Look for no further metrics; lines that wait for it are counted in the log."""
+        if self.unmatched:
+            self.say(f"sagewright: the last {self.unmatched} lines were not searched for metrics", now)
+        self._metrics = None
 
     def say(self, line: str, now: float) -> None:
         """A line of our own in the job's log."""
@@ -205,6 +226,9 @@ class Output:
     def _take(self, lines: list[str], now: float) -> None:
         self._log.append(lines, now)
         self.remembered.extend(line[:_REMEMBERED_CHARACTERS] for line in lines[-REMEMBERED_LINES:])
+        self._match(lines, now)
+
+    def _match(self, lines: list[str], now: float) -> None:
         if self._metrics is not None:
-            for warning in self._metrics.match(lines, now):
+            for warning in self._metrics.match(lines, now, _MATCH_SECONDS):
                 self.say(warning, now)

@@ -158,8 +158,9 @@ class WarmProcess(Process):
         code = int(self._hear().get("status", _KILLED))
         self._hang_up()  # now its parent waits for it, else its namespace could not go
         os.close(self._hold)
-        super().reap()
-        return code
+        sandbox = super().reap()
+        # Whatever ends the sandbox's first process ends the job by SIGKILL; what ended that one is the truth.
+        return sandbox if code == _KILLED and sandbox > 128 else code
 
     def roots(self) -> list[int]:
         """As ``Process.roots``."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _ASK_AGAIN_SECONDS = 0.02
 _DRAIN_SECONDS = 2.0
+_MATCH_SECONDS = 10.0
+"""How long metrics are looked for in what an ended process printed; not at all in one that was to end."""
 _COALESCE_SECONDS = 0.005
 
 
@@ -63,7 +65,9 @@ class Watch:
             ready = {descriptor for descriptor, _ in poller.poll(self._timeout())}
             if wake in ready:
                 os.read(wake, 4096)
-            if self._output.descriptor in ready:
+            if self._output.unmatched:
+                self._output.drain(time.time())
+            elif self._output.descriptor in ready:
                 # Lines that come one by one are taken in handfuls; the pipe holds plenty meanwhile.
                 time.sleep(max(0.0, min(_COALESCE_SECONDS, read_at + _COALESCE_SECONDS - time.monotonic())))
                 if not self._output.drain(time.time()):
@@ -90,6 +94,8 @@ class Watch:
             due.append(now + WATCH_SECONDS)
         if not self._killed:
             due.append(self._disk.due)
+        if self._output.unmatched:
+            due.append(now)
         return max(0.0, min(due) - now) * 1000 + 1 if due else None
 
     def _enforce(self, grace: Callable[[], float | None], usual_grace: float) -> None:
@@ -116,13 +122,19 @@ class Watch:
 
     def drain(self) -> None:
         """Take what the ended process left in the pipe."""
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        while time.monotonic() < deadline:
-            if not select.select([self._output.descriptor], [], [], 0.05)[0]:
+        quiet_at = time.monotonic() + _DRAIN_SECONDS
+        match_until = time.monotonic() + (_MATCH_SECONDS if self._kill_at is None else 0.0)
+        while time.monotonic() < quiet_at:
+            if self._output.unmatched and time.monotonic() > match_until:
+                self._output.stop_matching(time.time())
+            if not self._output.unmatched and not select.select([self._output.descriptor], [], [], 0.05)[0]:
                 continue
             if not self._output.drain(time.time()):
                 return
+            if time.monotonic() < match_until:
+                quiet_at = time.monotonic() + _DRAIN_SECONDS
         self._output.finish(time.time())
+        self._output.stop_matching(time.time())
 
     def verdict(self, code: int, base: str) -> dict[str, Any]:
         """The end as a report's members."""
@@ -132,8 +144,9 @@ class Watch:
         peak = self._limiter.peak_bytes()
         out_of_memory = code != 0 and self._limiter.out_of_memory()
         last = remembered[-1] if remembered else f"bubblewrap exited with code {code}"
-        # Out of memory, cgroup v2 ends the whole group: bubblewrap cannot tell the exit code of what it started.
-        if not self._process.ran() and not self._killed and not out_of_memory:
+        # Out of memory, cgroup v2 ends the whole group: bubblewrap cannot tell the exit code of what it started. Nor
+        # can it when it is killed itself, which takes the sandbox along.
+        if not self._process.ran() and not self._killed and not out_of_memory and not digest.signal_name(code):
             if not last.startswith("bwrap: execvp "):
                 return {"reason": f"the sandbox could not start: {last}"}
             code = 126 if last.endswith("Permission denied") else 127  # as shells and container engines say it

@@ -12,6 +12,8 @@ import numpy as np
 JSON, CSV, NPY, NPZ = "application/json", "text/csv", "application/x-npy", "application/x-npz"
 UTF8_TYPES = frozenset((JSON, CSV))
 """Types whose bodies reach the user's ``input_fn`` as ``str``."""
+_TRUTHS = {"true": 1.0, "false": 0.0}
+"""The dummy columns that newer releases of pandas write."""
 
 
 class UnsupportedFormatError(Exception):
@@ -32,7 +34,9 @@ def media_type(header: str) -> str:
 
 
 def parse_csv(text: str) -> Any:
-    """CSV without a header as a float64 matrix; an empty field is NaN. The delimiter is found in the first line.
+    """CSV without a header as a float64 matrix; an empty field is NaN, and ``True`` and ``False`` are 1 and 0.
+
+    The delimiter is found in the first line.
 
     Raises ``ValueError`` for words and for rows of different lengths.
     """
@@ -53,8 +57,13 @@ def parse_csv(text: str) -> Any:
 
 
 def _parse_fields(text: str, delimiter: str) -> Any:
-    rows = [[float(field.strip() or "nan") for field in line.split(delimiter)] for line in text.split("\n")]
+    rows = [[_parse_field(field.strip()) for field in line.split(delimiter)] for line in text.split("\n")]
     return np.array(rows, dtype=np.float64)
+
+
+def _parse_field(field: str) -> float:
+    truth = _TRUTHS.get(field.lower())
+    return float(field or "nan") if truth is None else truth
 
 
 def _decode_csv(body: str | bytes) -> Any:

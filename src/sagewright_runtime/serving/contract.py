@@ -15,18 +15,17 @@ import importlib.util
 import inspect
 import os
 import sys
-import tarfile
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagewright_runtime.serving import codecs
 from sagewright_runtime.serving.context import Context
 from sagewright_runtime.serving.server import Answer, Request
+from sagewright_runtime.shared.unpack import unpack
 
 Function = Callable[..., Any]
 _STEPS = ("input_fn", "predict_fn", "output_fn")
@@ -36,8 +35,7 @@ class ContractError(Exception):
     """The user's module breaks the contract, or is not where it is said to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(NamedTuple):
     """What a framework's container does where the user's module defines no function of its own."""
 
     input_fn: Function
@@ -45,22 +43,25 @@ class Defaults:
     output_fn: Function = codecs.encode
 
 
-def find_module(env: Mapping[str, str]) -> Path | None:
-    """The user's module: ``SAGEMAKER_PROGRAM`` (``inference.py``) in ``SAGEMAKER_SUBMIT_DIRECTORY`` or ``code/``.
+def find_module(env: Mapping[str, str]) -> tuple[Path, Path] | None:
+    """The user's module and the top of its code.
 
+    That is ``SAGEMAKER_PROGRAM`` (``inference.py``) in ``SAGEMAKER_SUBMIT_DIRECTORY`` or ``code/``.
     The submit directory counts when it is a local directory or ``.tar.gz`` (of an ``s3://`` one the server has laid the
     files out in the model's ``code/``). None when no program is named and there is none.
     Raises ``ContractError`` when a named program is not there.
     """
     program = env.get("SAGEMAKER_PROGRAM", "")
     name = program or "inference.py"
-    submitted = env.get("SAGEMAKER_SUBMIT_DIRECTORY", "").removeprefix("file://")
+    submitted = env.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+    if submitted.startswith("file://"):
+        submitted = submitted[len("file://") :]
     folders = [Path(env.get("SM_MODEL_DIR", "/opt/ml/model")) / "code"]
     if submitted and "://" not in submitted:
         folders.insert(0, _unpacked(Path(submitted)))
     for folder in folders:
         if (folder / name).is_file():
-            return folder / name
+            return folder / name, folder
     if program:
         raise ContractError(f"SAGEMAKER_PROGRAM is {program}, but there is no such file in {folders[0]}")
     return None
@@ -70,14 +71,16 @@ def _unpacked(path: Path) -> Path:
     if not path.is_file():
         return path
     folder = tempfile.mkdtemp(prefix="code-")
-    with tarfile.open(path) as archive:
-        archive.extractall(folder, filter="data")
+    unpack(str(path), folder)
     return Path(folder)
 
 
-def import_module(path: Path) -> ModuleType:
-    """The user's module, with its folder on ``sys.path`` and under its own name, which its pickles may refer to."""
-    sys.path.insert(0, str(path.parent))
+def import_module(path: Path, root: Path) -> ModuleType:
+    """The user's module under its own name, which its pickles may refer to.
+
+    Its folder and ``root``, the top of the code, are on ``sys.path``, as they are in training.
+    """
+    sys.path[:0] = list(dict.fromkeys((str(path.parent), str(root))))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ContractError(f"{path} is not a Python module")
@@ -147,7 +150,10 @@ class UserModel:
             prediction = _call(self._predict, context, data, self._model)
             result = _call(self._output, context, prediction, accept)
         answer_type = accept
-        if isinstance(result, tuple) and len(result) == 2:
+        if hasattr(result, "get_data") and hasattr(result, "mimetype"):  # a response object, Flask's for one
+            context.status = context.status or result.status_code
+            result, answer_type = result.get_data(), result.mimetype
+        elif isinstance(result, tuple) and len(result) == 2:
             result, answer_type = result
         parts = map(_body, result) if isinstance(result, Iterator) else None
         body = b"" if parts else _body(result)
@@ -174,7 +180,7 @@ def _body(result: Any) -> bytes:
     """What ``output_fn`` gave, as bytes: text and bytes as they are, a response object's own data, else JSON."""
     if isinstance(result, str):
         return result.encode()
-    if isinstance(result, bytes | bytearray | memoryview):
+    if isinstance(result, (bytes, bytearray, memoryview)):
         return bytes(result)
     if result is None:
         return b""

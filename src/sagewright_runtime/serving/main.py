@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from sagewright_runtime import job_packages
 from sagewright_runtime.serving.contract import (
     ContractError,
     Defaults,
@@ -29,10 +30,10 @@ from sagewright_runtime.serving.server import Handler, ModelServer
 def load(env: Mapping[str, str]) -> Handler:
     """The model that ``env`` describes. Raises ``ContractError``, or whatever loading it raises."""
     algorithm = env.get("SAGEWRIGHT_ALGORITHM", "")
-    path = find_module(env)
-    if path is not None:
+    found = find_module(env)
+    if found is not None:
         defaults = _defaults(algorithm)
-        return UserModel(import_module(path), defaults, env)
+        return UserModel(import_module(*found), defaults, env)
     if algorithm == "xgboost":
         from sagewright_runtime.algorithms.xgboost.serve import XGBoostModel  # noqa: PLC0415 (needs xgboost)
 
@@ -44,7 +45,6 @@ def _defaults(algorithm: str) -> Defaults:
     if algorithm == "xgboost":
         from sagewright_runtime.algorithms.xgboost import script_mode  # noqa: PLC0415 (needs xgboost)
 
-        script_mode.offer_encoder()
         return script_mode.DEFAULTS
     from sagewright_runtime.serving import frameworks  # noqa: PLC0415 (needs numpy)
 
@@ -60,15 +60,23 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
     return inner or trace
 
 
+def _install(code: Path) -> None:
+    """What the code needs and the server has left to it. Raises ``job_packages.InstallFailed``."""
+    if job_packages.listed(str(code)):
+        job_packages.install(["-r", job_packages.NAME], str(code))
+
+
 def main() -> int:
     """Run the model server; the exit code of the process."""
     for stream in (sys.stdout, sys.stderr):
         # Lines reach the endpoint's log as they are printed, and a character the locale lacks stops nothing.
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     env = environment()
+    sys.path.append(str(Path(__file__).parents[1] / "packages"))
     try:
+        _install(Path(env.get("SM_MODEL_DIR", "/opt/ml/model"), "code"))
         handler = load(env)
-    except ContractError as error:
+    except (ContractError, job_packages.InstallFailed) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except (Exception, SystemExit) as error:

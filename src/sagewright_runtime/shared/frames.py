@@ -22,7 +22,10 @@ import struct
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Final  # Python 3.7 has none
 
 PING: Final = 0
 INVOKE: Final = 1

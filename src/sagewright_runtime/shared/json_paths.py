@@ -29,7 +29,10 @@ class Path:
         self._text = text
         self._steps: list[re.Match[str]] = []
         position = 1
-        while text.startswith("$") and position < len(text) and (step := _STEP.match(text, position)):
+        while text.startswith("$") and position < len(text):
+            step = _STEP.match(text, position)
+            if step is None:
+                break
             self._steps.append(step)
             position = step.end()
         if not text.startswith("$") or position < len(text):
@@ -49,8 +52,8 @@ class Path:
 
 
 def _taken(step: re.Match[str], value: Any) -> Any:
-    if (name := step["name"]) is not None:
-        return value[name]
+    if step["name"] is not None:
+        return value[step["name"]]
     if step["all"]:
         return list(value.values()) if isinstance(value, dict) else list(value)
     if step["names"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -35,7 +36,8 @@ def connect(path: Path, timeout: float | None = None) -> socket.socket:
 
 def listen(path: Path, backlog: int = 128) -> socket.socket:
     """A listening socket at ``path``, in place of what was there. Raises ``OSError``."""
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if len(os.fsencode(path)) <= _LONGEST:

@@ -19,6 +19,7 @@ FREE_BYTES = 1 << 30
 """An archive may always hold this much; above it, ``MAX_RATIO`` times its own size."""
 MAX_DESCRIPTION = 1 << 20
 """Bytes of a long name or of extended attributes, which are read into memory."""
+_BAD_GZIP: type[Exception] = getattr(gzip, "BadGzipFile", zlib.error)  # Python 3.7 has none
 _DESCRIPTIONS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -36,7 +37,7 @@ def unpack(source: str, target: str, name: str = "") -> None:
     os.makedirs(target, exist_ok=True)
     with opened(source, name) as (archive, members):
         for member in members:
-            _extract(archive, member, target)
+            extract(archive, member, target)
 
 
 @contextlib.contextmanager
@@ -53,7 +54,7 @@ def opened(source: str, name: str = "") -> Iterator[tuple[tarfile.TarFile, Itera
         try:
             with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
                 yield archive, _bounded(archive, limit)
-        except (tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
+        except (tarfile.TarError, EOFError, ValueError, _BAD_GZIP, zlib.error) as error:
             raise ValueError(f"{name or os.path.basename(source)} cannot be unpacked: {error}") from error
 
 
@@ -100,7 +101,11 @@ class _Bounded:
         return block
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> None:
+def extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> None:
+    """Extract one member below directory ``target``, under Python's ``data`` filter or the same rules by hand.
+
+    Raises ``ValueError`` or ``tarfile.TarError`` for a member that reaches outside or is no file, directory or link.
+    """
     if hasattr(tarfile, "data_filter"):
         archive.extract(member, target, filter="data")
         return

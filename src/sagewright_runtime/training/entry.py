@@ -7,12 +7,11 @@ paths. That saves the start of a second interpreter, and signals reach the scrip
 # No pathlib, no typing: they are slow to import, and every job waits for this.
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 from sagewright_runtime import script
-from sagewright_runtime.training.environment import Training
+from sagewright_runtime.training.environment import Training, without_ending
 from sagewright_runtime.training.failures import ClientError, ProgramFailed, digest
 
 TYPE_CHECKING = False
@@ -67,11 +66,11 @@ def run_script(code_dir: str, program: str, arguments: list[str]) -> None:
 
 def _command(training: Training, program: str, kind: str) -> list[str]:
     if kind == "package":
-        return [sys.executable, "-m", program.removesuffix(".py"), *training.arguments()]
+        return [sys.executable, "-m", without_ending(program), *training.arguments()]
     import shlex  # noqa: PLC0415 (rare)
 
     os.chmod(os.path.join(training.code_dir, program), 0o755)  # noqa: S103 (it is to be run)
-    return ["/bin/sh", "-c", f"./{shlex.join([program, *training.arguments()])}"]
+    return ["/bin/sh", "-c", "./" + " ".join(map(shlex.quote, [program, *training.arguments()]))]
 
 
 def _checked(training: Training) -> str:
@@ -79,8 +78,9 @@ def _checked(training: Training) -> str:
     program = training.program
     if not program:
         _refuse("This job has no program to run: set the hyperparameter sagemaker_program, or ContainerEntrypoint.")
-    if asked := training.distribution():
-        _refuse(f"Distributed launchers are not supported yet; the hyperparameter {asked[0]} asks for one.")
+    launchers = training.distribution()
+    if launchers:
+        _refuse(f"Distributed launchers are not supported yet; the hyperparameter {launchers[0]} asks for one.")
     segments = program.split("/")
     if program[0] in "-+/" or not set(program) <= _NAME_CHARACTERS or {"", ".", ".."} & set(segments):
         _refuse(
@@ -110,34 +110,31 @@ def _lay_out(training: Training) -> None:
     import tarfile  # noqa: PLC0415 (rare)
 
     if os.path.isdir(source):
-        shutil.copytree(source, training.code_dir, dirs_exist_ok=True)
+        os.rmdir(training.code_dir)  # it is empty, and older Pythons copy only to what is not there
+        shutil.copytree(source, training.code_dir)
     elif tarfile.is_tarfile(source):
-        with tarfile.open(source) as archive:
-            archive.extractall(training.code_dir, filter="data")
+        from sagewright_runtime.shared.unpack import unpack  # noqa: PLC0415 (rare)
+
+        try:
+            unpack(source, training.code_dir)
+        except ValueError as error:
+            _refuse(str(error))
     else:
         shutil.copy2(source, training.code_dir)
 
 
 def _install(training: Training, package: bool) -> None:
     """What the code needs, unless the server has put it into the environment already."""
-    listed = os.path.exists(f"{training.code_dir}/requirements.txt") and not _layered()
-    if not (listed or package):
-        return
-    from sagewright_runtime.training import child  # noqa: PLC0415 (rare)
+    from sagewright_runtime import job_packages  # noqa: PLC0415 (most code needs nothing)
 
-    what = (["."] if package else []) + (["-r", "requirements.txt"] if listed else [])
-    child.pip_install(what, "InstallModuleError" if package else "InstallRequirementsError")
-
-
-def _layered() -> bool:
-    """Whether the server built this environment with the job's requirements in it."""
-    if os.environ.get("SAGEWRIGHT_REQUIREMENTS_LAYERED") == "1":
-        return True
-    try:
-        with open(f"{sys.prefix}/.complete", encoding="utf-8") as marker:
-            return bool(json.load(marker)["requirements"])
-    except FileNotFoundError:
-        return False
+    listed = job_packages.listed(training.code_dir)
+    if listed or package:
+        what = (["."] if package else []) + (["-r", job_packages.NAME] if listed else [])
+        try:
+            job_packages.install(what)
+        except job_packages.InstallFailed as error:
+            name = "InstallModuleError" if package else "InstallRequirementsError"
+            raise ProgramFailed(name, error.code, error.output, error.command) from None
 
 
 def settable(variables: dict[str, str]) -> dict[str, str]:

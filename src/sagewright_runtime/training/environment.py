@@ -77,11 +77,12 @@ class Training:
 
     def variables(self) -> dict[str, str]:
         """The ``SM_*`` variables, and those without the prefix that the toolkit leaves beside them."""
-        facts = self._facts()
+        facts = self.facts()
         named = {f"channel_{channel}": self.channel_dir(channel) for channel in self.channels}
-        named |= {f"hp_{name}": value for name, value in self.hyperparameters.items()}
+        named.update((f"hp_{name}", value) for name, value in self.hyperparameters.items())
         region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION") or ""
-        return to_variables({**self._values(facts), **named}) | {
+        return {
+            **to_variables({**self._values(facts), **named}),
             "SAGEMAKER_JOB_NAME": str(self.own.get("sagemaker_job_name", "")),
             "CURRENT_HOST": self.host,
             "SAGEMAKER_REGION": str(self.own.get("sagemaker_region") or region),
@@ -91,7 +92,7 @@ class Training:
         with open(f"{self.config_dir}/{name}", encoding="utf-8") as file:
             return json.load(file)
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """The snapshot that ``SM_TRAINING_ENV`` holds, by the toolkit's names."""
         group = self.resources.get("current_group_name", _GROUP)
         groups = {each["instance_group_name"]: each for each in self.resources.get("instance_groups", ())}
@@ -130,10 +131,10 @@ class Training:
             "master_hostname": master,
             "model_dir": self.model_dir,
             "module_dir": self.source,
-            "module_name": str(self.program).removesuffix(".py"),
+            "module_name": without_ending(str(self.program)),
             "network_interface_name": self.resources.get("network_interface_name", "eth0"),
             "num_cpus": len(os.sched_getaffinity(0)),
-            "num_gpus": sum(name.removeprefix("nvidia").isdigit() for name in os.listdir("/dev")),
+            "num_gpus": sum(name[:6] == "nvidia" and name[6:].isdigit() for name in os.listdir("/dev")),
             "num_neurons": 0,
             "output_data_dir": f"{self.output_dir}/data",
             "output_dir": self.output_dir,
@@ -150,7 +151,8 @@ class Training:
             "is_master", "is_modelparallel_enabled", "is_smddpmprun_installed", "is_smddprun_installed", "job_name",
             "master_hostname", "topology",
         }  # fmt: skip
-        return {name: value for name, value in facts.items() if name not in unnamed} | {
+        return {
+            **{name: value for name, value in facts.items() if name not in unnamed},
             "hps": self.hyperparameters,
             "framework_params": self.framework,
             "channels": sorted(self.channels),
@@ -158,6 +160,11 @@ class Training:
             "user_args": self.arguments(),
             **({"topology": facts["topology"]} if facts["topology"] else {}),
         }
+
+
+def without_ending(program: str) -> str:
+    """The module name of a Python program: the path without its ``.py``."""
+    return program[: -len(".py")] if program.endswith(".py") else program
 
 
 def to_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:

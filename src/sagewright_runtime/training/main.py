@@ -22,6 +22,7 @@ def main(library: str) -> int:
     Leaves ``/opt/ml/output/success`` or ``/opt/ml/output/failure``.
     """
     sys.path.remove(library)  # packages are found by their own path from here on
+    sys.path.append(os.path.join(library, "sagewright_runtime", "packages"))
     output = os.path.join(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "output")
     ended_well: list[bool] = []
     # Registered before the program's own exit handlers, so it runs after them.
@@ -75,9 +76,11 @@ def _announce(training: Training) -> None:
 
 
 def _leave(directory: str, name: str, text: str) -> None:
-    """Write a file for the platform; one that the program wrote itself stays."""
+    """Write a file for the platform; one that the program wrote itself stays, but nothing else of that name."""
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, name)
+    if os.path.lexists(path) and not os.path.isfile(path):
+        os.rename(path, f"{path}.{os.getpid()}")
     if not os.path.exists(path):
         with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

@@ -23,7 +23,7 @@ class ServerGone(Exception):
     """The model server closed the connection, or did not answer in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answered(Generic[T]):
     """What was asked, and the model's answer to it."""
 

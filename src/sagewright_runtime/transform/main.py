@@ -127,7 +127,7 @@ class Transform:
             answers = answers_of(batch, answered.body)
         except RecordError as error:
             raise _Culprit(batch, str(error)) from None
-        for record, answer in zip(batch, answers, strict=True):
+        for record, answer in zip(batch, answers):
             try:
                 kept = self._processing.kept(record, answer)
             except ValueError as error:
@@ -170,7 +170,7 @@ def _place(records: list[Record]) -> str:
 def _last_words(body: bytes) -> str:
     """A model's error in one line: the user's own line of a traceback, else the last line."""
     lines = body.decode(errors="replace").splitlines() or ["nothing"]
-    return digest.explain(1, lines).removeprefix("exited with code 1: ")
+    return digest.explain(1, lines).replace("exited with code 1: ", "", 1)
 
 
 @contextlib.contextmanager

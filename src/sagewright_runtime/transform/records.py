@@ -31,7 +31,7 @@ class Record(NamedTuple):
     asked: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Processing:
     """DataProcessing of a transform job: what the model gets of a record, and what is kept of its answer."""
 

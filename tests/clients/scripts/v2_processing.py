@@ -28,7 +28,7 @@ def places() -> dict:
         "inputs": [ProcessingInput(source=uploaded, destination="/opt/ml/processing/data", input_name="data")],
         "outputs": [
             ProcessingOutput(source="/opt/ml/processing/train", output_name="train"),
-            ProcessingOutput(source="/opt/ml/processing/test", output_name="test", s3_upload_mode="Continuous"),
+            ProcessingOutput(source="/opt/ml/processing/test", output_name="test"),
         ],
         "arguments": ["--every", "3"],
         "wait": False,

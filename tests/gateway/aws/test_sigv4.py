@@ -216,6 +216,7 @@ def test_tampering_with_a_presigned_url_is_refused(part: str) -> None:
     assert refusal(tampered)[0] in {
         "SignatureDoesNotMatch",
         "AuthorizationHeaderMalformed",
+        "AuthorizationQueryParametersError",
         "AccessDenied",
     }
 
@@ -274,7 +275,7 @@ def test_a_presigned_url_ends() -> None:
 @pytest.mark.parametrize("seconds", [0, -1, 7 * 24 * 3600 + 1, "x", "9" * 5000])
 def test_a_presigned_url_lives_at_most_a_week(seconds: Any) -> None:
     request = sign(S3SigV4QueryAuth(credentials(), "s3", "eu-west-1", seconds), "GET", f"{BASE}/b/k", {})
-    assert refusal(request) == ("AuthorizationHeaderMalformed", 400)
+    assert refusal(request) == ("AuthorizationQueryParametersError", 400)
 
 
 def test_session_tokens_are_needed_and_must_be_right() -> None:
@@ -335,10 +336,11 @@ def test_the_date_header_stands_in_for_x_amz_date() -> None:
 
 
 @pytest.mark.parametrize("stamp", ["", "now", "20260231T000000Z", "20260101T000000", "२०२६०१०१T००००००Z", "0" * 16])
-def test_bad_dates_are_malformed(stamp: str) -> None:
+def test_bad_dates_are_refused(stamp: str) -> None:
     request = signed_put()
     request.headers["x-amz-date"] = stamp
-    assert refusal(request)[1] == 400
+    assert refusal(request) == ("AccessDenied", 403)
+    assert refusal(request, protocol="query") == ("IncompleteSignature", 400)
 
 
 @pytest.mark.parametrize("declared", ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"])

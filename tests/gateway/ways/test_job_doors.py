@@ -17,6 +17,7 @@ import pytest
 from tests.kit.house import House
 from tests.kit.http import eventually
 
+from sagewright.access.role_making import TRUST, make, trust_of
 from sagewright.core.config import Settings
 from sagewright.gateway.http import tls
 from sagewright.gateway.http.limits import Limits
@@ -113,6 +114,21 @@ def test_keys_are_kept_until_they_age(job: Job, clock: Ahead) -> None:
     second = job.keys()
     assert second["AccessKeyId"] != first["AccessKeyId"]
     assert second["Expiration"] > first["Expiration"]
+
+
+def test_a_role_that_is_gone_has_no_keys_and_one_made_again_has_others(house: House, clock: Ahead) -> None:
+    arn, resources = "arn:aws:iam::123456789012:role/again", house.platform.resources
+    made = [make(resources, arn, role_id="AROAFIRST", trust=trust_of(TRUST), description="")]
+    job = Job(house, "again", role=arn)
+    first = job.keys()
+    resources.delete(made[0])
+    assert job.get(job.path)[0] == 404
+    make(resources, arn, role_id="AROASECOND", trust=trust_of(TRUST), description="")
+    second = job.keys()
+    known = [house.credentials.find(keys["AccessKeyId"]) for keys in (first, second)]
+    assert [key.user_id for key in known if key is not None] == ["AROAFIRST:SageMaker", "AROASECOND:SageMaker"]
+    assert job.keys() == second
+    job.end()
 
 
 def test_keys_of_a_run_that_is_over_are_gone(house: House, job: Job, clock: Ahead) -> None:

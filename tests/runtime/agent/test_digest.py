@@ -127,5 +127,49 @@ def test_a_launchers_own_traceback_gives_way_to_the_workers() -> None:
     assert explain(1, lines) == "ddp.py line 21, in step: RuntimeError: shapes differ"
 
 
+def test_a_message_of_several_lines_does_not_hide_its_exception(tmp_path: Path) -> None:
+    train = "rule = '*' * 40\nraise ValueError('\\n'.join(['wrong columns', rule, *map(str, range(20)), rule]))\n"
+    assert fail(tmp_path, train=train) == "train.py line 2: ValueError: wrong columns"
+
+
+def test_a_message_that_begins_with_a_blank_line(tmp_path: Path) -> None:
+    train = "raise ValueError('\\nAll the 5 fits failed.\\nSee below.')\n"
+    assert fail(tmp_path, train=train) == "train.py line 1: ValueError: All the 5 fits failed."
+
+
+def test_a_stack_of_the_library_below_an_exception_is_no_reason() -> None:
+    lines = [
+        "Traceback (most recent call last):",
+        '  File "/opt/ml/code/train.py", line 8, in <module>',
+        "    xgboost.train(p, d)",
+        '  File "/cache/env/lib/python3.11/site-packages/xgboost/core.py", line 279, in _check_call',
+        "    raise XGBoostError(py_str(_LIB.XGBGetLastError()))",
+        "xgboost.core.XGBoostError: [14:11:50] /workspace/src/data.cc:9: Check failed: labels.Size() == n",
+        "Stack trace:",
+        *(f"  [bt] ({n}) python(_PyEval_EvalFrameDefault+0x2e53) [0x7fbd9f4fd9c3]" for n in range(9)),
+    ]
+    assert explain(1, lines) == (
+        "train.py line 8: xgboost.core.XGBoostError: [14:11:50] /workspace/src/data.cc:9: "
+        "Check failed: labels.Size() == n"
+    )
+
+
+def test_the_usage_of_a_program_with_wrong_arguments(tmp_path: Path) -> None:
+    train = (
+        "import argparse\nparser = argparse.ArgumentParser('train.py')\nparser.add_argument('--lr', type=float)\n"
+        "parser.parse_args(['--lr', 'fast'])\n"
+    )
+    assert fail(tmp_path, train=train) == (
+        "exited with code 2: usage: train.py [-h] [--lr LR]\n"
+        "train.py: error: argument --lr: invalid float value: 'fast'"
+    )
+
+
+def test_a_rule_and_our_own_lines_are_no_last_words() -> None:
+    assert explain(3, ["no labels", "*" * 30, "---"]) == "exited with code 3: no labels"
+    assert explain(3, ["2026-11-29 14:00:00,123 sagewright   INFO     Running train.py --lr 1"]) == "exited with code 3"
+    assert explain(3, ["***"]) == "exited with code 3: ***"
+
+
 def test_a_reason_is_short() -> None:
     assert len(explain(1, ["x" * 100_000])) <= 1000

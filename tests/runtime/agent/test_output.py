@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sagewright_runtime.agent.metrics import Metrics
 from sagewright_runtime.agent.output import MAX_LINE_BYTES, Lines, LogFile, Output
 
 
@@ -107,3 +108,23 @@ def test_output_is_drained_to_the_end_and_the_last_lines_remembered(tmp_path: Pa
     assert path.read_text() == "".join(f"1000\t{n}\n" for n in range(5000))
     assert list(output.remembered)[-1] == "4999"
     assert len(output.remembered) == 400
+
+
+def test_lines_are_logged_before_they_are_matched_and_nothing_is_read_until_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    metrics = Metrics([(f"m{number}", "(a+)+b") for number in range(4)], str(tmp_path / "metrics.jsonl"))
+    reader, writer = os.pipe()
+    os.write(writer, ("a" * 20 + "\n").encode() * 1000)
+    output = Output(reader, LogFile(str(path)), metrics)
+    assert output.drain(1.0)
+    assert len(path.read_text().splitlines()) == 1000
+    assert output.unmatched
+    os.write(writer, b"next\n")
+    assert output.drain(1.0)
+    assert "next" not in path.read_text()
+    output.stop_matching(2.0)
+    assert "lines were not searched for metrics" in path.read_text()
+    os.close(writer)
+    assert not output.drain(3.0)
+    assert path.read_text().splitlines()[-1].endswith("\tnext")
+    os.close(reader)

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.kit.model_server import ModelServer
+from tests.kit.eventually import eventually
+from tests.kit.model_server import ModelServer, Reply
+from tests.kit.old_tarfile import old_tarfile
 
 from sagewright.serving.probe import ping
+from sagewright_runtime.shared import frames, sockets
 
 STEPS = """
 import os
@@ -236,3 +239,55 @@ def test_garbage_on_the_socket_ends_only_its_own_connection(steps: ModelServer) 
         vandal.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert vandal.recv(100) == b""
     assert steps.ask("4", "text/plain")[0] == 200
+
+
+def test_a_module_in_a_subfolder_imports_from_the_top_of_the_code(tmp_path: Path) -> None:
+    code = "from common import SCALE\nimport beside\ndef model_fn(folder): return SCALE * beside.TWO\n"
+    code += "def transform_fn(model, body, kind, accept): return str(model), accept\n"
+    write_model(tmp_path, "SCALE = 3", "common.py")
+    (tmp_path / "code/serving").mkdir()
+    (tmp_path / "code/serving/inference.py").write_text(code)
+    (tmp_path / "code/serving/beside.py").write_text("TWO = 2")
+    with ModelServer(tmp_path, SAGEMAKER_PROGRAM="serving/inference.py") as server:
+        assert server.ask("", "text/plain")[2] == b"6"
+
+
+def test_code_in_an_archive_where_tarfile_has_no_filters(tmp_path: Path) -> None:
+    packed = tmp_path / "sourcedir.tar.gz"
+    code = b"def model_fn(folder): return 1\ndef transform_fn(m, b, c, a): return 'here', a\n"
+    with tarfile.open(packed, "w:gz") as archive:
+        member = tarfile.TarInfo("inference.py")
+        member.size = len(code)
+        archive.addfile(member, io.BytesIO(code))
+    env = old_tarfile(tmp_path / "site")
+    with ModelServer(tmp_path, SAGEMAKER_SUBMIT_DIRECTORY=str(packed), **env) as server:
+        assert server.ask("", "text/plain")[2] == b"here"
+
+
+BLOCKING = """
+import os, time
+def model_fn(model_dir): return model_dir
+def transform_fn(model, body, content_type, accept):
+    if body == b"block":
+        open(os.path.join(model, "begun"), "w").close()
+        while not os.path.exists(os.path.join(model, "go")):
+            time.sleep(0.001)
+    return body, "text/plain"
+"""
+
+
+def test_pings_are_answered_and_requests_wait_while_a_function_blocks(tmp_path: Path) -> None:
+    with ModelServer(write_model(tmp_path, BLOCKING)) as server:
+        assert server.ask("first", "text/x")[2] == b"first"
+        replies: list[Reply] = []
+        asking = threading.Thread(target=lambda: replies.extend(server.ask_all([("block", "text/x", "")])))
+        asking.start()
+        eventually((tmp_path / "begun").exists, what=server.output)
+        assert ping(server.socket).ok
+        with sockets.connect(server.socket, timeout=30) as other:
+            other.sendall(frames.encode(7, frames.INVOKE, b"content-type: text/x", b"second"))
+            assert ping(server.socket).ok
+            (tmp_path / "go").touch()
+            assert frames.Splitter().feed(other.recv(1 << 16))[0].body == b"second"
+        asking.join()
+        assert replies[0][2] == b"block"

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.kit.old_tarfile import old_tarfile
 from tests.kit.training_cases import Case, script
 
 import sagewright_runtime
@@ -163,6 +164,26 @@ def test_code_may_come_by_a_channel(tmp_path: Path) -> None:
     where = "/opt/ml/input/data/code/sourcedir.tar.gz"
     case = Case("channel", {}, {"sagemaker_program": "train.py", "sagemaker_submit_directory": where})
     assert run(case, tmp_path / "ml")[:2] == (0, "from the archive\n")
+
+
+def test_code_in_an_archive_where_tarfile_has_no_filters(tmp_path: Path) -> None:
+    (tmp_path / "t.py").write_text("print('from the archive')")
+    with tarfile.open(tmp_path / "sourcedir.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "t.py", "train.py")
+    source = str(tmp_path / "sourcedir.tar.gz")
+    case = Case("old tarfile", {}, {"sagemaker_program": "train.py", "sagemaker_submit_directory": source})
+    code, out, err = run(case, tmp_path / "ml", **old_tarfile(tmp_path / "site"))
+    assert (code, out) == (0, "from the archive\n"), err
+
+
+def test_code_that_reaches_outside_its_directory_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "sourcedir.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("../../train.py")
+        archive.addfile(member)
+    source = str(tmp_path / "sourcedir.tar.gz")
+    case = Case("outside", {}, {"sagemaker_program": "train.py", "sagemaker_submit_directory": source})
+    assert run(case, tmp_path / "ml")[0] == 1
+    assert "sourcedir.tar.gz cannot be unpacked" in failure(tmp_path / "ml")
 
 
 def test_code_that_is_not_here_is_named(tmp_path: Path) -> None:

@@ -326,7 +326,13 @@ def test_the_simulation_comes_in_pages_and_names_its_sources(iam: Any, policy: s
     (result,) = iam.simulate_principal_policy(PolicySourceArn=arn, ActionNames=actions[:1])["EvaluationResults"]
     (source,) = result["MatchedStatements"]
     assert source == {"SourcePolicyId": policy.rpartition("/")[2], "SourcePolicyType": "user-managed"}
-    refused("NoSuchEntity", 404, iam.simulate_principal_policy, PolicySourceArn=arn + "x", ActionNames=["s3:GetObject"])
+    refused(
+        "NoSuchEntity",
+        404,
+        iam.simulate_principal_policy,
+        PolicySourceArn=arn.replace("role/", "user/"),
+        ActionNames=["s3:GetObject"],
+    )
     session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session"
     refused("InvalidInput", 400, iam.simulate_principal_policy, PolicySourceArn=session, ActionNames=["s3:GetObject"])
 

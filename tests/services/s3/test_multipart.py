@@ -187,3 +187,45 @@ def test_completing_twice_says_the_same(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"newer")
     assert refusal(s3.complete_multipart_upload, **finish) == (404, "NoSuchUpload")
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"newer"
+
+
+def test_a_part_is_read_with_its_own_checksum_and_the_count_of_parts(s3: Any, bucket: str) -> None:
+    pieces = [PART, b"tail"]
+    here, parts = uploaded(s3, bucket, pieces, ChecksumAlgorithm="CRC32")
+    for part, piece in zip(parts, pieces, strict=True):
+        part["ChecksumCRC32"] = crc32(piece)
+    whole = s3.complete_multipart_upload(**here, MultipartUpload={"Parts": parts})
+    assert (whole["ChecksumType"], whole["ChecksumCRC32"][-2:]) == ("COMPOSITE", "-2")
+    at = {"Bucket": bucket, "Key": "k"}
+    for number, piece in enumerate(pieces, 1):
+        got = s3.get_object(**at, PartNumber=number, ChecksumMode="ENABLED")
+        head = s3.head_object(**at, PartNumber=number, ChecksumMode="ENABLED")
+        assert got["Body"].read() == piece
+        for answer in (got, head):
+            assert answer["ResponseMetadata"]["HTTPStatusCode"] == 206
+            assert (answer["PartsCount"], answer["ContentLength"], answer["ETag"]) == (2, len(piece), whole["ETag"])
+            assert (answer["ChecksumCRC32"], answer["ChecksumType"]) == (crc32(piece), "COMPOSITE")
+    assert refusal(s3.get_object, **at, PartNumber=3) == (416, "InvalidPartNumber")
+    assert "ChecksumCRC32" not in s3.get_object(**at, Range="bytes=0-3", ChecksumMode="ENABLED")
+
+
+def test_an_object_that_came_whole_is_its_one_part(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"whole")
+    got = s3.get_object(Bucket=bucket, Key="k", PartNumber=1, ChecksumMode="ENABLED")
+    assert (got["Body"].read(), got["ChecksumCRC32"]) == (b"whole", crc32(b"whole"))
+    assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
+    assert "PartsCount" not in got
+    assert refusal(s3.get_object, Bucket=bucket, Key="k", PartNumber=2) == (416, "InvalidPartNumber")
+
+
+def test_bytes_that_are_copied_into_a_part_are_there(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="source", Body=b"0123456789")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    here = {"Bucket": bucket, "Key": "k", "UploadId": upload, "PartNumber": 1}
+    copy = {**here, "CopySource": {"Bucket": bucket, "Key": "source"}}
+    for asked in ("bytes=0-10", "bytes=10-12", "bytes=5-4", "bytes=-3", "bytes=3-", "0-3", "bytes=0-3,5-6", "hello"):
+        assert refusal(s3.upload_part_copy, **copy, CopySourceRange=asked) == (400, "InvalidArgument"), asked
+    part = s3.upload_part_copy(**copy, CopySourceRange="bytes=2-4")["CopyPartResult"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload=parts)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"234"

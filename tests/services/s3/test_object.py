@@ -38,7 +38,7 @@ def test_put_get_head_delete(s3: Any, bucket: str) -> None:
         assert answer["ContentType"] == "binary/octet-stream"
         assert before <= answer["LastModified"] <= datetime.now(UTC)
         assert answer["Metadata"] == {}
-        assert not answer.keys() & {"VersionId", "ServerSideEncryption", "ContentRange", "PartsCount", "DeleteMarker"}
+        assert not answer.keys() & {"VersionId", "ContentRange", "PartsCount", "DeleteMarker"}
     s3.delete_object(Bucket=bucket, Key="k")
     s3.delete_object(Bucket=bucket, Key="k")
     assert refusal(s3.get_object, Bucket=bucket, Key="k") == (404, "NoSuchKey")
@@ -290,8 +290,3 @@ def test_what_would_change_the_meaning_is_refused(s3: Any, bucket: str) -> None:
         assert refusal(s3.put_object, **here, **arguments) == (501, "NotImplemented")
     assert refusal(s3.put_object, **here, ACL="public-read") == (400, "AccessControlListNotSupported")
     assert refusal(s3.get_object, Bucket=bucket, Key="k", VersionId="v1") == (400, "InvalidArgument")
-
-
-def test_encryption_may_be_asked_for_and_is_not_claimed(s3: Any, bucket: str) -> None:
-    put = s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms")
-    assert "ServerSideEncryption" not in put

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.kit.principals import Person, allow, name_of, policy, refused, role_of
 
 ACCOUNT = "123456789012"
 ADMIN = f"arn:aws:sts::{ACCOUNT}:assumed-role/SagewrightExecutionRole/admin"
@@ -101,7 +102,7 @@ def test_an_external_id_must_be_given(client: Client, role: dict[str, Any]) -> N
             sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session", **wrong)
 
 
-@pytest.mark.parametrize("arn", [f"arn:aws:iam::{ACCOUNT}:role/missing", "not an ARN at all, sorry", ADMIN])
+@pytest.mark.parametrize("arn", [f"arn:aws:iam::{ACCOUNT}:role//missing", "not an ARN at all, sorry", ADMIN])
 def test_what_is_no_role_cannot_be_assumed(client: Client, arn: str) -> None:
     with pytest.raises(ClientError) as error:
         client("sts").assume_role(RoleArn=arn, RoleSessionName="session")
@@ -151,3 +152,80 @@ def test_a_key_tells_its_account(client: Client) -> None:
     with pytest.raises(ClientError) as error:
         client("sts").get_access_key_info(AccessKeyId="AKIAIOSFODNN7EXAMPLE")
     assert refusal(error) == ("ValidationError", 400)
+
+
+TAGS = [{"Key": "team", "Value": "finance"}]
+
+
+def trusting(*actions: str, **members: Any) -> dict[str, Any]:
+    """A statement that lets the account do these things to a role."""
+    return {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": list(actions), **members}
+
+
+@pytest.mark.parametrize(
+    ("member", "action"),
+    [({"Tags": TAGS}, "sts:TagSession"), ({"SourceIdentity": "ann"}, "sts:SetSourceIdentity")],
+    ids=["tags", "source-identity"],
+)
+def test_what_a_session_is_given_has_to_be_allowed_on_both_sides(
+    client: Client, member: dict[str, Any], action: str
+) -> None:
+    ann = Person(client).may(allow("sts:AssumeRole"))
+    role = role_of(client, allow("s3:*"), trust=trusting("sts:AssumeRole"))
+    asked = {"RoleArn": role, "RoleSessionName": "session"}
+    assume = ann.client("sts").assume_role
+    assert assume(**asked)
+
+    assert action in refused(assume, **asked, **member)[2]
+    ann.may(allow("sts:AssumeRole", action))
+    code, status, message = refused(assume, **asked, **member)
+    assert (code, status) == ("AccessDenied", 403)
+    assert f"not authorized to perform: {action} on resource: {role}" in message, "the role's trust has to say so too"
+    assert refused(client("sts").assume_role, **asked, **member)[0] == "AccessDenied", "whoever asks"
+    document = policy(trusting("sts:AssumeRole", action))
+    client("iam").update_assume_role_policy(RoleName=name_of(role), PolicyDocument=document)
+    assert assume(**asked, **member)
+    ann.may(allow("sts:AssumeRole"))
+    assert action in refused(assume, **asked, **member)[2]
+
+
+def test_tags_of_federated_users_need_the_right_to_tag(client: Client) -> None:
+    ann = Person(client).may(allow("sts:GetFederationToken"))
+    assert "sts:TagSession" in refused(ann.client("sts").get_federation_token, Name="guest", Tags=TAGS)[2]
+    ann.may(allow("sts:GetFederationToken", "sts:TagSession"))
+    assert ann.client("sts").get_federation_token(Name="guest", Tags=TAGS)
+
+
+def test_a_trust_policy_says_which_tags_it_takes(client: Client) -> None:
+    blue = {"StringEquals": {"aws:RequestTag/team": "blue"}}
+    role = role_of(client, trust=trusting("sts:AssumeRole", "sts:TagSession", Condition=blue))
+    assume = client("sts").assume_role
+    assert refused(assume, RoleArn=role, RoleSessionName="session", Tags=TAGS)[0] == "AccessDenied"
+    blue_tags = [{"Key": "team", "Value": "blue"}]
+    assert assume(RoleArn=role, RoleSessionName="session", Tags=blue_tags)
+    twice = [*TAGS, {"Key": "TEAM", "Value": "x"}]
+    everything = role_of(client, trust=trusting("sts:AssumeRole", "sts:TagSession"))
+    assert refused(assume, RoleArn=everything, RoleSessionName="session", Tags=twice)[0] == "InvalidParameterValue"
+
+
+def test_transitive_tags_and_the_source_identity_go_on_in_the_next_session(client: Client) -> None:
+    all_actions = trusting("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
+    finance = {"StringEquals": {"aws:PrincipalTag/team": "finance", "aws:SourceIdentity": "ann"}}
+    first = role_of(client, allow("sts:*"), trust=all_actions)
+    second = role_of(client, allow("sagemaker:ListModels", Condition=finance), trust=all_actions)
+    given = {"Tags": TAGS, "TransitiveTagKeys": ["team"], "SourceIdentity": "ann"}
+    made = client("sts").assume_role(RoleArn=first, RoleSessionName="one", **given)
+    assert made["SourceIdentity"] == "ann"
+    chained = client("sts", **keys(made["Credentials"])).assume_role
+    asked = {"RoleArn": second, "RoleSessionName": "two"}
+
+    assert client("sagemaker", **keys(chained(**asked)["Credentials"])).list_models()["Models"] is not None
+    assert refused(chained, **asked, SourceIdentity="bob")[0] == "AccessDenied"
+    other = [{"Key": "Team", "Value": "ops"}]
+    assert refused(chained, **asked, Tags=other)[0] == "InvalidParameterValue"
+    plain = client("sts").assume_role(RoleArn=first, RoleSessionName="one", Tags=TAGS, SourceIdentity="ann")
+    later = client("sts", **keys(plain["Credentials"])).assume_role(**asked)["Credentials"]
+    assert refused(client("sagemaker", **keys(later)).list_models)[0] == "AccessDeniedException", (
+        "the tag stayed behind"
+    )
+    assert refused(client("sts").assume_role, **asked, TransitiveTagKeys=["x"])[0] == "InvalidParameterValue"

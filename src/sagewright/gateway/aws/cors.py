@@ -61,7 +61,10 @@ def add_headers(request: Request, response: Response, objects: ObjectStore) -> N
     if "x-amz-request-id" not in response.headers or "Bucket" not in labels:  # not an answer of S3
         return
     bucket, origin = objects.bucket(labels["Bucket"]), request.headers["origin"]
-    rule = _fitting(bucket.settings.get(CORS, ()), origin, request.method, ()) if bucket is not None else None
+    method = request.method
+    if method != "OPTIONS":  # a refused preflight stays refused
+        method = request.headers.get("access-control-request-method", method)
+    rule = _fitting(bucket.settings.get(CORS, ()), origin, method, ()) if bucket is not None else None
     if rule is not None:
         response.headers.update(_headers(rule, origin))
 

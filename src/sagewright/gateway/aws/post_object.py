@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote, urlencode, urlsplit
 
+from sagewright.access.authorization import ANONYMOUS
 from sagewright.core.errors import AwsError
 from sagewright.gateway.aws import post_policy
 from sagewright.gateway.aws.forms import Form
 from sagewright.gateway.aws.steps import Caller, principal_of
-from sagewright.nouns.operations import Platform
+from sagewright.nouns.operations import Platform, Principal
 from sagewright.wire import xml_body
 from sagewright.wire.http import BodyReader, Request, Response, fill
 from sagewright.wire.models import service_model
@@ -32,6 +33,8 @@ _HEADERS = frozenset(
     )
 )
 """Fields that are headers of PutObject under the same name."""
+_SIGNED = {"policy", "signature", "awsaccesskeyid", "x-amz-credential", "x-amz-signature", "x-amz-algorithm"}
+"""Fields of a form that somebody signed."""
 _HEADER_PREFIXES = ("x-amz-checksum-", "x-amz-meta-")
 
 
@@ -73,8 +76,14 @@ class PostObject:
         self.route = Route("s3", service_model("s3").operation_model("PutObject"))
 
     def authenticate(self, platform: Platform) -> Caller:
-        """Who signed the form's policy, once the form is found to keep to it. Raises ``AwsError`` in S3's words."""
+        """Who signed the form's policy, once the form is found to keep to it; nobody, when no field is of a signature.
+
+        Raises ``AwsError`` in S3's words.
+        """
         now = platform.clock.now()
+        if not _SIGNED & self._fields.keys():  # nobody's: what the bucket's policy gives to everybody
+            self.put.body = _Sized(self._file, 0, MAX_SIZE)
+            return Caller(Principal(ANONYMOUS, "", ""), platform.settings.default_region)
         key, region = post_policy.signer(self._fields, platform.credentials, now)
         if self._fields["bucket"] != self._bucket:
             raise AwsError("Invalid according to Policy: the bucket differs", code="AccessDenied", status=403)

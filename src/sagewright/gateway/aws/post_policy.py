@@ -9,8 +9,9 @@ import base64
 import binascii
 import hmac
 import json
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sagewright.core.errors import AwsError
@@ -21,6 +22,7 @@ Json = Any
 _FREE = frozenset(("awsaccesskeyid", "file", "policy", "signature", "x-amz-signature"))
 """Fields that no condition has to name."""
 _RANGE = "content-length-range"
+_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
 def signer(fields: Mapping[str, str], keys: sigv4.Keys, now: float) -> tuple[sigv4.Key, str]:
@@ -112,10 +114,12 @@ def _expiration(document: Mapping[str, Json]) -> float:
     if not isinstance(text, str):
         raise _unreadable("Policy missing expiration.")
     try:
-        when = datetime.fromisoformat(text)
+        when = datetime.fromisoformat(text) if _ISO_8601.fullmatch(text) else None
     except ValueError:
-        raise _unreadable(f"Invalid 'expiration' value: '{text}'") from None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+        when = None
+    if when is None:
+        raise _unreadable(f"Invalid 'expiration' value: '{text}'")
+    return when.timestamp()
 
 
 def _conditions(document: Mapping[str, Json]) -> list[Json]:

@@ -16,6 +16,9 @@ class Refusal(Enum):
 
     UNSIGNED = "unsigned"
     MALFORMED = "malformed"
+    MALFORMED_QUERY = "malformed query"
+    UNSUPPORTED = "unsupported"
+    NO_DATE = "no date"
     UNKNOWN_KEY = "unknown key"
     BAD_TOKEN = "bad token"  # noqa: S105 - the name of a fault
     EXPIRED_TOKEN = "expired token"  # noqa: S105
@@ -35,9 +38,13 @@ _EXPIRED = "The security token included in the request is expired"
 
 _Words = Mapping[Refusal, tuple[str, int, str]]
 
+_MALFORMED = "The request signature is malformed."
 _JSON: _Words = {
     Refusal.UNSIGNED: ("MissingAuthenticationTokenException", 400, "Missing Authentication Token"),
-    Refusal.MALFORMED: ("IncompleteSignatureException", 400, "The request signature is malformed."),
+    Refusal.MALFORMED: ("IncompleteSignatureException", 400, _MALFORMED),
+    Refusal.MALFORMED_QUERY: ("IncompleteSignatureException", 400, _MALFORMED),
+    Refusal.UNSUPPORTED: ("IncompleteSignatureException", 400, _MALFORMED),
+    Refusal.NO_DATE: ("IncompleteSignatureException", 400, _MALFORMED),
     Refusal.UNKNOWN_KEY: ("UnrecognizedClientException", 400, _INVALID),
     Refusal.BAD_TOKEN: ("UnrecognizedClientException", 400, _INVALID),
     Refusal.EXPIRED_TOKEN: ("ExpiredTokenException", 400, _EXPIRED),
@@ -50,7 +57,10 @@ _JSON: _Words = {
 _REST_JSON: _Words = {fault: (code, 403, message) for fault, (code, _, message) in _JSON.items()}
 _QUERY: _Words = {
     Refusal.UNSIGNED: ("MissingAuthenticationToken", 403, "Request is missing Authentication Token"),
-    Refusal.MALFORMED: ("IncompleteSignature", 400, "The request signature is malformed."),
+    Refusal.MALFORMED: ("IncompleteSignature", 400, _MALFORMED),
+    Refusal.MALFORMED_QUERY: ("IncompleteSignature", 400, _MALFORMED),
+    Refusal.UNSUPPORTED: ("IncompleteSignature", 400, _MALFORMED),
+    Refusal.NO_DATE: ("IncompleteSignature", 400, _MALFORMED),
     Refusal.UNKNOWN_KEY: ("InvalidClientTokenId", 403, _INVALID),
     Refusal.BAD_TOKEN: ("InvalidClientTokenId", 403, _INVALID),
     Refusal.EXPIRED_TOKEN: ("ExpiredToken", 403, _EXPIRED),
@@ -67,6 +77,13 @@ _S3: _Words = {
         400,
         "The authorization header that you provided is not valid.",
     ),
+    Refusal.MALFORMED_QUERY: (
+        "AuthorizationQueryParametersError",
+        400,
+        "The query parameters that sign the request are not valid.",
+    ),
+    Refusal.UNSUPPORTED: ("InvalidArgument", 400, "Unsupported Authorization Type"),
+    Refusal.NO_DATE: ("AccessDenied", 403, "AWS authentication requires a valid Date or x-amz-date header"),
     Refusal.UNKNOWN_KEY: (
         "InvalidAccessKeyId",
         403,

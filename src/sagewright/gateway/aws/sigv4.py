@@ -38,6 +38,7 @@ _LONGEST_KEPT = 512
 """Characters of a signer that is kept read: strangers must not fill the memory."""
 _UNRESERVED = re.compile(r"[A-Za-z0-9/._~-]*")
 _NUMBER = re.compile("[0-9]{1,12}")
+_PRESIGNED = {f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Signature", "Date", "SignedHeaders", "Expires")}
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -83,7 +84,11 @@ class Claim(NamedTuple):
 
 
 class Malformed(ValueError):
-    """There is a signature, and it cannot be read."""
+    """There is a signature, and it cannot be read. ``refusal`` says in which way."""
+
+    def __init__(self, text: str, refusal: Refusal = Refusal.MALFORMED) -> None:
+        super().__init__(text)
+        self.refusal = refusal
 
 
 def claim(request: Request) -> Claim | None:
@@ -92,16 +97,22 @@ def claim(request: Request) -> Claim | None:
     if header is not None:
         signer, mark, signature = header.rpartition("Signature=")
         if not mark or _SIGNATURE.fullmatch(signature) is None:
-            raise Malformed(_unreadable(header))
+            raise _unreadable(header)
         unsigned = _kept_signer(signer) if len(signer) <= _LONGEST_KEPT else _signer(signer)
         return unsigned._replace(signature=signature.rstrip())
-    if "ignature=" not in request.raw_query:
+    if "ignature=" not in request.raw_query and "X-Amz-Credential=" not in request.raw_query:
         return None
     given = dict(reversed(request.query))
-    if "X-Amz-Signature" in given:
-        if given.get("X-Amz-Algorithm") != ALGORITHM:
-            raise Malformed(f"X-Amz-Algorithm only supports {ALGORITHM}")
-        credential, names = given.get("X-Amz-Credential", ""), given.get("X-Amz-SignedHeaders", "")
+    if "X-Amz-Signature" in given or "X-Amz-Credential" in given:
+        if given.get("X-Amz-Algorithm", ALGORITHM) != ALGORITHM:
+            raise Malformed(f"X-Amz-Algorithm only supports {ALGORITHM}", Refusal.MALFORMED_QUERY)
+        if not given.keys() >= _PRESIGNED:
+            raise Malformed(
+                "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
+                "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+                Refusal.MALFORMED_QUERY,
+            )
+        credential, names = given["X-Amz-Credential"], given["X-Amz-SignedHeaders"]
         return claimed(credential, names, given["X-Amz-Signature"], presigned=True)
     if {"AWSAccessKeyId", "Signature", "Expires"} <= given.keys():
         return Claim(
@@ -114,7 +125,7 @@ def _signer(text: str) -> Claim:
     """All of an Authorization header but the signature. Raises ``Malformed``."""
     found = _SIGNER.fullmatch(text)
     if found is None:
-        raise Malformed(_unreadable(text))
+        raise _unreadable(text)
     return claimed(found[1], found[2], "", presigned=False)
 
 
@@ -124,19 +135,20 @@ _kept_signer = lru_cache(maxsize=1024)(_signer)
 
 def claimed(credential: str, names: str, signature: str, *, presigned: bool) -> Claim:
     """What the parts of a version 4 signature say. Raises ``Malformed``."""
+    wrong = Refusal.MALFORMED_QUERY if presigned else Refusal.MALFORMED
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[-1] != "aws4_request":
-        raise Malformed("Credential must have the form keyid/YYYYMMDD/region/service/aws4_request.")
+        raise Malformed("Credential must have the form keyid/YYYYMMDD/region/service/aws4_request.", wrong)
     access_key_id, date, region, signing_name, _ = parts
     if len(region) > LONGEST_REGION:
-        raise Malformed("Credential should be scoped to a valid region.")
+        raise Malformed("Credential should be scoped to a valid region.", wrong)
     return Claim(access_key_id, region, signing_name, signature, date, tuple(names.split(";")), presigned)
 
 
-def _unreadable(header: str) -> str:
+def _unreadable(header: str) -> Malformed:
     if header.startswith(ALGORITHM):
-        return "The Authorization header requires Credential, SignedHeaders and Signature."
-    return f"Unsupported Authorization type; use {ALGORITHM}."
+        return Malformed("The Authorization header requires Credential, SignedHeaders and Signature.")
+    return Malformed(f"Unsupported Authorization Type; use {ALGORITHM}.", Refusal.UNSUPPORTED)
 
 
 def verify(request: Request, claim: Claim, keys: Keys, *, now: float, protocol: str, payload: str | None = None) -> Key:
@@ -211,10 +223,14 @@ def _check_time(request: Request, claim: Claim, now: float, protocol: str) -> st
     stamp = request.parameter("X-Amz-Date") if claim.presigned else _stamp(request)
     signed_at = _seconds(stamp or "")
     if stamp is None or signed_at is None:
-        raise refuse(Refusal.MALFORMED, protocol, "The request needs a valid X-Amz-Date, such as 20150830T123600Z")
+        if claim.presigned:
+            message = "X-Amz-Date must be in the ISO8601 Long Format, such as 20150830T123600Z"
+            raise refuse(Refusal.MALFORMED_QUERY, protocol, message)
+        message = "" if protocol == "rest-xml" else "The request needs a valid X-Amz-Date, such as 20150830T123600Z"
+        raise refuse(Refusal.NO_DATE, protocol, message)
     if stamp[:8] != claim.date:
         raise refuse(
-            Refusal.MALFORMED,
+            Refusal.MALFORMED_QUERY if claim.presigned else Refusal.MALFORMED,
             protocol,
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{claim.date}' != '{stamp[:8]}', from '{stamp}'.",
@@ -225,7 +241,8 @@ def _check_time(request: Request, claim: Claim, now: float, protocol: str) -> st
         return stamp
     lifetime = request.parameter("X-Amz-Expires") or ""
     if not (_NUMBER.fullmatch(lifetime) and 1 <= int(lifetime) <= MAX_EXPIRES):
-        raise refuse(Refusal.MALFORMED, protocol, f"X-Amz-Expires must be between 1 and {MAX_EXPIRES} seconds")
+        message = f"X-Amz-Expires must be a number of seconds from 1 to {MAX_EXPIRES}, which is a week"
+        raise refuse(Refusal.MALFORMED_QUERY, protocol, message)
     if signed_at - now > SKEW_SECONDS:
         raise refuse(Refusal.EXPIRED_URL, protocol, "Request is not yet valid")
     if now > signed_at + int(lifetime):

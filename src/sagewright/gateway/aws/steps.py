@@ -13,6 +13,7 @@ from sagewright.gateway.aws.checked_body import CheckedReader
 from sagewright.gateway.aws.refusals import Refusal, refuse
 from sagewright.nouns import operations
 from sagewright.nouns.operations import Call, Handler, Platform, Principal, Result
+from sagewright.store.objects.errors import NoSuchBucket
 from sagewright.store.outages import outage
 from sagewright.wire import codec, routing
 from sagewright.wire.aws_chunked import AwsChunkedReader
@@ -34,7 +35,7 @@ def identify(request: Request) -> tuple[Route, sigv4.Claim | None]:
     try:
         claim = sigv4.claim(request)
     except sigv4.Malformed as error:
-        raise refuse(Refusal.MALFORMED, _unsigned_protocol(request), str(error)) from None
+        raise refuse(error.refusal, _unsigned_protocol(request), str(error)) from None
     route = routing.identify(request, claim.signing_name if claim is not None else None)
     if claim is None and route.service != "s3":
         raise refuse(Refusal.UNSIGNED, route.protocol)
@@ -94,8 +95,17 @@ def call(request: Request, route: Route, caller: Caller, request_id: str, platfo
 
 
 def authorize(call: Call, parameters: dict[str, Any]) -> Call:
-    """The call, if the caller may make it. Raises ``AwsError``: AccessDenied in the words of the service."""
-    return call.platform.access.require(call, parameters)
+    """The call, if the caller may make it. Raises ``AwsError``: AccessDenied in the words of the service.
+
+    Nobody is told that there is no such bucket, for there is nothing to be denied.
+    """
+    try:
+        return call.platform.access.require(call, parameters)
+    except AwsError:
+        bucket = parameters.get("Bucket") if call.principal.arn == ANONYMOUS else None
+        if bucket is not None and call.platform.objects.bucket(bucket) is None:
+            raise NoSuchBucket(BucketName=bucket) from None
+        raise
 
 
 def find(route: Route) -> Handler:

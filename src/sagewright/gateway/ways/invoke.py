@@ -107,9 +107,9 @@ class Invocations:
         return key, _invocation(request, body, key.account, claim.region)
 
     def _is_allowed(self, request: Request, key: sigv4.Key, asked: InvokeRequest, identifier: str) -> bool:
-        """Whether memory says yes, nearly always by one look. No is no answer."""
+        """Whether memory says yes, nearly always by one look. False means unknown."""
         access = self._platform.access
-        if access.settled(key.access_key_id, ACTION, _arn(asked)):
+        if access.is_remembered(key.access_key_id, ACTION, _arn(asked)):
             return True
         call, parameters = self._call(request, key, asked, identifier)
         return access.allows_at_once(call, parameters, Permission(ACTION, _arn(asked)))

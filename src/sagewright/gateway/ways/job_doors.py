@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sagewright.access.identity import role_of, session_arn, session_id
+from sagewright.access.role_sessions import SESSION
 from sagewright.core.config import Settings
 from sagewright.gateway.http import tls
 from sagewright.gateway.http.server import Server
@@ -26,8 +27,6 @@ from sagewright.wire.http import Door, Request, Response
 
 log = logging.getLogger(__name__)
 
-SESSION = "SageMaker"
-"""The session's name on AWS too: assumed-role/<role>/SageMaker."""
 KEY_SECONDS = 3600
 RENEW_SECONDS = 1200
 """A key with less time left is not given out again; SDKs ask for another when theirs has 15 minutes left."""
@@ -97,14 +96,16 @@ class Doors:
 
     def _key(self, door: Door) -> Credential:
         """A key of the door's role with enough time left. Raises ``LookupError`` when the role is gone."""
+        role = role_of(self._platform.resources, door.role)
+        if role is None:
+            raise LookupError(f"The role {door.role} is not there any more.")
+        user_id = session_id(role, SESSION)
         with self._lock:
             key, now = self._issued.get(door.run_id), self._platform.clock.now()
-            if key is None or key.expires is None or key.expires - now < RENEW_SECONDS:
-                role = role_of(self._platform.resources, door.role)
-                if role is None:
-                    raise LookupError(f"The role {door.role} is not there any more.")
+            aged = key is None or key.expires is None or key.expires - now < RENEW_SECONDS
+            if key is None or aged or key.user_id != user_id:  # a role made again under its name is another one
                 key = self._issued[door.run_id] = self._platform.credentials.issue(
-                    session_arn(role, SESSION), session_id(role, SESSION), KEY_SECONDS, session={"Run": door.run_id}
+                    session_arn(role, SESSION), user_id, KEY_SECONDS, session={"Run": door.run_id}
                 )
             return key
 

@@ -14,21 +14,14 @@ import os
 from functools import partial
 from pathlib import Path
 
-from sagewright.access.identity import AWS_POLICIES, GLOBAL, session_arn, session_id
+from sagewright.access.identity import session_arn, session_id
+from sagewright.access.role_making import TRUST, make, trust_of
 from sagewright.core.config import Settings
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
 
 ROLE = "SagewrightExecutionRole"
 SESSION = "admin"
-POLICIES = ("AmazonSageMakerFullAccess", "AmazonS3FullAccess")
-"""The first alone would let jobs use only buckets with "sagemaker" in their names."""
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
-    ],
-}
 
 
 def ensure_defaults(resources: ResourceStore, credentials: CredentialStore, settings: Settings) -> Credential:
@@ -48,24 +41,11 @@ def ensure_defaults(resources: ResourceStore, credentials: CredentialStore, sett
 
 
 def _role(resources: ResourceStore, account: str) -> Resource:
-    spec = {
-        "Path": "/",
-        "RoleName": ROLE,
-        "RoleId": "AROA" + base64.b32encode(hashlib.sha256(account.encode()).digest()).decode()[:17],
-        "AssumeRolePolicyDocument": json.dumps(TRUST),
-        "Description": "Made at Sagewright's first start. Jobs and endpoints may run with it.",
-        "MaxSessionDuration": 43_200,
-    }
+    identifier = "AROA" + base64.b32encode(hashlib.sha256(account.encode()).digest()).decode()[:17]
+    description = "Made at Sagewright's first start. Jobs and endpoints may run with it."
+    arn = f"arn:aws:iam::{account}:role/{ROLE}"
     try:
-        return resources.create(
-            account=account,
-            region=GLOBAL,
-            kind="Role",
-            name=ROLE,
-            arn=f"arn:aws:iam::{account}:role/{ROLE}",
-            spec=spec,
-            status={"Attached": [f"{AWS_POLICIES}/{name}" for name in POLICIES], "Inline": {}},
-        )
+        return make(resources, arn, role_id=identifier, trust=trust_of(TRUST), description=description)
     except AlreadyExists as found:
         return found.existing
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
-from sagewright.access.identity import GLOBAL, managed
+from sagewright.access.identity import GLOBAL, managed, name_is_taken
 from sagewright.access.policy import Malformed, Statement, parse
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call
 from sagewright.store.resources import Resource, Stale
 
-Json = dict[str, Any]
 T = TypeVar("T")
 TAG_LIMIT = 50
 
@@ -57,6 +57,12 @@ def entity(call: Call, kind: str, name: str) -> Resource:
     if found is None:
         raise NoSuchEntity(f"The {kind.lower()} with name {name} cannot be found.")
     return found
+
+
+def require_new(call: Call, kind: str, name: str) -> None:
+    """Raises ``EntityAlreadyExists`` when the account has an entity of that name, in capitals or not."""
+    if name_is_taken(call.platform.resources, call.account, kind, name):
+        raise EntityAlreadyExists(f"{kind} with name {name} already exists.")
 
 
 def change_spec(call: Call, find: Callable[[], Resource], edit: Callable[[Json], Json]) -> Resource:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
-from sagewright.access.identity import AWS_POLICIES, GLOBAL, AwsPolicy, aws_policies
+from sagewright.access.identity import AWS_POLICIES, GLOBAL, AwsPolicy, aws_policies, name_is_taken
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import unique_id
 from sagewright.nouns.operations import Call, operation
@@ -26,7 +26,6 @@ from sagewright.services.iam._entities import (
 )
 from sagewright.store.resources import AlreadyExists, Resource
 
-Json = dict[str, Any]
 VERSIONS_LIMIT = 5
 
 
@@ -96,6 +95,8 @@ def create_policy(call: Call, request: Json) -> Json:
     spec |= {"Description": request["Description"]} if "Description" in request else {}
     first = {"Document": request["PolicyDocument"], "CreateDate": call.platform.clock.now()}
     tags = tag_set(request)
+    if name_is_taken(call.platform.resources, call.account, "Policy", name):
+        raise EntityAlreadyExists(f"A policy called {name} already exists. Duplicate names are not allowed.")
     try:
         policy = call.platform.resources.create(
             account=call.account,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.access.identity import GLOBAL
+from sagewright.access.identity import GLOBAL, ids_of_principals
 from sagewright.core.ids import unique_id
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.iam._entities import (
@@ -21,6 +21,7 @@ from sagewright.services.iam._entities import (
     listing,
     page,
     path_of,
+    require_new,
     statements,
     tag_list,
     tag_set,
@@ -32,7 +33,7 @@ Json = dict[str, Any]
 
 def describe(role: Resource) -> Json:
     """A role as IAM shows it, without its tags."""
-    spec = {key: value for key, value in role.spec.items() if key != "AssumeRolePolicyDocument"}
+    spec = {key: value for key, value in role.spec.items() if key not in ("AssumeRolePolicyDocument", "Principals")}
     return {
         **spec,
         "Arn": role.arn,
@@ -49,13 +50,14 @@ def _described(call: Call, role: Resource) -> Json:
 
 @operation("iam", "CreateRole")
 def create_role(call: Call, request: Json) -> Json:
-    statements(request["AssumeRolePolicyDocument"], trust=True)
+    trust = _trust(call, request["AssumeRolePolicyDocument"])
     name, path = request["RoleName"], path_of(request)
+    require_new(call, "Role", name)
     spec = {
         "Path": path,
         "RoleName": name,
         "RoleId": unique_id("AROA"),
-        "AssumeRolePolicyDocument": request["AssumeRolePolicyDocument"],
+        **trust,
         "MaxSessionDuration": request.get("MaxSessionDuration", 3600),
     }
     spec |= {"Description": request["Description"]} if "Description" in request else {}
@@ -98,8 +100,7 @@ def delete_role(call: Call, request: Json) -> None:
 
 @operation("iam", "UpdateAssumeRolePolicy")
 def update_assume_role_policy(call: Call, request: Json) -> None:
-    statements(request["PolicyDocument"], trust=True)
-    _edit(call, request["RoleName"], {"AssumeRolePolicyDocument": request["PolicyDocument"]})
+    _edit(call, request["RoleName"], _trust(call, request["PolicyDocument"]))
 
 
 @operation("iam", "UpdateRole")
@@ -112,6 +113,12 @@ def update_role(call: Call, request: Json) -> Json:
 @operation("iam", "UpdateRoleDescription")
 def update_role_description(call: Call, request: Json) -> Json:
     return {"Role": describe(_edit(call, request["RoleName"], {"Description": request["Description"]}))}
+
+
+def _trust(call: Call, document: str) -> Json:
+    """A trust policy as a role keeps it: with the ids of those it names. Raises ``MalformedPolicyDocument``."""
+    ids = ids_of_principals(call.platform.resources, statements(document, trust=True))
+    return {"AssumeRolePolicyDocument": document, "Principals": ids}
 
 
 def _edit(call: Call, name: str, members: Json) -> Resource:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.access.identity import GLOBAL, holder_of
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import unique_id
 from sagewright.nouns.operations import Call, operation
@@ -21,13 +20,13 @@ from sagewright.services.iam._entities import (
     listing,
     page,
     path_of,
+    require_new,
     tag_list,
     tag_set,
 )
 from sagewright.store.credentials import Credential
 from sagewright.store.resources import AlreadyExists, Resource
 
-Json = dict[str, Any]
 KEYS_PER_USER = 2
 
 
@@ -49,6 +48,7 @@ def _named(call: Call, request: Json) -> Resource:
 def create_user(call: Call, request: Json) -> Json:
     name, path = request["UserName"], path_of(request)
     tags = tag_set(request)
+    require_new(call, "User", name)
     try:
         user = call.platform.resources.create(
             account=call.account,
@@ -81,13 +81,15 @@ def list_users(call: Call, request: Json) -> Json:
 @operation("iam", "DeleteUser")
 def delete_user(call: Call, request: Json) -> None:
     user = entity(call, "User", request["UserName"])
-    if call.platform.credentials.of(user.arn):
+    if _keys(call, user):
         raise DeleteConflict("Cannot delete entity, must delete access keys first.")
     if user.status["Attached"]:
         raise DeleteConflict("Cannot delete entity, must detach all policies first.")
     if user.status["Inline"]:
         raise DeleteConflict("Cannot delete entity, must delete policies first.")
     call.platform.resources.delete(user)
+    for session in call.platform.credentials.of(user.arn):
+        call.platform.credentials.remove(session.access_key_id)
 
 
 @operation("iam", "CreateAccessKey")

@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sagewright.access.permissions import log_group_name
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call
 from sagewright.store.logs import DAY_MS, LogGroup, LogStream, Window
-
-Json = dict[str, Any]
 
 
 class InvalidParameter(AwsError):
@@ -37,8 +36,8 @@ def group_of(call: Call, request: Mapping[str, Any]) -> LogGroup:
     if (name is None) == (identifier is None):
         raise InvalidParameter("Exactly one of logGroupName and logGroupIdentifier must be specified.")
     if identifier is not None:
-        name = identifier.rpartition(":log-group:")[2]
-    found = call.platform.logs.group(call.account, call.region, str(name))
+        name = log_group_name(call, identifier)
+    found = call.platform.logs.group(call.account, call.region, name) if name is not None else None
     if found is None:
         raise NotFound("The specified log group does not exist.")
     return found

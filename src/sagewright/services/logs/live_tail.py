@@ -11,16 +11,15 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
+from sagewright.access.permissions import log_group_arn, log_group_name
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._patterns import Pattern, compile_pattern
 from sagewright.services.logs._shared import InvalidParameter, group_of
 from sagewright.services.logs.events import described
 from sagewright.store.logs import LogGroup, LogStore, LogStream
-
-Json = dict[str, Any]
 
 SESSIONS = 15
 """At once. Each holds a thread of the server's."""
@@ -48,10 +47,10 @@ def start_live_tail(call: Call, request: Json) -> Json:
 
 
 def _group(call: Call, named: str) -> LogGroup:
-    name = named.rpartition(":log-group:")[2]
-    resource = f"arn:aws:logs:{call.region}:{call.account}:log-group:{name}:log-stream:"
+    name = log_group_name(call, named)
+    resource = named if name is None else f"{log_group_arn(call, name)}:log-stream:"
     call.platform.access.demand(call, "logs:StartLiveTail", resource)
-    return group_of(call, {"logGroupName": name})
+    return group_of(call, {"logGroupIdentifier": named})
 
 
 class _Session:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sagewright.nouns.operations import Call
 from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidDigest, InvalidRequest
+from sagewright.services.s3._ranges import number
 from sagewright.store.objects import Blob, checksums
 from sagewright.wire import rest
 from sagewright.wire.aws_chunked import AwsChunkedReader, is_aws_chunked
@@ -114,4 +115,4 @@ def _number(text: str | None) -> int | None:
         return None
     if not (text.isascii() and text.isdigit()):
         raise InvalidRequest("The content length is not a number.")
-    return int(text)
+    return number(text)

@@ -5,19 +5,31 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-reques
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import Any
 
 from sagewright.services.s3._errors import NotImplementedHeader, NotModified, PreconditionFailed
-from sagewright.services.s3._request import etag_of, seconds
+from sagewright.services.s3._request import etag_of, quoted, seconds
 from sagewright.store.objects import Guard, ObjectInfo, StoredObject
 from sagewright.store.objects.errors import NoSuchKey
 
 
-def check_read(request: dict[str, Any], found: ObjectInfo) -> None:
-    """Raises PreconditionFailed (412) or NotModified (304) as the conditions of a GET or HEAD say."""
+def check_read(request: dict[str, Any], found: StoredObject) -> None:
+    """Raises PreconditionFailed (412) or NotModified (304) as the conditions of a GET or HEAD say.
+
+    NotModified carries the headers that RFC 9110 (15.4.5) wants of it.
+    """
     failed = _failed(request, found, "")
     if failed in ("If-None-Match", "If-Modified-Since"):
-        raise NotModified
+        kept = found.attributes.headers
+        raise NotModified(
+            {
+                "etag": quoted(found.etag),
+                "last-modified": formatdate(seconds(found.modified), usegmt=True),
+                **({"cache-control": kept["CacheControl"]} if "CacheControl" in kept else {}),
+                **({"expires": kept["Expires"]} if "Expires" in kept else {}),
+            }
+        )
     if failed:
         raise PreconditionFailed(Condition=failed)
 

@@ -5,6 +5,8 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sagewright.store.objects.errors import ObjectStoreError
 
 
@@ -140,6 +142,13 @@ class NoSuchCORSConfiguration(ObjectStoreError):
     status = 404
 
 
+class NoSuchPublicAccessBlockConfiguration(ObjectStoreError):
+    """The public access block configuration was not found"""
+
+    code = "NoSuchPublicAccessBlockConfiguration"
+    status = 404
+
+
 class NoSuchTagSet(ObjectStoreError):
     """The TagSet does not exist"""
 
@@ -159,6 +168,10 @@ class NotModified(ObjectStoreError):
 
     code = "NotModified"
     status = 304
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__()
+        self.headers = headers
 
 
 class PolicyTooLarge(ObjectStoreError):

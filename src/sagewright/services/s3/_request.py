@@ -9,6 +9,7 @@ from typing import Any
 
 from sagewright.access.permissions import s3_arn
 from sagewright.nouns.operations import Call
+from sagewright.services.s3._encryption import kept_encryption
 from sagewright.services.s3._errors import (
     AccessControlListNotSupported,
     AccessDenied,
@@ -23,6 +24,8 @@ from sagewright.store.objects.errors import NoSuchBucket, NoSuchKey
 from sagewright.wire.aws_chunked import codings
 
 MAX_KEY = 1024
+NULL_VERSION = "null"
+"""The id of the one version that an object of an unversioned bucket has."""
 MAX_METADATA = 2048
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType")
 """Members of requests and answers that are kept as they come; ``Expires`` is the sixth, kept as text."""
@@ -64,14 +67,15 @@ def object_of(call: Call, request: dict[str, Any]) -> StoredObject:
     check_version(request.get("VersionId"))
     found = call.platform.objects.head(bucket.name, request["Key"])
     if found is None:
-        call.platform.access.demand(call, "s3:ListBucket", s3_arn(bucket.name))  # only who may list learns what is not
+        listing = {"Prefix": request["Key"]}  # only who may list a key learns that it is not there
+        call.platform.access.demand(call, "s3:ListBucket", s3_arn(bucket.name), listing)
         raise NoSuchKey(Key=request["Key"])
     return found
 
 
 def check_version(version: str | None) -> None:
     """Buckets are not versioned: their objects have the version ``null`` only."""
-    if version not in (None, "null"):
+    if version not in (None, NULL_VERSION):
         raise InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
 
 
@@ -92,22 +96,25 @@ def check_write(request: dict[str, Any]) -> None:
 def attributes_of(call: Call, request: dict[str, Any]) -> Attributes:
     """The headers and metadata to keep with an object; raises MetadataTooLarge."""
     headers = {member: str(request[member]) for member in HEADERS if member in request}
-    left = [coding for coding in codings(headers.pop("ContentEncoding", "")) if coding != "aws-chunked"]
-    if left:
-        headers["ContentEncoding"] = ",".join(left)
+    encoded = codings(headers.get("ContentEncoding", ""))
+    if "aws-chunked" in encoded:  # how the body came, not what it is
+        headers["ContentEncoding"] = ", ".join(coding for coding in encoded if coding != "aws-chunked")
+    if not headers.get("ContentEncoding"):
+        headers.pop("ContentEncoding", None)
     if "Expires" in request:
         headers["Expires"] = call.http.headers.get("expires", "")
     metadata = {_text(name): _text(value) for name, value in request.get("Metadata", {}).items()}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
     if size > MAX_METADATA:
         raise MetadataTooLarge(Size=size, MaxSizeAllowed=MAX_METADATA)
-    return Attributes({"ContentType": "binary/octet-stream", **headers}, metadata, tags_of(call, request))
+    headers = {"ContentType": "binary/octet-stream", **headers, **kept_encryption(request)}
+    return Attributes(headers, metadata, tags_of(call, request))
 
 
 def tags_of(call: Call, request: dict[str, Any]) -> dict[str, str]:
     """The tags that a write gives its object; raises AccessDenied, InvalidArgument, InvalidTag and BadRequest."""
     if "Tagging" in request:
-        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]))
+        call.platform.access.demand(call, "s3:PutObjectTagging", s3_arn(request["Bucket"], request["Key"]), request)
     return from_header(request.get("Tagging", ""))
 
 
@@ -127,7 +134,9 @@ def seconds(time: float) -> int:
 
 
 def checksum_members(checksum: Checksum) -> dict[str, str]:
-    """A checksum as members of an answer."""
+    """A checksum as members of an answer: none where it is not known."""
+    if not checksum.algorithm:
+        return {}
     return {f"Checksum{checksum.algorithm}": checksum.value, "ChecksumType": checksum.type}
 
 

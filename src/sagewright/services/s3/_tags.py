@@ -23,7 +23,7 @@ _TEXT = regex.compile(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*")
 def from_header(text: str) -> dict[str, str]:
     """The tags that ``x-amz-tagging`` gives an object; raises InvalidArgument, InvalidTag and BadRequest."""
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict", max_num_fields=100)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
         pairs = [("", ""), ("", "")]
     if len({name for name, _ in pairs}) != len(pairs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.access.permissions import s3_arn
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import InvalidArgument
 from sagewright.services.s3._request import checksum_members, object_of, part_marker, seconds
@@ -23,6 +24,8 @@ def get_object_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]
             ArgumentName="x-amz-object-attributes",
             ArgumentValue=",".join(asked),
         )
+    version = "Version" if "VersionId" in request else ""  # of two actions that AWS asks for this is the second
+    call.platform.access.demand(call, f"s3:GetObject{version}", s3_arn(request["Bucket"], request["Key"]), request)
     found = object_of(call, request)
     known = {
         "Checksum": checksum_members(found.checksum),

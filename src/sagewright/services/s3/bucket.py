@@ -103,10 +103,3 @@ def list_buckets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def get_bucket_location(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     region = bucket_of(call, request).region
     return {"LocationConstraint": None if region == CLASSIC else region}
-
-
-@operation("s3", "GetBucketVersioning")
-def get_bucket_versioning(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """No status at all: the bucket was never versioned."""
-    bucket_of(call, request)
-    return {}

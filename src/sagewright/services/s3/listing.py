@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import InvalidArgument
@@ -21,12 +21,12 @@ def list_objects_v2(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     token = request.get("ContinuationToken")
     if token == "":
         raise InvalidArgument("The continuation token provided is incorrect", ArgumentName="continuation-token")
-    page = _page(call, request, from_token(token) if token else request.get("StartAfter", ""))
+    found = page(call, request, from_token(token) if token else request.get("StartAfter", ""))
     return {
-        **_described(request, page, bucket, with_owner=request.get("FetchOwner", False)),
-        "KeyCount": len(page.objects) + len(page.common_prefixes),
+        **_described(request, found, bucket, with_owner=request.get("FetchOwner", False)),
+        "KeyCount": len(found.objects) + len(found.common_prefixes),
         "ContinuationToken": token,
-        "NextContinuationToken": to_token(page.next) if page.next is not None else None,
+        "NextContinuationToken": to_token(found.next) if found.next is not None else None,
         "StartAfter": encode(request["StartAfter"]) if "StartAfter" in request else None,
     }
 
@@ -36,11 +36,11 @@ def list_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """A page that continues at a key; with a delimiter, at ``NextMarker``."""
     bucket, encode = bucket_of(call, request), encoder(request)
     marker = request.get("Marker", "")
-    page = _page(call, request, marker)
+    found = page(call, request, marker)
     return {
-        **_described(request, page, bucket, with_owner=True),
+        **_described(request, found, bucket, with_owner=True),
         "Marker": encode(marker),
-        "NextMarker": encode(page.next) if page.next is not None and request.get("Delimiter") else None,
+        "NextMarker": encode(found.next) if found.next is not None and request.get("Delimiter") else None,
     }
 
 
@@ -67,7 +67,8 @@ def limited(request: dict[str, Any], member: str) -> int:
     return min(limit, MAX_KEYS)
 
 
-def _page(call: Call, request: dict[str, Any], start_after: str) -> Page:
+def page(call: Call, request: dict[str, Any], start_after: str) -> Page:
+    """The page of a bucket's keys that a request's members ask for."""
     return call.platform.objects.list(
         request["Bucket"],
         prefix=request.get("Prefix", ""),
@@ -77,7 +78,7 @@ def _page(call: Call, request: dict[str, Any], start_after: str) -> Page:
     )
 
 
-def _described(request: dict[str, Any], page: Page, bucket: Bucket, *, with_owner: bool) -> dict[str, Any]:
+def _described(request: dict[str, Any], found: Page, bucket: Bucket, *, with_owner: bool) -> dict[str, Any]:
     encode = encoder(request)
     shared = {"StorageClass": "STANDARD"} | ({"Owner": owner(bucket.account)} if with_owner else {})
     return {
@@ -86,22 +87,23 @@ def _described(request: dict[str, Any], page: Page, bucket: Bucket, *, with_owne
         "Delimiter": encode(request["Delimiter"]) if request.get("Delimiter") else None,
         "MaxKeys": limited(request, "MaxKeys"),
         "EncodingType": request.get("EncodingType"),
-        "IsTruncated": page.next is not None,
-        "Contents": [_entry(info, encode) | shared for info in page.objects] or None,
-        "CommonPrefixes": common_prefixes(page.common_prefixes, encode),
+        "IsTruncated": found.next is not None,
+        "Contents": [entry(info, encode) | shared for info in found.objects] or None,
+        "CommonPrefixes": common_prefixes(found.common_prefixes, encode),
     }
 
 
-def _entry(info: ObjectInfo, encode: Callable[[str], str]) -> dict[str, Any]:
+def entry(info: ObjectInfo, encode: Callable[[str], str]) -> dict[str, Any]:
+    """What every listing says of an object."""
     return {
         "Key": encode(info.key),
         "LastModified": seconds(info.modified),
         "ETag": quoted(info.etag),
         "Size": info.size,
-        "ChecksumAlgorithm": [info.checksum.algorithm],
-        "ChecksumType": info.checksum.type,
+        "ChecksumAlgorithm": [info.checksum.algorithm] if info.checksum.algorithm else None,
+        "ChecksumType": info.checksum.type if info.checksum.algorithm else None,
     }
 
 
 def _quoted(text: str) -> str:
-    return quote_plus(text, safe="/*")
+    return quote(text, safe="/*")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +9,9 @@ from urllib.parse import quote
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._body import check_checksum, received
 from sagewright.services.s3._conditions import write_guard
+from sagewright.services.s3._encryption import shown_encryption
 from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidArgument, InvalidRequest, MalformedXML
+from sagewright.services.s3._ranges import copied
 from sagewright.services.s3._request import (
     attributes_of,
     bucket_of,
@@ -29,7 +30,6 @@ from sagewright.store.objects.errors import NoSuchUpload
 from sagewright.store.objects.uploads import Choice
 
 MAX_PARTS = 10_000
-_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
 @operation("s3", "CreateMultipartUpload")
@@ -48,7 +48,8 @@ def create_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, An
     upload = call.platform.objects.uploads.create(
         bucket.name, request["Key"], attributes_of(call, request), algorithm or checksums.DEFAULT, kind
     )
-    answer = {"Bucket": bucket.name, "Key": upload.key, "UploadId": upload.id}
+    answer: dict[str, Any] = {"Bucket": bucket.name, "Key": upload.key, "UploadId": upload.id}
+    answer |= shown_encryption(upload.attributes.headers)
     return answer | ({"ChecksumAlgorithm": algorithm, "ChecksumType": upload.checksum_type} if algorithm else {})
 
 
@@ -58,7 +59,11 @@ def upload_part(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     number = _part_number(request)
     with received(call, request, keep=upload.algorithm) as blob:
         part = call.platform.objects.uploads.put_part(upload, number, blob)
-    return {"ETag": quoted(part.etag), f"Checksum{upload.algorithm}": part.checksum}
+    return {
+        "ETag": quoted(part.etag),
+        f"Checksum{upload.algorithm}": part.checksum,
+        **shown_encryption(upload.attributes.headers),
+    }
 
 
 @operation("s3", "UploadPartCopy")
@@ -66,12 +71,17 @@ def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     upload = _upload_of(call, request)
     number = _part_number(request)
     source = copy_source(call, request)
-    first, length = _copied_range(request.get("CopySourceRange"), source.size)
+    first, length = copied(request.get("CopySourceRange"), source.size)
+    if length > MAX_COPY:
+        raise EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_COPY)
     objects = call.platform.objects
     with objects.reader(source.extent, first, length) as some, objects.receive(some, upload.algorithm) as blob:
         part = objects.uploads.put_part(upload, number, blob)
     result = {"ETag": quoted(part.etag), "LastModified": seconds(part.modified)}
-    return {"CopyPartResult": result | {f"Checksum{upload.algorithm}": part.checksum}}
+    return {
+        "CopyPartResult": result | {f"Checksum{upload.algorithm}": part.checksum},
+        **shown_encryption(upload.attributes.headers),
+    }
 
 
 @operation("s3", "CompleteMultipartUpload")
@@ -115,6 +125,7 @@ def _completed(call: Call, stored: StoredObject) -> dict[str, Any]:
         "Key": stored.key,
         "ETag": quoted(stored.etag),
         **checksum_members(stored.checksum),
+        **shown_encryption(stored.attributes.headers),
     }
 
 
@@ -199,31 +210,6 @@ def _part_number(request: dict[str, Any]) -> int:
             ArgumentValue=number,
         )
     return number
-
-
-def _copied_range(text: str | None, size: int) -> tuple[int, int]:
-    """First byte and length of what UploadPartCopy takes of a source of ``size`` bytes."""
-    if text is None:
-        first, last = 0, size - 1
-    else:
-        match = _RANGE.fullmatch(text)
-        if match is None or int(match[1]) > int(match[2]):
-            raise InvalidArgument(
-                "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
-                "zero-based offsets of the first and last bytes to copy",
-                ArgumentName="x-amz-copy-source-range",
-                ArgumentValue=text,
-            )
-        first, last = int(match[1]), int(match[2])
-        if last >= size:
-            raise InvalidArgument(
-                f"Range specified is not valid for source object of size: {size}",
-                ArgumentName="x-amz-copy-source-range",
-                ArgumentValue=text,
-            )
-    if last - first + 1 > MAX_COPY:
-        raise EntityTooLarge(ProposedSize=last - first + 1, MaxSizeAllowed=MAX_COPY)
-    return first, last - first + 1
 
 
 def _part(upload: Upload, part: Part) -> dict[str, Any]:

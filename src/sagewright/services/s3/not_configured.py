@@ -9,14 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.nouns.operations import Call, Handler, Operation, add, operation
+from sagewright.services.s3._encryption import DEFAULT
 from sagewright.services.s3._request import bucket_of, object_of, owner
 from sagewright.store.objects.errors import ObjectStoreError
 
 _ABSENT: Mapping[str, tuple[str, str]] = {
-    "GetBucketEncryption": (
-        "ServerSideEncryptionConfigurationNotFoundError",
-        "The server side encryption configuration was not found",
-    ),
     "GetBucketLifecycleConfiguration": (
         "NoSuchLifecycleConfiguration",
         "The lifecycle configuration does not exist",
@@ -40,6 +37,11 @@ _ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "DeleteBucketReplication": {},
     "DeleteBucketWebsite": {},
     "GetBucketAccelerateConfiguration": {},
+    "GetBucketEncryption": {
+        "ServerSideEncryptionConfiguration": {
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": DEFAULT}, "BucketKeyEnabled": False}]
+        }
+    },
     "GetBucketLogging": {},
     "GetBucketNotificationConfiguration": {},
     "GetBucketOwnershipControls": {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}},

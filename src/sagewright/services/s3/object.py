@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -13,16 +12,18 @@ from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._body import check_document, received
 from sagewright.services.s3._conditions import check_copy_source, check_read, write_guard
+from sagewright.services.s3._encryption import kept_encryption, shown_encryption, without_encryption
 from sagewright.services.s3._errors import (
     InvalidArgument,
     InvalidPartNumber,
-    InvalidRange,
     InvalidRequest,
     MalformedXML,
     NotImplementedHeader,
 )
+from sagewright.services.s3._ranges import wanted
 from sagewright.services.s3._request import (
     HEADERS,
+    NULL_VERSION,
     attributes_of,
     bucket_of,
     check_version,
@@ -40,7 +41,6 @@ from sagewright.store.objects.errors import NoSuchKey
 MAX_COPY = 5 << 30
 """Bytes that one CopyObject may copy."""
 MAX_DELETE = 1000
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _OVERRIDES = {f"Response{member}": member for member in (*HEADERS, "Expires")}
 
 
@@ -51,7 +51,11 @@ def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     attributes, guard = attributes_of(call, request), write_guard(request)
     with received(call, request) as blob:
         stored = call.platform.objects.put(bucket.name, request["Key"], blob, attributes, guard)
-    return {"ETag": quoted(stored.etag), **checksum_members(stored.checksum)}
+    return {
+        "ETag": quoted(stored.etag),
+        **checksum_members(stored.checksum),
+        **shown_encryption(stored.attributes.headers),
+    }
 
 
 @operation("s3", "GetObject")
@@ -69,7 +73,7 @@ def head_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int]]:
     """The answer to GET and HEAD, and the part of the object that it is about: offset and length."""
     check_read(request, found)
-    part = _wanted(found, request)
+    part = _part_wanted(found, request)
     whole = part is None
     offset, length = part = part or (0, found.size)
     answer: dict[str, Any] = {
@@ -79,23 +83,31 @@ def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, 
         "LastModified": seconds(found.modified),
         "Metadata": found.attributes.metadata,
         **found.attributes.headers,
+        **shown_encryption(found.attributes.headers),
     }
     if not whole and length:
         answer["ContentRange"] = f"bytes {offset}-{offset + length - 1}/{found.size}"
+    if "VersionId" in request:
+        answer["VersionId"] = NULL_VERSION
     if found.attributes.tags:
         answer["TagCount"] = len(found.attributes.tags)
     if "PartNumber" in request and found.parts:
         answer["PartsCount"] = len(found.parts)
-    if whole and request.get("ChecksumMode") == "ENABLED":
-        answer |= checksum_members(found.checksum)
+    if request.get("ChecksumMode") == "ENABLED":
+        answer |= _checksum(found, request, whole=whole)
     return answer | {member: request[name] for name, member in _OVERRIDES.items() if name in request}, part
 
 
-def _wanted(found: StoredObject, request: dict[str, Any]) -> tuple[int, int] | None:
-    """The bytes that ``Range`` or ``PartNumber`` ask for, None for all; raises InvalidRange and InvalidPartNumber.
+def _checksum(found: StoredObject, request: dict[str, Any], *, whole: bool) -> dict[str, str]:
+    """The checksum of what is sent: of the whole, or of the one part; there is none of any other range."""
+    if whole or ("PartNumber" in request and not found.parts):
+        return checksum_members(found.checksum)
+    value = found.parts[request["PartNumber"] - 1].checksum if "PartNumber" in request else ""
+    return checksum_members(dataclasses.replace(found.checksum, value=value)) if value else {}
 
-    A range that is not of the form of RFC 9110, or several of them, is ignored, as S3 does.
-    """
+
+def _part_wanted(found: StoredObject, request: dict[str, Any]) -> tuple[int, int] | None:
+    """The bytes that ``Range`` or ``PartNumber`` ask for, None for all; raises InvalidRange and InvalidPartNumber."""
     if "PartNumber" in request:
         if "Range" in request:
             raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
@@ -103,17 +115,7 @@ def _wanted(found: StoredObject, request: dict[str, Any]) -> tuple[int, int] | N
         if not 1 <= number <= len(sizes):
             raise InvalidPartNumber(PartNumberRequested=number, ActualPartCount=len(sizes))
         return sum(sizes[: number - 1]), sizes[number - 1]
-    match = _RANGE.fullmatch(request.get("Range", "").strip())
-    if match is None or match[1] == match[2] == "" or (match[1] and match[2] and int(match[1]) > int(match[2])):
-        return None
-    first, last = match[1], match[2]
-    if first:
-        begin, end = int(first), min(int(last or found.size), found.size - 1)
-    else:
-        begin, end = max(0, found.size - int(last)), found.size - 1
-    if begin > end:
-        raise InvalidRange(RangeRequested=request["Range"], ActualObjectSize=found.size)
-    return begin, end - begin + 1
+    return wanted(request.get("Range", ""), found.size)
 
 
 @operation("s3", "DeleteObject")
@@ -148,7 +150,7 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
                 at_once.append(entry["Key"])
             else:
                 call.platform.objects.delete(bucket.name, [entry["Key"]], guard)
-            deleted.append({"Key": entry["Key"]})
+            deleted.append({"Key": entry["Key"], "VersionId": version})
         except AwsError as error:
             errors.append({"Key": entry["Key"], "Code": error.code, "Message": error.message})
     if at_once:
@@ -172,7 +174,11 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             "This copy request is illegal because it is trying to copy an object to itself without changing the "
             "object's metadata, storage class, website redirect location or encryption attributes."
         )
-    attributes = attributes_of(call, request) if replace else source.attributes
+    if replace:
+        attributes = attributes_of(call, request)
+    else:
+        headers = without_encryption(source.attributes.headers) | kept_encryption(request)
+        attributes = dataclasses.replace(source.attributes, headers=headers)
     if request.get("TaggingDirective", "COPY") == "REPLACE":
         tags: Mapping[str, str] = tags_of(call, request)
     else:
@@ -181,7 +187,10 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     with call.platform.objects.duplicate(source, request.get("ChecksumAlgorithm")) as blob:
         stored = call.platform.objects.put(bucket.name, request["Key"], blob, attributes, write_guard(request))
     result = {"ETag": quoted(stored.etag), "LastModified": seconds(stored.modified)}
-    return {"CopyObjectResult": result | checksum_members(stored.checksum)}
+    return {
+        "CopyObjectResult": result | checksum_members(stored.checksum),
+        **shown_encryption(stored.attributes.headers),
+    }
 
 
 def _copied_tags(call: Call, request: dict[str, Any], source: StoredObject) -> Mapping[str, str]:
@@ -207,8 +216,9 @@ def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:
             "Invalid copy source object key", ArgumentName="x-amz-copy-source", ArgumentValue=request["CopySource"]
         )
     check_version(version or None)
-    call.platform.access.demand(call, "s3:GetObjectVersion" if version else "s3:GetObject", s3_arn(name, key))
-    bucket = named_bucket(call, name, request.get("ExpectedSourceBucketOwner"))
+    action = "s3:GetObjectVersion" if version else "s3:GetObject"
+    in_its_account = call.platform.access.demand(call, action, s3_arn(name, key))
+    bucket = named_bucket(in_its_account, name, request.get("ExpectedSourceBucketOwner"))
     found = call.platform.objects.head(bucket.name, key)
     if found is None:
         raise NoSuchKey(Key=key)

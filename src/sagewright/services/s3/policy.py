@@ -8,18 +8,22 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.ht
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn
+from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn, ids_of_principals
+from sagewright.access.permissions import s3_arn
 from sagewright.access.policy import Malformed, Statement, parse
 from sagewright.nouns.operations import Call, operation
-from sagewright.services.s3._errors import MalformedPolicy, NoSuchBucketPolicy, PolicyTooLarge
+from sagewright.services.s3._errors import AccessDenied, MalformedPolicy, NoSuchBucketPolicy, PolicyTooLarge
 from sagewright.services.s3._request import bucket_of
 from sagewright.store.objects import Bucket
 from sagewright.store.resources import AlreadyExists, Resource, Stale
 
 Json = dict[str, Any]
 KIND = "BucketPolicy"
+PUBLIC_ACCESS = "public access block"
+"""The bucket setting that says what becomes of public policies."""
 MAX_POLICY = 20 * 1024
 FIXED_KEYS = (
     *("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:sourceaccount"),
@@ -35,6 +39,12 @@ def put_bucket_policy(call: Call, request: Json) -> None:
     bucket = bucket_of(call, request)
     text: str = request["Policy"]
     _check(call, bucket, text)
+    if bucket.settings.get(PUBLIC_ACCESS, {}).get("BlockPublicPolicy") and is_public(text):
+        raise AccessDenied(
+            f"User: {call.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
+            f'"{s3_arn(bucket.name)}" because public policies are prevented by the BlockPublicPolicy setting in '
+            "S3 Block Public Access."
+        )
     while True:
         try:
             _write(call, bucket, text)
@@ -43,8 +53,24 @@ def put_bucket_policy(call: Call, request: Json) -> None:
         return
 
 
+def restrict(call: Call, bucket: str) -> None:
+    """Write a bucket's policy anew, after what its public access block says of public policies has changed."""
+    while True:
+        found, now = bucket_policy(call.platform.resources, bucket), call.platform.objects.bucket(bucket)
+        if found is None or now is None:
+            return
+        try:
+            _write(call, now, found.spec["Policy"])
+        except (AlreadyExists, Stale):  # another call came between
+            continue
+        return
+
+
 def _write(call: Call, bucket: Bucket, text: str) -> None:
-    resources, spec = call.platform.resources, {"Policy": text}
+    resources = call.platform.resources
+    spec: dict[str, Any] = {"Policy": text, "Principals": ids_of_principals(resources, parse(text))}
+    if bucket.settings.get(PUBLIC_ACCESS, {}).get("RestrictPublicBuckets") and is_public(text):
+        spec["Restricted"] = "true"
     found = bucket_policy(resources, bucket.name)
     if found is not None:
         resources.update(found, spec=spec)
@@ -67,8 +93,12 @@ def delete_bucket_policy(call: Call, request: Json) -> None:
 @operation("s3", "GetBucketPolicyStatus")
 def get_bucket_policy_status(call: Call, request: Json) -> Json:
     """Whether the policy lets everybody in, in the sense of S3's "The meaning of public"."""
-    statements = parse(_found(call, request).spec["Policy"])
-    return {"PolicyStatus": {"IsPublic": any(_public(statement) for statement in statements)}}
+    return {"PolicyStatus": {"IsPublic": is_public(_found(call, request).spec["Policy"])}}
+
+
+def is_public(text: str) -> bool:
+    """Whether a policy lets everybody in."""
+    return any(_public(statement) for statement in parse(text))
 
 
 def forget_policy(call: Call, bucket: str) -> None:
@@ -98,18 +128,26 @@ def _check(call: Call, bucket: Bucket, text: str) -> None:
         statements = parse(text)
     except Malformed as error:
         raise MalformedPolicy(str(error)) from None
-    arn = f"arn:aws:s3:::{bucket.name}"
     for statement in statements:
         if statement.principals is None:
             raise MalformedPolicy("Missing required field Principal")
+        if statement.principals_negated and statement.effect == "Allow":
+            raise MalformedPolicy("Allow with NotPrincipal is not allowed")
         if not statement.resources.texts:
             raise MalformedPolicy("Missing required field Resource")
-        if not all(text == arn or text.startswith(f"{arn}/") for text in statement.resources.texts):
+        if not all(_speaks_of(text, bucket.name) for text in statement.resources.texts):
             raise MalformedPolicy("Policy has invalid resource")
         if not all(text == "*" or text.lower().startswith("s3:") for text in statement.actions.texts):
             raise MalformedPolicy("Policy has invalid action")
         if not all(_exists(call, kind, name) for kind, name in statement.principals):
             raise MalformedPolicy("Invalid principal in policy")
+
+
+def _speaks_of(resource: str, bucket: str) -> bool:
+    """Whether the resource of a statement is the bucket, or objects in it, by name or by a pattern that fits it."""
+    arn, _, _ = resource.partition("/")
+    pattern = re.escape(arn).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(pattern, s3_arn(bucket)) is not None
 
 
 def _exists(call: Call, kind: str, name: str) -> bool:

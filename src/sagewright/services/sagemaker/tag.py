@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sagewright.core import Json
 from sagewright.core.errors import ResourceLimitExceeded, ValidationException
 from sagewright.nouns.operations import Call, Result, operation
+from sagewright.nouns.tags import LIMIT, tag_set
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
-
-LIMIT = 50
 
 
 def _resource(call: Call, arn: str) -> Resource:
@@ -28,7 +24,7 @@ def _tags(tags: dict[str, str]) -> list[Json]:
 def add_tags(call: Call, request: Json) -> Result:
     """Add or replace tags; a resource holds at most 50."""
     arn = _resource(call, request["ResourceArn"]).arn
-    new = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    new = tag_set(request["Tags"])
     if not call.platform.tags.add(arn, new, LIMIT):
         raise ResourceLimitExceeded(f"The resource {arn!r} would have more than {LIMIT} tags.")
     return {"Tags": _tags(call.platform.tags.of(arn))}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.access.identity import managed, role_of, session_arn, session_id
 from sagewright.access.policy import Malformed, parse
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.store.credentials import Credential
-
-Json = dict[str, Any]
+from sagewright.store.resources import Resource
 
 HOUR = 3600
 HALF_DAY = 43_200
+FURTHER = {"Tags": "sts:TagSession", "SourceIdentity": "sts:SetSourceIdentity"}
+"""What a role has to allow besides sts:AssumeRole, for the members of a request."""
 
 
 @operation("sts", "GetCallerIdentity")
@@ -35,15 +35,7 @@ def assume_role(call: Call, request: Json) -> Json:
 
     Whether the caller's own policies allow it is the gateway's question.
     """
-    role = role_of(call.platform.resources, request["RoleArn"])
-    trusted = role is not None and role.arn == request["RoleArn"] and call.platform.access.trusts(call, request, role)
-    if role is None or not trusted:
-        raise AwsError(
-            f"User: {call.principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
-            f"{request['RoleArn']}",
-            code="AccessDenied",
-            status=403,
-        )
+    role = _trusting(call, request)
     seconds, session = request.get("DurationSeconds", HOUR), request["RoleSessionName"]
     if seconds > role.spec["MaxSessionDuration"]:
         raise AwsError(
@@ -54,14 +46,32 @@ def assume_role(call: Call, request: Json) -> Json:
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
             code="ValidationError",
         )
-    given = _session(call, request)
+    given = _session(call, request) | _inherited(call, request)
     made = call.platform.credentials.issue(
         session_arn(role, session), session_id(role, session), seconds, session=given
     )
-    return {
+    answer = {
         "Credentials": _credentials(made),
         "AssumedRoleUser": {"AssumedRoleId": made.user_id, "Arn": made.principal},
     }
+    return answer | ({"SourceIdentity": given["SourceIdentity"]} if "SourceIdentity" in given else {})
+
+
+def _trusting(call: Call, request: Json) -> Resource:
+    """The role, when it trusts the caller with all that the request wants. Raises AccessDenied."""
+    role = role_of(call.platform.resources, request["RoleArn"])
+    actions = ["sts:AssumeRole"]
+    actions += [action for member, action in FURTHER.items() if request.get(member)]
+    for action in actions:
+        trusting = role is not None and call.platform.access.trusts(call, request, role, action)
+        if role is None or role.arn != request["RoleArn"] or not trusting:
+            raise AwsError(
+                f"User: {call.principal.arn} is not authorized to perform: {action} on resource: {request['RoleArn']}",
+                code="AccessDenied",
+                status=403,
+            )
+    assert role is not None
+    return role
 
 
 @operation("sts", "GetSessionToken")
@@ -80,7 +90,8 @@ def get_federation_token(call: Call, request: Json) -> Json:
     _lasting(call, "GetFederationToken")
     name, seconds = request["Name"], request.get("DurationSeconds", HALF_DAY)
     arn, user_id = f"arn:aws:sts::{call.account}:federated-user/{name}", f"{call.account}:{name}"
-    given = {"Policies": [], "Source": call.principal.arn, **_session(call, request)}
+    source = {"Source": call.principal.arn, "SourceId": call.principal.user_id}
+    given = {"Policies": [], **source, **_session(call, request)}
     made = call.platform.credentials.issue(arn, user_id, seconds, administrator=_key(call).administrator, session=given)
     return {"Credentials": _credentials(made), "FederatedUser": {"FederatedUserId": user_id, "Arn": arn}}
 
@@ -100,8 +111,45 @@ def _session(call: Call, request: Json) -> Json:
             if managed(call.platform.resources, arn) is None:
                 raise AwsError(f"Policy {arn} does not exist.", code="ValidationError")
     if request.get("Tags"):
-        given["Tags"] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        given["Tags"] = _tags(request["Tags"])
     return given
+
+
+def _tags(pairs: list[Json]) -> dict[str, str]:
+    """Session tags. Raises InvalidParameterValue for a key that is there twice."""
+    tags = {pair["Key"]: pair["Value"] for pair in pairs}
+    if len({key.lower() for key in tags}) < len(pairs):
+        raise _invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    return tags
+
+
+def _inherited(call: Call, request: Json) -> Json:
+    """What a session keeps of the one that made it: transitive tags and the source identity.
+
+    Raises InvalidParameterValue for a transitive tag that would change, AccessDenied for another source identity.
+    """
+    earlier = _key(call).session
+    kept = {key: earlier["Tags"][key] for key in earlier.get("Transitive", ())}
+    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
+    both = {key.lower() for key in kept} & {key.lower() for key in tags}
+    if both:
+        raise _invalid(f"The tag keys {sorted(both)} conflict with transitive tags of the calling session.")
+    transitive = request.get("TransitiveTagKeys", [])
+    if unknown := set(transitive) - set(tags):
+        raise _invalid(f"The specified transitive tag keys {sorted(unknown)} must be included in the requested tags.")
+    given: Json = {}
+    if kept or tags:
+        given |= {"Tags": {**kept, **tags}, "Transitive": [*kept, *transitive]}
+    source = earlier.get("SourceIdentity", request.get("SourceIdentity"))
+    if source is not None:
+        if request.get("SourceIdentity", source) != source:
+            raise AwsError("The source identity of a session cannot be changed.", code="AccessDenied", status=403)
+        given["SourceIdentity"] = source
+    return given
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError(message, code="InvalidParameterValue")
 
 
 def _key(call: Call) -> Credential:

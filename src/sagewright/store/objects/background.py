@@ -8,11 +8,11 @@ from threading import Lock
 
 from sagewright.store.outages import Coming
 
-PATIENCE = 1.0
+WAIT_SECONDS = 1.0
 """Seconds that one question waits."""
 
 
-class Errands:
+class BackgroundWork:
     """Does the work of each blob once, for however many ask for it. Thread-safe."""
 
     def __init__(self, threads: int, name: str) -> None:
@@ -20,7 +20,7 @@ class Errands:
         self._lock = Lock()
         self._under_way: dict[str, Future[None]] = {}
 
-    def see_to(self, work: Mapping[str, Callable[[], None]], what: str) -> None:
+    def wait_for(self, work: Mapping[str, Callable[[], None]], what: str) -> None:
         """Return when the work of every blob is done; raises ``Coming`` when that takes longer, and what it raises.
 
         ``what`` says in words what the work is: "files are being fetched".
@@ -30,7 +30,7 @@ class Errands:
                 if blob not in self._under_way:
                     self._under_way[blob] = self._pool.submit(act)
             wanted = {blob: self._under_way[blob] for blob in work}
-        wait(wanted.values(), PATIENCE)
+        wait(wanted.values(), WAIT_SECONDS)
         done = {blob: future for blob, future in wanted.items() if future.done()}
         with self._lock:
             for blob in done:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 
-from sagewright.store.objects.delayed_delete import OUTAGES, Graves
+from sagewright.store.objects.delayed_delete import OUTAGES, DelayedDelete
 from sagewright.store.objects.doubts import Doubts
 from sagewright.store.objects.model import Blob, Extent, Sums
 from sagewright.wire.http import BodyReader, FileBody
@@ -60,7 +60,7 @@ class Storage(Protocol):
         """Delete every blob."""
         ...
 
-    def strays(self, seconds: float) -> Iterator[Sequence[str]]:
+    def orphans(self, seconds: float) -> Iterator[Sequence[str]]:
         """The blobs older than that, some at a time, where a machine may have been lost with its doubts."""
         ...
 
@@ -76,7 +76,7 @@ class Blobs:
         self._storage = storage
         self._lock = threading.Lock()
         self._open: set[str] = set()
-        self._graves = Graves(self._delete)
+        self._deletions = DelayedDelete(self._delete)
         root.mkdir(parents=True, exist_ok=True)
         self._doubts = Doubts(root / "doubt")
 
@@ -113,9 +113,9 @@ class Blobs:
         """The index is about to forget ``blobs``; to be called before it commits."""
         self._doubts.add(blobs)
 
-    def bury(self, blobs: Sequence[str]) -> None:
+    def delete_later(self, blobs: Sequence[str]) -> None:
         """The index has forgotten ``blobs``: delete them after ``GRACE`` seconds."""
-        self._graves.bury(blobs)
+        self._deletions.delete_later(blobs)
 
     def sweep(self, indexed: Callable[[Sequence[str]], set[str]]) -> int:
         """Delete what killed processes left, and say how many blobs; ``indexed`` tells those that the index names."""
@@ -130,13 +130,13 @@ class Blobs:
         self._doubts.sweep(resolve)
         return swept
 
-    def sweep_strays(self, indexed: Callable[[Sequence[str]], set[str]], seconds: float) -> int:
+    def sweep_orphans(self, indexed: Callable[[Sequence[str]], set[str]], seconds: float) -> int:
         """Delete blobs older than ``seconds`` that the index does not name, and say how many: those of lost machines.
 
         A blob of that age is never still being written, and one being replaced was named until just now.
         """
         swept = 0
-        for blobs in self._storage.strays(seconds):
+        for blobs in self._storage.orphans(seconds):
             garbage = set(blobs) - indexed(blobs)
             self._storage.remove(list(garbage))
             swept += len(garbage)
@@ -144,14 +144,14 @@ class Blobs:
 
     def clear(self) -> None:
         """Forget every blob at once; the bytes go in the background."""
-        self._graves.clear()
+        self._deletions.clear()
         with self._lock:
             self._doubts.clear()
         self._storage.clear()
 
     def close(self) -> None:
         """Delete what waits for deletion and let go of the directory."""
-        self._graves.close()  # the doubts of what cannot be deleted stay, for the next start
+        self._deletions.close()  # the doubts of what cannot be deleted stay, for the next start
         self._doubts.close()
 
     @contextmanager
@@ -177,7 +177,7 @@ class Blobs:
         try:
             self._storage.remove([blob])
         except OUTAGES:  # what is told is the error that led here
-            self.bury([blob])
+            self.delete_later([blob])
         else:
             self._doubts.settle(blob)
 

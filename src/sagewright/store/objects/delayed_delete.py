@@ -19,17 +19,17 @@ GRACE = 30.0
 file."""
 
 
-class Graves:
-    """Calls ``delete`` with blobs ``GRACE`` seconds after they were buried, or when closed. Thread-safe."""
+class DelayedDelete:
+    """Calls ``delete`` with blobs ``GRACE`` seconds after ``delete_later``, or when closed. Thread-safe."""
 
     def __init__(self, delete: Callable[[Sequence[str]], None]) -> None:
         self._delete = delete
         self._lock = threading.Lock()
         self._due: deque[tuple[float, Sequence[str]]] = deque()
-        self._digger: threading.Timer | None = None
+        self._timer: threading.Timer | None = None
         self._closed = False
 
-    def bury(self, blobs: Sequence[str]) -> None:
+    def delete_later(self, blobs: Sequence[str]) -> None:
         """Delete ``blobs`` in a while."""
         if not blobs:
             return
@@ -38,39 +38,39 @@ class Graves:
             self._set_timer()
 
     def clear(self) -> None:
-        """Forget what is buried."""
+        """Forget what waits for deletion."""
         with self._lock:
             self._due.clear()
 
     def close(self) -> None:
-        """Delete what is buried now; what cannot be deleted is left."""
+        """Delete what waits for deletion now; what cannot be deleted is left."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            if self._digger is not None:
-                self._digger.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
         with suppress(*OUTAGES):
-            self._dig(float("inf"))
+            self._delete_due(float("inf"))
 
     def _set_timer(self) -> None:
-        if self._digger is None and self._due and not self._closed:
-            self._digger = threading.Timer(max(0.0, self._due[0][0] - time.monotonic()) + 0.1, self._on_timer)
-            self._digger.daemon = True
-            self._digger.start()
+        if self._timer is None and self._due and not self._closed:
+            self._timer = threading.Timer(max(0.0, self._due[0][0] - time.monotonic()) + 0.1, self._on_timer)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _on_timer(self) -> None:
         try:
-            self._dig(time.monotonic())
+            self._delete_due(time.monotonic())
         except OUTAGES as error:
             log.warning("deleted objects still take room: %s", error)
         finally:
             with self._lock:
-                self._digger = None
+                self._timer = None
                 self._set_timer()
 
-    def _dig(self, now: float) -> None:
-        """Delete what is due; what cannot be deleted now is buried again."""
+    def _delete_due(self, now: float) -> None:
+        """Delete what is due; what cannot be deleted now waits again."""
         while True:
             with self._lock:
                 if not self._due or self._due[0][0] > now:

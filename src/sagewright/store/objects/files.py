@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 
 from sagewright.store.disk_reserve import require_room
-from sagewright.store.objects.background import Errands
+from sagewright.store.objects.background import BackgroundWork
 from sagewright.store.objects.blobs import CHUNK, open_regular
-from sagewright.store.objects.delayed_delete import Graves
+from sagewright.store.objects.delayed_delete import DelayedDelete
 from sagewright.store.objects.model import Extent, Sums
 from sagewright.store.objects.pieces import Pieces
-from sagewright.store.objects.receive import pour
+from sagewright.store.objects.receive import copy_and_hash
 from sagewright.store.outages import Away, Coming
 from sagewright.wire.http import BodyReader, FileBody, FileSlice
 
@@ -36,11 +36,11 @@ class Files:
     def __init__(self, root: Path, *, durable: bool = False) -> None:
         self._root = root
         self._durable = durable
-        self._merges = Errands(1, "objects-merge")
+        self._merges = BackgroundWork(1, "objects-merge")
         self._closed = threading.Event()
         (root / "blobs").mkdir(parents=True, exist_ok=True)
         self._pieces = Pieces(root / "pieces")
-        self._graves = Graves(self._pieces.remove)
+        self._deletions = DelayedDelete(self._pieces.remove)
         for trash in root.glob("trash-*"):
             shutil.rmtree(trash, ignore_errors=True)
         if durable:
@@ -55,7 +55,7 @@ class Files:
         path = self.path(blob)
         descriptor = self._create(path)
         try:
-            sums = pour(source, algorithms, descriptor)
+            sums = copy_and_hash(source, algorithms, descriptor)
             self._sync(path, descriptor)
         finally:
             os.close(descriptor)
@@ -68,7 +68,7 @@ class Files:
             if not self._link(Path(f"/proc/self/fd/{file.fileno()}"), path):
                 return self.write(blob, file, algorithms)
             os.fchmod(file.fileno(), 0o444)
-            sums = pour(file, algorithms, None)
+            sums = copy_and_hash(file, algorithms, None)
             self._sync(path, file.fileno())
             return sums
 
@@ -103,7 +103,7 @@ class Files:
             if not path.exists()
         }
         if merges:
-            self._merges.see_to(merges, "files are being put together from the parts they were uploaded in")
+            self._merges.wait_for(merges, "files are being put together from the parts they were uploaded in")
         return paths
 
     def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
@@ -122,7 +122,7 @@ class Files:
             (self._root / name).mkdir()
         threading.Thread(target=shutil.rmtree, args=(trash, True), name="objects-trash").start()
 
-    def strays(self, seconds: float) -> Iterator[Sequence[str]]:
+    def orphans(self, seconds: float) -> Iterator[Sequence[str]]:
         """None: the doubts are on the same disk, and are lost with it."""
         del seconds
         return iter(())
@@ -131,7 +131,7 @@ class Files:
         """Delete what waits for deletion."""
         self._closed.set()
         self._merges.close()
-        self._graves.close()
+        self._deletions.close()
 
     def _merge(self, extent: Extent) -> None:
         """Make one file of pieces, which stay for ``GRACE`` seconds: until then readers may have their names.
@@ -159,7 +159,7 @@ class Files:
         self._make_parent(path)
         draft.rename(path)
         self._sync(path)
-        self._graves.bury([extent.blob])
+        self._deletions.delete_later([extent.blob])
 
     def _create(self, path: Path) -> int:
         try:

@@ -76,7 +76,7 @@ class Blob:
 class ObjectInfo:
     """An object as lists show it: ``etag`` without quotes, ``modified`` in seconds since the epoch.
 
-    ``blob`` is the id of its bytes. They outlive a replaced or deleted object for ``graves.GRACE`` seconds.
+    ``blob`` is the id of its bytes. They outlive a replaced or deleted object for ``delayed_delete.GRACE`` seconds.
     """
 
     bucket: str

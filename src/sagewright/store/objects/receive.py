@@ -30,7 +30,7 @@ _spare: deque[bytearray] = deque(maxlen=4 * BLOCKS)
 """Blocks to use again; fresh ones have to be mapped page by page."""
 
 
-def pour(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) -> Sums:
+def copy_and_hash(source: BodyReader, algorithms: Sequence[str], descriptor: int | None) -> Sums:
     """Read ``source`` to its end, into the file ``descriptor`` when there is one."""
     md5 = hashlib.md5(usedforsecurity=False)
     hashers = {algorithm: checksums.new(algorithm) for algorithm in algorithms}

@@ -19,11 +19,11 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
-from sagewright.store.objects.background import Errands
+from sagewright.store.objects.background import BackgroundWork
 from sagewright.store.objects.blobs import open_regular
 from sagewright.store.objects.cache import Cache
 from sagewright.store.objects.model import Extent, Sums
-from sagewright.store.objects.receive import pour
+from sagewright.store.objects.receive import copy_and_hash
 from sagewright.store.objects.s3_client import SETTINGS, Copied, Location, Missing, S3Client, why
 from sagewright.store.outages import Away, Coming
 from sagewright.wire.http import BodyReader, FileBody, FileSlice
@@ -51,7 +51,7 @@ class Remote:
         self._client = S3Client(location)
         self._cache = Cache(directory, limit)
         self._pieces = ThreadPoolExecutor(16, thread_name_prefix="s3-piece")
-        self._fetches = Errands(FETCHES, "s3-fetch")
+        self._fetches = BackgroundWork(FETCHES, "s3-fetch")
         self._swept = ""
         self._closed = Event()
 
@@ -76,14 +76,14 @@ class Remote:
 
     def write(self, blob: str, source: BodyReader, algorithms: Sequence[str]) -> Sums:
         with _Upload(self._client, self._pieces, _name(blob)) as upload:
-            return pour(_Tee(source, upload), algorithms, None)
+            return copy_and_hash(_Tee(source, upload), algorithms, None)
 
     def adopt(self, blob: str, source: Path, algorithms: Sequence[str]) -> Sums:
         with open_regular(source) as file:
             size = source.stat().st_size
             piece = max(PIECE, -(-size // (PARTS - 1)))
             with _Upload(self._client, self._pieces, _name(blob), piece) as upload:
-                sums = pour(_Tee(file, upload), algorithms, None)
+                sums = copy_and_hash(_Tee(file, upload), algorithms, None)
             if self._cache.welcomes(size):
                 self._cache.adopt(blob, source)
         return sums
@@ -126,7 +126,7 @@ class Remote:
         if not missing:
             return [path for extent in extents if (path := found[extent.blob]) is not None]
         fetches = {extent.blob: partial(self._fetch, extent) for extent in missing}
-        self._fetches.see_to(fetches, f"files are being fetched from {self.location}")
+        self._fetches.wait_for(fetches, f"files are being fetched from {self.location}")
         return self.files(extents)
 
     def remove(self, blobs: Sequence[str], *, torn: bool = False) -> None:
@@ -144,7 +144,7 @@ class Remote:
             self.remove(blobs)
         self._cache.clear()
 
-    def strays(self, seconds: float) -> Iterator[Sequence[str]]:
+    def orphans(self, seconds: float) -> Iterator[Sequence[str]]:
         """By listing: a machine that is gone has taken its doubts along. Uploads of that age are ended, too.
 
         It takes ``SWEEP_SECONDS`` at most, and goes on the next time where it ended.
@@ -267,7 +267,7 @@ class _Upload:
 
     def _abort(self) -> None:
         wait(self._under_way)
-        with suppress(Away):  # the sweep of strays ends it
+        with suppress(Away):  # the sweep of orphans ends it
             self._client.abort(self._name, self._upload)
 
 

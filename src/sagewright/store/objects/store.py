@@ -116,7 +116,7 @@ class ObjectStore:
                 raise BucketNotEmpty(BucketName=name)
             lost = self.uploads.forget(connection, uploads.c.bucket == name)
             connection.execute(delete(buckets).where(buckets.c.name == name))
-        self._blobs.bury(lost)
+        self._blobs.delete_later(lost)
 
     def receive(
         self, source: BodyReader, algorithm: str = checksums.DEFAULT, also: Sequence[str] = ()
@@ -132,9 +132,9 @@ class ObjectStore:
         """Bring the bytes of another object in; without reading them where its MD5 and checksum are known.
 
         ``algorithm`` is the checksum that the copy shall have, the source's when None. Raises
-        ``FileNotFoundError`` when the source was deleted more than ``graves.GRACE`` seconds ago.
+        ``FileNotFoundError`` when the source was deleted more than ``delayed_delete.GRACE`` seconds ago.
         """
-        wanted = algorithm or source.checksum.algorithm
+        wanted = algorithm or source.checksum.algorithm or checksums.DEFAULT
         known = source.checksum
         if known.algorithm == wanted and known.type == checksums.FULL_OBJECT and "-" not in source.etag:
             with self._blobs.join([source.extent]) as blob_id:
@@ -152,8 +152,11 @@ class ObjectStore:
         return reading(self.body(extent, offset, length))
 
     def files(self, extents: Sequence[Extent]) -> Sequence[Path]:
-        """Files of this machine with the bytes of objects, never to be written to; for ``graves.GRACE`` seconds at
-        least, unless linked or opened. Raises ``Coming`` while they are being made or fetched: ask again."""
+        """Files of this machine with the bytes of objects, never to be written to.
+
+        They stay for ``delayed_delete.GRACE`` seconds at least, and as long as they are linked or open. Raises
+        ``Coming`` while they are being made or fetched: ask again.
+        """
         return self._storage.files(extents)
 
     def put(
@@ -174,14 +177,18 @@ class ObjectStore:
             checksum=Checksum(algorithm, value),
             attributes=attributes,
         )
+        return self._name(new, guard)
+
+    def _name(self, new: StoredObject, guard: Guard | None = None) -> StoredObject:
+        """Make a blob that was just received an object, on the terms of ``put``."""
 
         def replace() -> Sequence[str]:
             with self._database.write() as connection:
                 return self._index.put(connection, new, guard)
 
         lost = retried(replace)
-        self._blobs.keep(blob.id)
-        self._blobs.bury(lost)
+        self._blobs.keep(new.blob)
+        self._blobs.delete_later(lost)
         return new
 
     def put_file(
@@ -216,7 +223,7 @@ class ObjectStore:
             gone = delete(objects).where(objects.c.bucket == bucket, objects.c.key.in_(keys)).returning(objects.c.blob)
             lost = connection.scalars(gone).all()
             self._blobs.doubt(lost)
-        self._blobs.bury(lost)
+        self._blobs.delete_later(lost)
 
     def list(
         self, bucket: str, *, prefix: str = "", delimiter: str = "", start_after: str = "", limit: int = 1000
@@ -236,9 +243,9 @@ class ObjectStore:
                 connection.execute(delete(table))
         self._blobs.clear()
 
-    def sweep_strays(self, seconds: float = WEEK) -> int:
-        """Delete bytes of that age that no row names, and say of how many blobs; see ``Blobs.sweep_strays``."""
-        return self._blobs.sweep_strays(self._indexed, seconds)
+    def sweep_orphans(self, seconds: float = WEEK) -> int:
+        """Delete bytes of that age that no row names, and say of how many blobs; see ``Blobs.sweep_orphans``."""
+        return self._blobs.sweep_orphans(self._indexed, seconds)
 
     def close(self) -> None:
         """Delete what still waits for deletion and let go of the directory."""

@@ -105,7 +105,7 @@ class Uploads:
 
         lost = retried(write)
         self._blobs.keep(blob.id)
-        self._blobs.bury(lost)
+        self._blobs.delete_later(lost)
         return part
 
     def parts(self, upload: Upload, after: int = 0, limit: int | None = None) -> Sequence[Part]:
@@ -138,17 +138,17 @@ class Uploads:
                 self._blobs.keep(blob)
         except FileNotFoundError:  # a part went: the upload was aborted, or completed by another
             raise NoSuchUpload(UploadId=upload.id) from None
-        self._blobs.bury(lost)
+        self._blobs.delete_later(lost)
         return new
 
     def abort(self, upload: Upload) -> None:
         """Forget the upload and its parts; one that is gone already is no error."""
         with self._database.write() as connection:
             lost = self.forget(connection, uploads.c.id == upload.id)
-        self._blobs.bury(lost)
+        self._blobs.delete_later(lost)
 
     def forget(self, connection: Connection, which: ColumnElement[bool]) -> Sequence[str]:
-        """Remove uploads within a transaction; gives the blobs to bury after it."""
+        """Remove uploads within a transaction; gives the blobs to delete after it."""
         ids = select(uploads.c.id).where(which)
         lost = connection.scalars(delete(parts).where(parts.c.upload.in_(ids)).returning(parts.c.blob)).all()
         connection.execute(delete(uploads).where(which))

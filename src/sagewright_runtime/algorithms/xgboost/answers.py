@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import List, Union
 
 JSON, JSONLINES, CSV = "application/json", "application/jsonlines", "text/csv"
 ACCEPTED = (JSON, JSONLINES, CSV)
 
-Prediction: TypeAlias = float | list[float]
+Prediction = Union[float, List[float]]
 """What XGBoost gives for one row: a number, or one for each class."""
 
 
@@ -43,7 +43,7 @@ _KEYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Encoder:
     """How this server answers. ``selected`` are the keys of ``SAGEMAKER_INFERENCE_OUTPUT``, in its order."""
 

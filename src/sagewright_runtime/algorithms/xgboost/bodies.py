@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ MEDIA_TYPES = {
     "application/x-recordio-protobuf": RECORDIO,
 }
 
+_INDEX = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(
+    r"[-+]?(?:[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?|\.[0-9]+(?:e[-+]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE
+)
 _MOST_DENSE = 1 << 22  # cells; wider libsvm data stays sparse, since a few bytes of it may name millions of columns
 
 
@@ -56,22 +61,28 @@ def parse_libsvm(text: str, features: int | None = None) -> Any:
     """``label index:value …`` lines as a matrix of at least ``features`` columns; the label may be absent.
 
     Indices count from 0, as XGBoost's own reader of training files takes them. Where an index lies beyond the model
-    and none is 0, they count from 1. Raises ``ValueError``.
+    and none is 0, they count from 1. Raises ``ValueError`` for a word that is not ``index:value``, and for a text
+    without any: XGBoost would predict rows of missing values.
     """
     rows, columns, values = [], [], []
     lines = text.strip().split("\n")
     for row, line in enumerate(lines):
-        for token in line.split():
+        for place, token in enumerate(line.partition("#")[0].split()):
             index, colon, value = token.partition(":")
-            if colon:
-                rows.append(row)
-                columns.append(int(index))
-                values.append(float(value))
-    if columns and min(columns) < 0:
+            if index == "qid" or (place == 0 and not colon and _NUMBER.fullmatch(token)):
+                continue
+            if not (_INDEX.fullmatch(index) and _NUMBER.fullmatch(value)):
+                raise ValueError(f"line {row + 1}: {token[:50]!r} is not index:value")
+            rows.append(row)
+            columns.append(int(index))
+            values.append(float(value))
+    if not columns:
+        raise ValueError("there is no feature in it")
+    if min(columns) < 0:
         raise ValueError(f"a feature index is negative: {min(columns)}")
-    if features is not None and columns and min(columns) >= 1 and max(columns) >= features:
+    if features is not None and min(columns) >= 1 and max(columns) >= features:
         columns = [column - 1 for column in columns]
-    width = max(features or 0, max(columns, default=-1) + 1)
+    width = max(features or 0, max(columns) + 1)
     if len(lines) * width > _MOST_DENSE:
         from scipy.sparse import csr_matrix  # noqa: PLC0415 (rare)
 

@@ -67,9 +67,13 @@ def load(channel: str, directory: str, config: Mapping[str, Any], weighted: bool
     files = data_files(Path(directory))
     if not files:
         raise ClientError(f"No data in {channel} channel path {directory}")
-    read = {"csv": _csv, "libsvm": _libsvm, "parquet": _parquet}[form]
+    return read(files, form, weighted)
+
+
+def read(files: list[Path], form: str, weighted: bool) -> xgboost.DMatrix:
+    """The rows of files of one form, a ``format_of``. Raises ``ClientError`` as ``load``."""
     try:
-        return read(files, weighted)
+        return {"csv": _csv, "libsvm": _libsvm, "parquet": _parquet}[form](files, weighted)
     except xgboost.core.XGBoostError as error:
         raise ClientError(f"Failed to load {form} data with exception:\n{error}") from None
 
@@ -149,7 +153,7 @@ def _is_number(text: str) -> bool:
 
 
 def _alike(tables: list[np.ndarray[Any, Any]], files: list[Path]) -> list[np.ndarray[Any, Any]]:
-    for table, file in zip(tables, files, strict=True):
+    for table, file in zip(tables, files):
         if table.shape[1] != tables[0].shape[1]:
             raise ClientError(
                 f"File '{file.name}' has {table.shape[1]} columns, but '{files[0].name}' has {tables[0].shape[1]}"
@@ -177,7 +181,7 @@ def _libsvm(files: list[Path], _weighted: bool) -> xgboost.DMatrix:
     with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
         # XGBoost splits the path at ';', '?' and '#', all of which an object's key may have.
         links = [Path(directory, str(index)) for index in range(len(files))]
-        for link, file in zip(links, files, strict=True):
+        for link, file in zip(links, files):
             link.symlink_to(file.resolve())
         warnings.simplefilter("ignore", UserWarning)  # reading text is deprecated; the version is pinned
         return xgboost.DMatrix(f"{';'.join(map(str, links))}?format=libsvm")

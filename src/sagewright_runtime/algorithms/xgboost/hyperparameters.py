@@ -11,12 +11,12 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Dict
 
 from sagewright_runtime.algorithms.xgboost import metrics
 from sagewright_runtime.training.failures import ClientError
 
-Rule: TypeAlias = dict[str, Any]
+Rule = Dict[str, Any]
 
 DEFAULT_OBJECTIVE = "reg:squarederror"
 _ALIASES = {
@@ -92,7 +92,7 @@ _PARSERS = {
 
 
 def _flat(value: Any) -> list[Any]:
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [part for item in value for part in _flat(item)]
     return [value]
 

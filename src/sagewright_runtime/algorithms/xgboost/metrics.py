@@ -46,7 +46,7 @@ def check(metric: str, objective: str) -> None:
                 f"of these options: {', '.join(map(repr, _WITH_THRESHOLD))}."
             )
         try:
-            float(threshold.removesuffix("-"))
+            float(threshold[:-1] if threshold.endswith("-") else threshold)
         except ValueError:
             raise ClientError(f"Threshold value 't' in '{name}@t' expects float input.") from None
     if name == "auc" and not objective.startswith(("binary:", "rank:")):

@@ -1,11 +1,10 @@
-"""The XGBoost container around a user's own inference module, and its ``encoder``, which such modules import."""
+"""The XGBoost container around a user's own scripts, and what such scripts import of it."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
-from types import ModuleType
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,12 +54,46 @@ def _predict(data: Any, model: Any) -> Any:
 DEFAULTS = Defaults(input_fn=decode, predict_fn=_predict)
 
 
-def offer_encoder() -> None:
-    """Let ``from sagemaker_xgboost_container import encoder`` work, which AWS's example scripts begin with."""
-    if importlib.util.find_spec("sagemaker_xgboost_container") is not None:
-        return
-    package = ModuleType("sagemaker_xgboost_container")
-    package.__path__ = []
-    package.encoder = sys.modules[__name__]  # type: ignore[attr-defined]
-    sys.modules[package.__name__] = package
-    sys.modules[f"{package.__name__}.encoder"] = sys.modules[__name__]
+def get_content_type(content_type: str) -> str:
+    """``csv``, ``libsvm`` or ``parquet`` for a media type. Raises ``ClientError``."""
+    from sagewright_runtime.algorithms.xgboost import data  # noqa: PLC0415 (needs pandas)
+
+    return data.format_of(content_type)
+
+
+def get_dmatrix(
+    data_path: str | Sequence[str],
+    content_type: str,
+    csv_weights: int = 0,
+    is_pipe: bool = False,
+    combine_train_val: bool = False,
+) -> xgboost.DMatrix | None:
+    """The rows of a file, of a directory's files or of several such; None where there are none.
+
+    Raises ``ClientError`` naming the file and line that is wrong.
+    """
+    from sagewright_runtime.algorithms.xgboost import data  # noqa: PLC0415 (needs pandas)
+
+    if is_pipe:
+        raise NotImplementedError("Pipe mode is not supported; use input mode File.")
+    del combine_train_val  # what is combined is what ``data_path`` lists
+    paths = [data_path] if isinstance(data_path, str) else list(data_path)
+    files = [file for path in map(Path, paths) for file in ([path] if path.is_file() else data.data_files(path))]
+    return data.read(files, data.format_of(content_type), bool(csv_weights)) if files else None
+
+
+def rabit_run(
+    exec_fun: Callable[..., Any],
+    args: dict[str, Any],
+    include_in_training: bool,
+    hosts: Sequence[str],
+    current_host: str,
+    update_rabit_args: bool = False,
+    **_: Any,
+) -> None:
+    """Call ``exec_fun`` with ``args`` on a job's only host. Raises ``NotImplementedError`` for several hosts."""
+    del current_host
+    if len(hosts) > 1:
+        raise NotImplementedError("Distributed XGBoost training is not supported yet: set InstanceCount to 1.")
+    if include_in_training:
+        exec_fun(**{**args, **({"is_master": True} if update_rabit_args else {})})

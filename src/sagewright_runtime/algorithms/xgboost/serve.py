@@ -7,7 +7,7 @@ short way of ``few``, more by ``inplace_predict``.
 
 from __future__ import annotations
 
-import json
+import io
 import pickle
 import sys
 import traceback
@@ -23,11 +23,13 @@ for _name in ("sklearn", "pandas"):
 
 import xgboost  # noqa: E402
 
-from sagewright_runtime.algorithms.xgboost import bodies  # noqa: E402
+from sagewright_runtime.algorithms.xgboost import bodies, releases  # noqa: E402
 from sagewright_runtime.algorithms.xgboost.answers import Encoder, UnsupportedAcceptError, UnsupportedObjectiveError  # noqa: E402
 from sagewright_runtime.algorithms.xgboost.few_rows import few_rows  # noqa: E402
 from sagewright_runtime.serving.server import Answer, Request  # noqa: E402
 
+_PICKLES = (b"\x80", b"c", b"(")
+"""How a pickle begins; protocols 0 and 1 have no header."""
 _INFINITE = "Input data contains `inf` or a value too large."
 np.seterr(over="ignore")  # a value too large for float32 becomes infinite, which is looked for
 
@@ -46,15 +48,13 @@ class XGBoostModel:
     inline = True
 
     def __init__(self, boosters: Sequence[xgboost.Booster], env: Mapping[str, str]) -> None:
-        config = json.loads(boosters[0].save_config())["learner"]
-        objective = config["objective"]["name"]
+        objective, kind, self._features, classes = releases.about(boosters[0])
         self._boosters = boosters
-        self._features = int(boosters[0].num_features())
-        self._linear = config["gradient_booster"]["name"] == "gblinear"
-        self._few = few_rows(boosters)
+        self._in_place = kind != "gblinear" and releases.PREDICTS_IN_PLACE  # gblinear has no inplace_predict
+        self._few = few_rows(boosters) if releases.HAS_FEW_ROWS else []
         self._most = self._few[0].most if self._few else 0
         self._votes = objective in ("multi:softmax", "binary:hinge")
-        self._encoder = Encoder.from_env(env, objective, int(config["learner_model_param"].get("num_class", 0)))
+        self._encoder = Encoder.from_env(env, objective, classes)
 
     @classmethod
     def load(cls, env: Mapping[str, str]) -> XGBoostModel:
@@ -142,13 +142,13 @@ class XGBoostModel:
         return [self._run(booster, matrix).tolist() for booster in self._boosters]
 
     def _run(self, booster: xgboost.Booster, matrix: Any) -> Any:
-        if self._linear:  # gblinear has no inplace_predict
-            return booster.predict(xgboost.DMatrix(matrix, nthread=1), validate_features=False)
-        return booster.inplace_predict(matrix, validate_features=False)
+        if self._in_place:
+            return booster.inplace_predict(matrix, validate_features=False)
+        return booster.predict(xgboost.DMatrix(matrix, nthread=1), validate_features=False)
 
     def _encode(self, request: Request, predictions: list[Any] | Exception) -> Answer:
         if isinstance(predictions, Exception):
-            traceback.print_exception(predictions)
+            traceback.print_exception(type(predictions), predictions, predictions.__traceback__)
             return _refuse(400, f"Unable to evaluate payload provided: {predictions}")
         try:
             accept = self._encoder.accepted(request.accept)
@@ -183,13 +183,52 @@ def _model_files(folder: Path) -> list[Path]:
 def _load(path: Path) -> xgboost.Booster:
     content = path.read_bytes()
     try:
-        if content[:1] == b"\x80":  # older containers pickled the booster
-            booster = pickle.loads(content)  # noqa: S301 (the user's own model, in the user's own sandbox)
-        else:
-            booster = xgboost.Booster()
-            booster.load_model(bytearray(content))
+        # Older containers pickled the booster.
+        booster = _unpickled(content) if content[:1] in _PICKLES else releases.load(path)
         # Requests come many and small: more workers with one thread each serve more than threads in one.
         booster.set_param("nthread", 1)
     except Exception as error:
-        raise ModelLoadError(f"Unable to load model: Model {path} cannot be loaded: {error}") from error
+        reason = str(error).partition("Stack trace:")[0].strip()
+        raise ModelLoadError(f"Unable to load model: Model {path} cannot be loaded: {reason}") from error
     return booster
+
+
+class _State:
+    """What a pickle keeps of a Booster."""
+
+    handle: bytearray
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        return _State if (module, name) == ("xgboost.core", "Booster") else super().find_class(module, name)
+
+
+def _unpickled(content: bytes) -> xgboost.Booster:
+    """The Booster of a pickle. One of XGBoost before 1.0 holds a model file; a newer one holds a snapshot.
+
+    Raises ``ValueError`` for another object, and what the library raises.
+    """
+    state = _Unpickler(io.BytesIO(content)).load()
+    if not isinstance(state, _State):
+        raise ValueError(f"it is a pickled {type(state).__name__}, not a Booster")
+    booster = xgboost.Booster()
+    try:
+        booster.__setstate__(dict(vars(state)))
+    except xgboost.core.XGBoostError as error:
+        booster = xgboost.Booster()
+        try:
+            booster.load_model(bytearray(state.handle))
+        except xgboost.core.XGBoostError:
+            raise ValueError(
+                f"XGBoost {xgboost.__version__} does not read this pickle ({_first_line(error)}). "
+                "Pickles of XGBoost before 1.0 load in images up to tag 3.0-5."
+            ) from error
+    return booster
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -11,16 +11,15 @@ import os
 import re
 import signal
 import sys
-import warnings
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Dict, List
 
 # Threads that wait by spinning take the cores from those that work when jobs share a machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import xgboost
 
-from sagewright_runtime.algorithms.xgboost import data, hyperparameters, metrics
+from sagewright_runtime.algorithms.xgboost import data, hyperparameters, metrics, releases
 from sagewright_runtime.training.environment import Training
 from sagewright_runtime.training.failures import ClientError
 
@@ -32,7 +31,9 @@ _ONLY_OURS = (
     "_tuning_objective_metric", "_num_cv_round", "csv_weights", "dsplit", "early_stopping_rounds", "eval_metric",
     "num_round", "save_model_on_termination", "use_dask_gpu_training",
 )  # fmt: skip
-EvalLog: TypeAlias = dict[str, dict[str, list[float]]]
+_STANDS_FOR, _TAKE_SILENT = "SAGEWRIGHT_STANDS_FOR", ("0.90-1", "1.0-1")
+"""The image that a newer one stands in for. The first two take `silent`, which has no effect."""
+EvalLog = Dict[str, Dict[str, List[float]]]
 
 
 def train(training: Training) -> None:
@@ -46,13 +47,15 @@ def train(training: Training) -> None:
     checkpoints = _Checkpoints(training.checkpoints())
     booster = _boost(values, matrices, checkpoints, [stop, checkpoints])
     Path(training.model_dir).mkdir(parents=True, exist_ok=True)
-    _save(booster, Path(training.model_dir, MODEL))
+    releases.save(booster, Path(training.model_dir, MODEL))
 
 
 def _texts(training: Training) -> dict[str, str]:
     """Hyperparameters as the user wrote them; SDKs put some in JSON quotes. Those of the platform are not ours."""
     texts = {}
     for name, text in training.raw_hyperparameters.items():
+        if name == "silent" and (releases.VERSION < (1, 2) or training.environ.get(_STANDS_FOR) in _TAKE_SILENT):
+            continue
         if not name.startswith("sagemaker_"):
             texts[name] = json.loads(text) if re.fullmatch(r'"[^"\\]*"', text) else text
     return texts
@@ -90,7 +93,7 @@ def _boost(
     values: dict[str, Any],
     matrices: dict[str, xgboost.DMatrix],
     checkpoints: _Checkpoints,
-    callbacks: list[xgboost.callback.TrainingCallback],
+    callbacks: list[Any],
 ) -> xgboost.Booster:
     objective = values.get("objective", hyperparameters.DEFAULT_OBJECTIVE)
     wanted: list[str] = list(values.get("eval_metric", ()))
@@ -102,23 +105,23 @@ def _boost(
     added = [name for name in wanted if name in metrics.ADDED]
     parameters = {name: _plain(value) for name, value in values.items() if name not in _ONLY_OURS}
     if wanted:
-        parameters |= {"eval_metric": own} if own else {"disable_default_eval_metric": 1}
+        parameters.update({"eval_metric": own} if own else {"disable_default_eval_metric": 1})
     rounds = values["num_round"] - checkpoints.done
     if rounds <= 0 and checkpoints.model is not None:
         return checkpoints.model
     callbacks = [_Monitor(checkpoints.done), *callbacks]
-    if patience := values.get("early_stopping_rounds"):
+    patience = values.get("early_stopping_rounds")
+    if patience:
         callbacks += _early_stopping(patience, tuned or (wanted[-1] if wanted else ""), "validation" in matrices)
     try:
-        return xgboost.train(
+        return releases.train(
             parameters,
             matrices["train"],
+            callbacks,
+            metrics.evaluation(added, objective) if added else None,
             num_boost_round=rounds,
             evals=[(matrix, name) for name, matrix in matrices.items()],
-            custom_metric=metrics.evaluation(added, objective) if added else None,
-            callbacks=callbacks,
             xgb_model=checkpoints.model,
-            verbose_eval=False,
         )
     except xgboost.core.XGBoostError as error:
         # The parameters and the data do not suit each other; the rest of the message is a stack of C++.
@@ -130,33 +133,19 @@ def _plain(value: Any) -> Any:
     """A value in the form in which XGBoost takes it."""
     if isinstance(value, list) and value and isinstance(value[0], str):
         return ",".join(value)
-    return str(value) if isinstance(value, list | tuple) else value
+    return str(value) if isinstance(value, (list, tuple)) else value
 
 
-def _early_stopping(patience: int, metric: str, validated: bool) -> list[xgboost.callback.TrainingCallback]:
+def _early_stopping(patience: int, metric: str, validated: bool) -> list[Any]:
     if not validated:
         print("[WARNING] early_stopping_rounds has no effect: there is no validation channel", flush=True)
         return []
     # None is XGBoost's own choice: the objective's metric, and which way it improves.
     larger = metric.partition("@")[0] in metrics.LARGER_IS_BETTER if metric else None
-    return [
-        xgboost.callback.EarlyStopping(
-            rounds=patience,
-            metric_name=metric or None,
-            data_name="validation",
-            maximize=larger,
-            save_best=True,
-        )
-    ]
+    return [releases.early_stopping(patience, metric, larger)]
 
 
-def _save(booster: xgboost.Booster, path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a name without an ending is the contract's
-        booster.save_model(path)
-
-
-class _Monitor(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _Monitor(releases.TrainingCallback):  # type: ignore[misc]
     """Prints ``[0]#011train-error:0.07715#011validation-error:0.09910``: a tab shows as #011 in CloudWatch."""
 
     def __init__(self, done: int) -> None:
@@ -174,7 +163,7 @@ class _Monitor(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         return False
 
 
-class _Stop(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _Stop(releases.TrainingCallback):  # type: ignore[misc]
     """SIGTERM ends the training after the current round, so that the model until there is saved."""
 
     def __init__(self, enabled: bool) -> None:
@@ -189,7 +178,7 @@ class _Stop(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         return self._asked
 
 
-class _Checkpoints(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _Checkpoints(releases.TrainingCallback):  # type: ignore[misc]
     """``xgboost-checkpoint.<round>`` after each round, the last few kept; a restarted job goes on from the latest."""
 
     def __init__(self, directory: str | None) -> None:
@@ -206,7 +195,7 @@ class _Checkpoints(xgboost.callback.TrainingCallback):  # type: ignore[misc]
             return False
         number = self.done + epoch
         unfinished = self._directory / f"{_CHECKPOINT}.{number}.sagemaker-ignore"  # a name that is not uploaded
-        _save(model, unfinished)
+        releases.save_library_file(model, unfinished)
         unfinished.rename(self._directory / f"{_CHECKPOINT}.{number}")
         (self._directory / f"{_CHECKPOINT}.{number - _CHECKPOINTS_KEPT}").unlink(missing_ok=True)
         return False
@@ -216,9 +205,6 @@ class _Checkpoints(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         if not found:
             return
         number = max(found)
-        self.model = xgboost.Booster()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            self.model.load_model(found[number])
+        self.model = releases.load(found[number])
         self.done = number + 1
         print(f"[INFO] Checkpoint loaded from {found[number]}, resuming from round {self.done}", flush=True)

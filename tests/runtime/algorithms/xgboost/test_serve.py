@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -135,6 +136,22 @@ def test_libsvm(start: Start) -> None:
     assert [float(line) for line in body.split()] == direct(booster, rows)
 
 
+def test_libsvm_rows_may_have_a_weight_a_group_a_remark_and_no_feature(start: Start) -> None:
+    server, booster = start()
+    rows = np.full((3, 6), np.nan, dtype=np.float32)
+    rows[0, 0], rows[2, 5] = 0.5, 2
+    body = server.ask("1 qid:3 0:0.5 # the first\n0\n1 5:2\n", "text/libsvm")[2]
+    assert [float(line) for line in body.split()] == direct(booster, rows)
+
+
+def test_true_and_false_in_csv_are_one_and_zero(start: Start) -> None:
+    """As the dummy columns of newer pandas are written, and as training reads them."""
+    server, booster = start()
+    rows = np.array([[0.5, 1, 0, -1, 1, 0]], dtype=np.float32)
+    status, _, body = server.ask("0.5,True,False,-1,true,FALSE", "text/csv")
+    assert (status, [float(body)]) == (200, direct(booster, rows))
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "accept", "status", "told"),
     [
@@ -145,6 +162,22 @@ def test_libsvm(start: Start) -> None:
         (b"\xff\xfe", "text/csv", "", 415, "Loading csv data failed"),
         ("0 a:1", "text/libsvm", "", 415, "Loading libsvm data failed"),
         ("0 -1:1", "text/libsvm", "", 415, "negative"),
+        ("0.9,0.2", "", "", 415, "please ensure data is in libsvm format"),
+        ("0.9,0.2", "text/libsvm", "", 415, "'0.9,0.2' is not index:value"),
+        ("hello world", "text/libsvm", "", 415, "'hello' is not index:value"),
+        ("1 hello", "text/x-libsvm", "", 415, "'hello' is not index:value"),
+        ("0.9 0.2", "text/libsvm", "", 415, "'0.2' is not index:value"),
+        ("1", "libsvm", "", 415, "no feature"),
+        ("1\n0", "", "", 415, "no feature"),
+        ("1 1:0.5 2:0.5,3:1", "text/libsvm", "", 415, "'2:0.5,3:1'"),
+        ("1 1_0:0.5", "text/libsvm", "", 415, "'1_0:0.5'"),
+        ('{"instances": [[1, 2]]}', "", "", 415, "Loading libsvm data failed"),
+        ('{"instances": [[1, 2]]}', "application/json", "", 415, "application/json is not an accepted ContentType"),
+        ("1,2", "application/x-www-form-urlencoded", "", 415, "x-www-form-urlencoded is not an accepted ContentType"),
+        ("1,2", "application/octet-stream", "", 415, "is not an accepted ContentType"),
+        ("1,2", "application/x-recordio-protobuf", "", 415, "application/x-recordio-protobuf is not supported"),
+        ("hello world", "text/csv", "", 415, "please ensure data is in csv format"),
+        ("a,b,c,d,e,f\n1,2,3,4,5,6", "text/csv", "", 415, "please ensure data is in csv format"),
         ("1,2,3,4,5,6,7", "text/csv", "", 400, "Feature shape mismatch, expected: 6, got 7"),
         ("0 0:1 99999999999:1", "text/libsvm", "", 400, "Feature shape mismatch"),
         ("1,2,3,4,5,6", "text/csv", "image/png", 406, "Accept type image/png is not supported"),
@@ -214,6 +247,37 @@ def test_a_pickled_booster_and_files_that_are_no_model(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("not a model")
     with serve(tmp_path) as server:
         assert predictions(server) == direct(booster)
+
+
+MODELS = Path(__file__).parent / "models"
+"""Boosters that XGBoost 0.90 pickled, and what it predicts."""
+OLD_ROWS, OLD_PREDICTIONS = "0.5,-1,2\n-0.5,0.25,0\n1,1,1", [0.408223956823349, 0.36695778369903564, 0.7169694304466248]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", [0, 2])
+def test_a_booster_pickled_by_xgboost_before_1_0(
+    tmp_path: Path, protocol: int, environment: Callable[..., Path]
+) -> None:
+    shutil.copy(MODELS / f"booster-0.90-protocol-{protocol}.pickle", tmp_path / "xgboost-model")
+    python = environment("xgboost-1.7-1") / "bin/python"
+    with ModelServer(tmp_path, python, SAGEWRIGHT_ALGORITHM="xgboost") as server:
+        body = server.ask(OLD_ROWS, "text/csv")[2]
+        assert [float(line) for line in body.split()] == pytest.approx(OLD_PREDICTIONS, abs=1e-7)
+
+
+def test_a_pickle_that_this_xgboost_does_not_read_says_which_image_does(tmp_path: Path) -> None:
+    shutil.copy(MODELS / "booster-0.90-protocol-2.pickle", tmp_path / "xgboost-model")
+    with serve(tmp_path) as server:
+        assert server.wait_end() == 1
+        assert "Pickles of XGBoost before 1.0 load in images up to tag 3.0-5." in server.output()
+
+
+def test_a_pickle_of_something_else_says_so(tmp_path: Path) -> None:
+    (tmp_path / "xgboost-model").write_bytes(pickle.dumps({"a": 1}, 0))
+    with serve(tmp_path) as server:
+        assert server.wait_end() == 1
+        assert "cannot be loaded: it is a pickled dict, not a Booster" in server.output()
 
 
 def test_sigterm_ends_it_cleanly_and_takes_its_listener_along(tmp_path: Path) -> None:

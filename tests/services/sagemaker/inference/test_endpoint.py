@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.kit.endpoints import SKLEARN, Endpoints
+from tests.kit.endpoints import INFERENCE, SKLEARN, Endpoints
 from tests.kit.eventually import eventually
-from tests.kit.jobs import Jobs
+from tests.kit.jobs import ROLE, Jobs, archive
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +52,23 @@ def test_variants_share_the_traffic_by_weight_and_each_can_be_asked_for(endpoint
     assert {endpoints.ask(name, TargetVariant="new")[0] for _ in range(5)} == {"new"}
     with pytest.raises(ClientError, match="nothere"):
         endpoints.ask(name, TargetVariant="nothere")
+
+
+def test_a_model_and_its_code_may_lie_behind_https_urls_of_s3(endpoints: Endpoints) -> None:
+    jobs, name = endpoints.jobs, f"model-{uuid.uuid4().hex[:10]}"
+    jobs.put({"model.tar.gz": archive({"answer.txt": "x"}), "code.tar.gz": archive({"inference.py": INFERENCE})}, name)
+    container = {
+        "Image": SKLEARN,
+        "ModelDataUrl": f"https://{jobs.bucket}.s3.amazonaws.com/{name}/model.tar.gz",
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": f"https://s3.eu-west-1.amazonaws.com/{jobs.bucket}/{name}/code.tar.gz",
+        },
+    }
+    jobs.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    endpoint = endpoints.create(endpoints.config(main={"ModelName": name}))
+    endpoints.wait(endpoint)
+    assert '"answer": "x"' in endpoints.ask(endpoint)[1]
 
 
 def test_a_models_error_is_a_model_error_with_the_traceback(endpoints: Endpoints) -> None:
@@ -145,15 +163,52 @@ def test_deleting_ends_the_endpoint_and_frees_its_name(endpoints: Endpoints) -> 
     endpoints.wait(name)
 
 
+def test_what_has_no_effect_is_in_the_log_and_a_deployment_is_described(endpoints: Endpoints) -> None:
+    sagemaker = endpoints.jobs.sagemaker
+    name = f"noted-{uuid.uuid4().hex[:8]}"
+    variant = {"VariantName": "main", "ModelName": endpoints.model("x")}
+    serverless = {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 2}}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{**variant, **serverless}], KmsKeyId="alias/mine"
+    )
+    at_once = {
+        "BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}
+    }
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, DeploymentConfig=at_once)
+    endpoints.made.append(name)
+    described = endpoints.wait(name)
+    assert described["LastDeploymentConfig"] == at_once
+    (image,) = described["ProductionVariants"][0]["DeployedImages"]
+    assert described["CreationTime"] <= image["ResolutionTime"] <= described["LastModifiedTime"]
+    assert sagemaker.describe_endpoint_config(EndpointConfigName=name)["KmsKeyId"] == "alias/mine"
+    logs, group = endpoints.jobs.logs, f"/aws/sagemaker/Endpoints/{name}"
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
+    assert [event["message"].split(" has no effect here: ")[0] for event in events["events"][:2]] == [
+        "[sagewright] KmsKeyId",
+        "[sagewright] ProductionVariants.ServerlessConfig.MaxConcurrency",
+    ]
+    canary = {"Type": "CANARY", "WaitIntervalInSeconds": 0, "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}
+    with pytest.raises(ClientError, match="is not supported yet"):
+        sagemaker.update_endpoint(
+            EndpointName=name,
+            EndpointConfigName=name,
+            DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": canary}},
+        )
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name, RetainDeploymentConfig=True)
+    assert endpoints.wait(name)["LastDeploymentConfig"] == at_once
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=name)
+    assert "LastDeploymentConfig" not in endpoints.wait(name)
+
+
 def test_what_cannot_work_is_refused(endpoints: Endpoints) -> None:
     sagemaker, bucket = endpoints.jobs.sagemaker, endpoints.jobs.bucket
     model = endpoints.model("x")
     with pytest.raises(ClientError, match='Cannot create already existing model "arn:'):
         sagemaker.create_model(ModelName=model, PrimaryContainer={"Image": SKLEARN})
-    with pytest.raises(ClientError, match="No S3 objects found"):
-        sagemaker.create_model(
-            ModelName="nope", PrimaryContainer={"Image": SKLEARN, "ModelDataUrl": f"s3://{bucket}/no/model.tar.gz"}
-        )
+    absent = {"Image": SKLEARN, "ModelDataUrl": f"s3://{bucket}/no/model.tar.gz"}
+    with pytest.raises(ClientError, match=f"Could not find model data at s3://{bucket}/no/model.tar.gz"):
+        sagemaker.create_model(ModelName="nope", PrimaryContainer=absent, ExecutionRoleArn=ROLE)
     with pytest.raises(ClientError, match='Could not find model "arn:'):
         endpoints.config(main={"ModelName": "nope"})
     with pytest.raises(ClientError, match='Could not find endpoint configuration "arn:'):

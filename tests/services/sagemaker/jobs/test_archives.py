@@ -101,7 +101,6 @@ def test_what_a_channel_brings_is_laid_out_and_not_unpacked(jobs: Jobs) -> None:
     uri = jobs.put({"bomb.tar.gz": BOMBS["a link out"]()})
     channel = {
         "ChannelName": "train",
-        "CompressionType": "Gzip",
         "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}},
     }
     listing = "import os\nprint('found', os.listdir('/opt/ml/input/data/train'))"

@@ -46,7 +46,7 @@ print("hello from the script")
         },
         outputs={
             "what ever": {"S3Uri": f"{target}/", "LocalPath": "/opt/ml/processing/result"},
-            "empty": {"S3Uri": f"{target}-none", "LocalPath": "/opt/ml/processing/none", "S3UploadMode": "Continuous"},
+            "empty": {"S3Uri": f"{target}-none", "LocalPath": "/opt/ml/processing/none"},
         },
         arguments=["--rows", "3"],
         Environment={"GREETING": "hello"},
@@ -59,7 +59,7 @@ print("hello from the script")
     assert job["CreationTime"] <= job["ProcessingStartTime"] <= job["ProcessingEndTime"]
     assert job["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 1
     assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
-    assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
+    assert job["NetworkConfig"] == {"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": False}
     assert processing.log(name) == ["hello from the script"]
     found = processing.jobs.below(target)
     assert set(found) == {"deep/seen.json"}
@@ -162,7 +162,10 @@ while True:
     assert processing.jobs.below(target) == {"said": b"asked to end"}
     with pytest.raises(ClientError, match="is in status Stopped"):
         processing.jobs.sagemaker.stop_processing_job(ProcessingJobName=name)
-    assert processing.wait(timed)["ProcessingJobStatus"] == "Stopped"
+    out_of_time = processing.wait(timed)
+    assert out_of_time["ProcessingJobStatus"] == "Stopped"
+    assert out_of_time["ExitMessage"].startswith("Processing job runtime exceeded MaxRuntimeInSeconds provided")
+    assert "ExitMessage" not in processing.describe(name)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ while True:
         (lambda r: r["ProcessingInputs"][0]["S3Input"].update(S3DataType="ManifestFile"), "ManifestFile"),
         (lambda r: r["ProcessingInputs"].append(r["ProcessingInputs"][0]), "unique"),
         (lambda r: r["ProcessingOutputConfig"]["Outputs"][0]["S3Output"].update(S3Uri="s3://not-a-bucket"), "exist"),
-        (lambda r: r["ProcessingOutputConfig"]["Outputs"][0].pop("S3Output"), "FeatureStoreOutput"),
+        (lambda r: r["ProcessingOutputConfig"]["Outputs"][0].pop("S3Output"), "needs an S3Output"),
         (lambda r: r["ProcessingResources"]["ClusterConfig"].pop("InstanceType"), "InstanceType"),
     ],
 )

@@ -76,6 +76,30 @@ print("accuracy: 0.5"); print("accuracy: 0.75"); print("loss=1e-3", file=sys.std
     )
 
 
+def test_https_urls_of_s3_are_taken_wherever_s3_uris_are(jobs: Jobs) -> None:
+    jobs.s3.put_object(Bucket=jobs.bucket, Key="of https/a.csv", Body="1")
+    path = f"https://s3-us-west-2.amazonaws.com/{jobs.bucket}"
+    host = f"https://{jobs.bucket}.s3.eu-west-1.amazonaws.com"
+    job = jobs.run(
+        "import os, shutil; shutil.copy('/opt/ml/input/data/train/a.csv', os.environ['SM_MODEL_DIR'])",
+        TrainingJobName=(name := f"https-{uuid.uuid4().hex[:8]}"),
+        hyperparameters={"sagemaker_submit_directory": f"{path}/{name}/sourcedir.tar.gz"},
+        InputDataConfig=[
+            {
+                "ChannelName": "train",
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{host}/of%20https/"}},
+            }
+        ],
+        OutputDataConfig={"S3OutputPath": f"{host}/of-https"},
+    )
+    assert job["TrainingJobStatus"] == "Completed", (job, jobs.log(name))
+    model = f"s3://{jobs.bucket}/of-https/{name}/output/model.tar.gz"
+    assert job["ModelArtifacts"] == {"S3ModelArtifacts": model}
+    assert unpack(jobs.fetch(model)) == {"a.csv": b"1"}
+    with pytest.raises(ClientError, match="not an S3 URI: 'https://example"):
+        jobs.start("", OutputDataConfig={"S3OutputPath": "https://example.com/out"})
+
+
 def test_what_was_uploaded_in_parts_is_one_file_to_a_job(jobs: Jobs) -> None:
     data = os.urandom(11 << 20)
     in_parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
@@ -90,16 +114,27 @@ for path in pathlib.Path("/opt/ml/input/data/train").iterdir():
     assert f"large.bin {hashlib.sha256(data).hexdigest()}" in jobs.log(job["TrainingJobName"])
 
 
+ARGUMENTS = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, required=True)
+parser.parse_args()
+"""
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
         ("def load():\n    raise ValueError('bad label')\n\nload()\n", r"train\.py.*line 2.*ValueError: bad label"),
-        ("import sys; print('so long'); sys.exit(3)", r"ExitCode 3.*exit code: 1"),
+        ("import sys; print('so long'); sys.exit(3)", r'ExitCode 3\nErrorMessage "so long".*exit code: 1'),
+        ("raise SystemExit(3)", r'ExitCode 3\nErrorMessage ""\n'),
+        ("raise ValueError('wrong columns\\n' + 'x\\n' * 20)", r"train\.py line 1: ValueError: wrong columns"),
+        (ARGUMENTS, r"ExitCode 2\n.*usage: train.py \[-h\] --lr LR\ntrain.py: error: the following arguments"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"SIGKILL|137"),
         ("print('x'\n", r"SyntaxError"),
         ("import os; os.write(1, bytes(range(256)) * 50 + b'\\n'); raise RuntimeError('after binary')", "after binary"),
     ],
-    ids=["raises", "exits", "killed", "syntax", "binary"],
+    ids=["raises", "exits", "exits-3", "several-lines", "usage", "killed", "syntax", "binary"],
 )
 def test_a_failure_names_its_cause(jobs: Jobs, script: str, reason: str) -> None:
     job = jobs.run(script)

@@ -2,120 +2,111 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
-from sagewright.access.permissions import s3_arn
 from sagewright.backends.base import InputFile
 from sagewright.core.errors import ValidationException
-from sagewright.nouns.operations import Call
-from sagewright.store.objects import ObjectInfo, ObjectStore
-from sagewright_runtime.shared.unpack import opened
+from sagewright.core.s3_uri import split
+from sagewright.engine.role_objects import AccessDenied, RoleObjects
 
-MAX_REQUIREMENTS = 1 << 20
-LOOKED_AT = 100
-"""Objects below an input's prefix that a role's permission is asked for before work begins."""
-
-
-def split(uri: str) -> tuple[str, str]:
-    """``s3://bucket/a/b`` → (``bucket``, ``a/b``). Raises ``ValueError`` for anything else."""
-    if not uri.startswith("s3://"):
-        raise ValueError(f"not an S3 URI: {uri!r}")
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not bucket:
-        raise ValueError(f"not an S3 URI: {uri!r}")
-    return bucket, key
+LOOKED_AT = 1000
+"""Objects below an input's prefix that a role is asked for before the work begins; then it is asked for all."""
 
 
 def joined(uri: str, *parts: str) -> str:
-    """The URI with path parts appended, exactly one slash between them."""
+    """The URI with path parts appended, exactly one slash between them; ``s3://`` also where it was ``https://``."""
+    if uri.startswith("https://"):
+        uri = "s3://{}/{}".format(*split(uri))
     return "/".join((uri.rstrip("/"), *parts))
 
 
-def require_bucket(call: Call, uri: str, role: str = "") -> None:
-    """Raises ValidationException unless the URI's bucket exists and ``role``, if given, may write below the URI."""
+def require_bucket(objects: RoleObjects, uri: str, written: str = "output") -> None:
+    """Raises ValidationException unless the URI's bucket exists and the role may write ``written`` below the URI."""
     bucket, key = _split_or_refuse(uri)
-    if call.platform.objects.bucket(bucket) is None:
+    if objects.bucket(bucket) is None:
         raise ValidationException(f"The S3 bucket {bucket!r} in {uri!r} does not exist.")
-    below = s3_arn(bucket, joined(key, "output") if key else "output")
-    if role and not call.platform.access.role_may(call, role, "s3:PutObject", below):
-        raise ValidationException(f'The role "{role}" does not have "s3:PutObject" permissions on {uri!r}.')
+    try:
+        objects.require("s3:PutObject", bucket, [joined(key, written) if key else written])
+    except AccessDenied as denial:
+        raise ValidationException(
+            f'The role "{objects.role.arn}" does not have "s3:PutObject" permissions on {uri!r}. {denial.message}'
+        ) from None
 
 
-def require_objects(call: Call, uri: str, role: str) -> None:
-    """Raises ValidationException, in AWS's words, unless something lies at or below the URI that the role may read."""
-    if not _looked_at(call, uri) or not readable(call, uri, role):
-        bucket, _ = _split_or_refuse(uri)
+def require_objects(objects: RoleObjects, uri: str) -> None:
+    """Raises ValidationException, in AWS's words, unless something lies at or below the URI that the role may read.
+
+    Only the first few objects are looked at: the role is asked for each when the work begins.
+    """
+    bucket, _ = _split_or_refuse(uri)
+    reason = ""
+    try:
+        found = some_below(objects, uri)
+    except AccessDenied as denial:
+        found, reason = [], f" {denial.message}"
+    if not found:
         raise ValidationException(
             f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
-            f"exists in the selected region ({call.region}), that objects exist under that S3 prefix, and that the "
-            f'role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+            f"exists in the selected region ({objects.role.region}), that objects exist under that S3 prefix, and that "
+            f'the role "{objects.role.arn}" has "s3:ListBucket" permissions on bucket "{bucket}".{reason}'
         )
 
 
-def readable(call: Call, uri: str, role: str) -> bool:
-    """Whether the role, if given, may list and read what lies at or below the URI, be it nothing."""
-    keys = _looked_at(call, uri)
-    if not keys or not role:
-        return True
+def some_below(objects: RoleObjects, uri: str) -> list[str]:
+    """Keys that begin with the URI's, up to ``LOOKED_AT``. Raises ``AccessDenied`` unless the role may read them."""
     bucket, prefix = _split_or_refuse(uri)
-    may = partial(call.platform.access.role_may, call, role)
-    return may("s3:ListBucket", s3_arn(bucket), {"Prefix": prefix}) and all(
-        may("s3:GetObject", s3_arn(bucket, key)) for key in keys
-    )
-
-
-def _looked_at(call: Call, uri: str) -> list[str]:
-    bucket, key = _split_or_refuse(uri)
-    objects = call.platform.objects
     if objects.bucket(bucket) is None:
         return []
-    return [info.key for info in objects.list(bucket, prefix=key, limit=LOOKED_AT).objects]
+    keys = [info.key for info in objects.list(bucket, prefix, limit=LOOKED_AT)]
+    if keys:
+        objects.require("s3:GetObject", bucket, keys)
+    return keys
 
 
-def inputs_below(objects: ObjectStore, uri: str) -> tuple[InputFile, ...]:
+def require_readable(objects: RoleObjects, uri: str) -> None:
+    """Raises ValidationException unless the role may read the object at the URI, be there one or not."""
+    bucket, key = _split_or_refuse(uri)
+    try:
+        objects.require("s3:GetObject", bucket, [key])
+    except AccessDenied as denial:
+        raise ValidationException(
+            f'The role "{objects.role.arn}" does not have "s3:GetObject" permissions on {uri!r}. {denial.message}'
+        ) from None
+
+
+def object_exists(objects: RoleObjects, uri: str) -> bool:
+    """Whether there is an object at the URI. Raises ``AccessDenied`` unless the role may read it."""
+    bucket, key = _split_or_refuse(uri)
+    return bool(key) and objects.bucket(bucket) is not None and objects.head(bucket, key) is not None
+
+
+def object_at(objects: RoleObjects, uri: str) -> tuple[InputFile, ...]:
+    """The one object at an S3 URI under the last part of its key; nothing when it is not there.
+
+    Raises ``AccessDenied``, and ``Coming`` while it is being fetched from elsewhere or made one file.
+    """
+    bucket, key = split(uri)
+    found = objects.head(bucket, key) if key and objects.bucket(bucket) is not None else None
+    if found is None:
+        return ()
+    return (InputFile(key.rpartition("/")[2], str(objects.files([found])[0]), found.size),)
+
+
+def inputs_below(objects: RoleObjects, uri: str) -> tuple[InputFile, ...]:
     """The objects a container gets for an S3Prefix: names relative to the prefix, folders left out.
 
-    Raises ``Coming`` while they are being fetched from elsewhere, or made one file.
+    Raises ``AccessDenied``, and ``Coming`` while they are being fetched from elsewhere, or made one file.
     """
     bucket, prefix = split(uri)
     if objects.bucket(bucket) is None:
         return ()
     base = prefix[: prefix.rfind("/") + 1]
-    exact = objects.head(bucket, prefix) if prefix and not prefix.endswith("/") else None
-    named: list[tuple[str, ObjectInfo]] = []
-    if exact is not None:
-        named.append((prefix.rpartition("/")[2], exact))
     root = base if prefix.endswith("/") or not prefix else f"{prefix}/"
-    after: str | None = "" if exact is None else None
-    while after is not None:
-        page = objects.list(bucket, prefix=prefix, start_after=after, limit=1000)
-        for info in page.objects:
-            if not info.key.endswith("/"):
-                name = info.key[len(root) :] if info.key.startswith(root) else info.key[len(base) :]
-                named.append((name, info))
-        after = page.next
-    files = objects.files([info.extent for _, info in named])
+    below = [info for info in objects.below(bucket, prefix) if not info.key.endswith("/")]
+    exact = [info for info in below if info.key == prefix]
+    named = [
+        (info.key[len(root) :] if info.key.startswith(root) else info.key[len(base) :], info) for info in exact or below
+    ]
+    files = objects.files([info for _, info in named])
     return tuple(InputFile(name, str(file), info.size) for (name, info), file in zip(named, files, strict=True))
-
-
-def requirements_in(archive: Path, name: str = "requirements.txt") -> str | None:
-    """The text of the member ``name`` of a .tar.gz, or None; a file that is no archive has none."""
-    try:
-        with opened(str(archive)) as (tar, members):
-            for member in members:
-                if member.name.removeprefix("./") == name and member.isfile():
-                    file = tar.extractfile(member)
-                    return file.read(MAX_REQUIREMENTS).decode(errors="replace") if file else None
-    except (ValueError, OSError):
-        return None  # whoever unpacks it will say what is wrong with it
-    return None
-
-
-def requirements_of(file: Path) -> str:
-    """The text of a requirements.txt; of one that is far too long, the beginning."""
-    with file.open("rb") as reader:
-        return reader.read(MAX_REQUIREMENTS).decode(errors="replace")
 
 
 def _split_or_refuse(uri: str) -> tuple[str, str]:

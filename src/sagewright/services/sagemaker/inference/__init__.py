@@ -1,1 +1,7 @@
 """What answers: models, endpoint configurations, endpoints."""
+
+from pathlib import Path
+
+from sagewright.nouns.members import register
+
+register("sagemaker", Path(__file__).with_name("members.toml"))

@@ -12,14 +12,16 @@ from sagewright.backends.base import Limits, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
-from sagewright.engine.placement import here, instance_type
+from sagewright.engine.placement import instance_type, limits_on_this_machine
+from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.declaration import Noun, Refusal, require
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import declare, wish
-from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB
+from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.services.sagemaker._shared.requirements import wanted
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -42,31 +44,30 @@ def log_group(resource: Resource) -> str:
 
 def check(call: Call, request: Json) -> None:
     """The configuration exists."""
-    name = request["EndpointConfigName"]
-    if call.platform.resources.get(call.account, call.region, "EndpointConfig", name) is None:
-        arn = f"arn:aws:sagemaker:{call.region}:{call.account}:endpoint-config/{name}"
-        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
+    require(call, "EndpointConfig", request["EndpointConfigName"])
 
 
 def describe(_call: Call, resource: Resource) -> Json:
     """The variants that serve now; while the first fleet starts, those that will."""
+    deployment = resource.spec.get("DeploymentConfig")
+    answer: Json = {"LastDeploymentConfig": deployment} if deployment else {}
     fleet = resource.run.get("live") or resource.run.get("next")
     if fleet is None:
-        return {}
-    return {
+        return answer
+    return answer | {
         "EndpointConfigName": fleet["snapshot"]["config"],
-        "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
+        "ProductionVariants": [_variant_summary(each, fleet["since"]) for each in fleet["snapshot"]["variants"]],
     }
 
 
-def _variant_summary(variant: Json) -> Json:
+def _variant_summary(variant: Json, since: float | None) -> Json:
     settings = variant["settings"]
     weight = settings.get("InitialVariantWeight", 1.0)
+    image = variant["container"]["Image"]
+    deployed = {"SpecifiedImage": image, "ResolvedImage": image} | ({"ResolutionTime": since} if since else {})
     summary: Json = {
         "VariantName": settings["VariantName"],
-        "DeployedImages": [
-            {"SpecifiedImage": variant["container"]["Image"], "ResolvedImage": variant["container"]["Image"]}
-        ],
+        "DeployedImages": [deployed],
         "CurrentWeight": weight,
         "DesiredWeight": weight,
     }
@@ -82,6 +83,7 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
     config = tools.resources.get(resource.account, resource.region, "EndpointConfig", name)
     if config is None:
         raise Refused(f"The endpoint configuration {name!r} was deleted before the endpoint started.")
+    isolated = config.spec.get("EnableNetworkIsolation", False)
     variants: list[Json] = []
     for settings in config.spec["ProductionVariants"]:
         model = tools.resources.get(resource.account, resource.region, "Model", settings["ModelName"])
@@ -92,7 +94,8 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
                 "settings": settings,
                 "container": containers(model.spec)[0],
                 "role": model.spec.get("ExecutionRoleArn", ""),
-                "isolated": model.spec.get("EnableNetworkIsolation", False),
+                "isolated": model.spec.get("EnableNetworkIsolation", False) or isolated,
+                "notes": [*notes(config), *notes(model)],
             }
         )
     return {"config": name, "variants": variants}
@@ -105,7 +108,9 @@ def plans(resource: Resource, snapshot: Json, tools: Tools) -> list[VariantPlan]
 
 def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
     settings = variant["settings"]
-    server = model_server(variant["container"], resource.region, tools)
+    model = f"arn:aws:sagemaker:{resource.region}:{resource.account}:model/{settings['ModelName']}"
+    role = WorkRole(variant.get("role", ""), resource.account, resource.region, model)  # early fleets have no role
+    server = model_server(variant["container"], tools.role_objects(role))
     names = {"SAGEMAKER_ENDPOINT_NAME": resource.name, "SAGEMAKER_VARIANT_NAME": settings["VariantName"]}
     limits = _limits(settings, tools)
 
@@ -118,7 +123,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
             limits=limits,
             log_files=(log_file,),
             socket=True,
-            role=variant.get("role", ""),  # fleets of earlier versions have none
+            role=role.arn,
             isolated=variant.get("isolated", False),
         )
 
@@ -126,10 +131,10 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
         name=settings["VariantName"],
         weight=settings.get("InitialVariantWeight", 1.0),
         instances=settings.get("InitialInstanceCount", 1),
-        environment=server.environment,
-        requirements=server.requirements,
+        wanted=wanted(server.environment, server.requirements, tools, limits, isolated=variant.get("isolated", False)),
         workload=workload,
         startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
+        notes=tuple(variant.get("notes", ())),
     )
 
 
@@ -138,7 +143,7 @@ def _limits(settings: Json, tools: Tools) -> Limits:
     if "ServerlessConfig" in settings:
         cpus, memory = 1.0, settings["ServerlessConfig"]["MemorySizeInMB"] << 20
     else:
-        machine = here(instance_type(settings["InstanceType"]))
+        machine = limits_on_this_machine(instance_type(settings["InstanceType"]))
         cpus, memory = machine.vcpus, machine.memory_bytes
     return Limits(cpus=cpus, memory_bytes=memory, disk_bytes=disk, processes=tools.settings.process_limit)
 
@@ -151,6 +156,10 @@ def update_endpoint(call: Call, request: Json) -> Result:
         raise ValidationException(f'Cannot update in-progress endpoint "{resource.arn}".')
     check(call, request)
     spec = {**resource.spec, "EndpointConfigName": request["EndpointConfigName"]}
+    if not request.get("RetainDeploymentConfig"):
+        spec.pop("DeploymentConfig", None)
+    if "DeploymentConfig" in request:
+        spec["DeploymentConfig"] = request["DeploymentConfig"]
     wish(call, resource, f"updated:{call.request_id}", spec=spec)
     return {"EndpointArn": resource.arn}
 

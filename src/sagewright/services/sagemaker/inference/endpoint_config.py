@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.declaration import Noun, Refusal, require, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 
-Json = dict[str, Any]
-
-UNSUPPORTED = ("ShadowProductionVariants", "AsyncInferenceConfig", "ExplainerConfig")
-
 
 def check(call: Call, request: Json) -> None:
-    """Models that exist, variants named once, and nothing this version would silently ignore."""
-    for member in UNSUPPORTED:
-        if request.get(member):
-            raise ValidationException(f"{member} is not supported yet.")
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        raise ValidationException("DataCaptureConfig with EnableCapture is not supported yet.")
-    names: set[str] = set()
+    """Models that exist, variants named once."""
+    require_unique("variant", (variant["VariantName"] for variant in request["ProductionVariants"]))
     for variant in request["ProductionVariants"]:
-        if variant["VariantName"] in names:
-            raise ValidationException(
-                f"Duplicate variant name {variant['VariantName']!r}: variant names must be unique."
-            )
-        names.add(variant["VariantName"])
         if "ModelName" not in variant:
             raise ValidationException("ModelName is required: inference components are not supported yet.")
-        if call.platform.resources.get(call.account, call.region, "Model", variant["ModelName"]) is None:
-            arn = f"arn:aws:sagemaker:{call.region}:{call.account}:model/{variant['ModelName']}"
-            raise ValidationException(f'Could not find model "{arn}".')
+        require(call, "Model", variant["ModelName"])
         if "ServerlessConfig" not in variant and "InstanceType" not in variant:
             raise ValidationException(f"Variant {variant['VariantName']!r} needs InstanceType or ServerlessConfig.")
 
+
+DEFAULTS: Json = {"ProductionVariants": [{"InitialVariantWeight": 1.0}], "EnableNetworkIsolation": False}
+"""What AWS answers where a request said nothing."""
 
 NOUN = declare(
     Noun(
@@ -44,5 +30,6 @@ NOUN = declare(
         taken=Refusal('Cannot create already existing endpoint configuration "{arn}".'),
         missing=Refusal('Could not find endpoint configuration "{arn}".'),
         check=check,
+        defaults=DEFAULTS,
     )
 )

@@ -1,1 +1,7 @@
 """Work that ends: training, processing and transform jobs."""
+
+from pathlib import Path
+
+from sagewright.nouns.members import register
+
+register("sagemaker", Path(__file__).with_name("members.toml"))

@@ -6,11 +6,12 @@ Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-traini
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.core.s3_uri import is_s3, split
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec
@@ -20,16 +21,15 @@ from sagewright.services.sagemaker._shared.jobs import (
     host_names,
     limits,
     log_files,
+    notes,
     resource_config,
     spread,
     variables,
 )
+from sagewright.services.sagemaker._shared.requirements import requirements_beside_the_code, requirements_in, wanted
 from sagewright.services.sagemaker._shared.s3_uris import (
-    inputs_below,
     joined,
-    requirements_in,
-    requirements_of,
-    split,
+    object_at,
 )
 from sagewright.store.resources import Resource
 
@@ -45,15 +45,19 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     environment = environment_of(spec["AlgorithmSpecification"]["TrainingImage"])
     kind = spec["ResourceConfig"]["InstanceType"]
     hosts = host_names(spec["ResourceConfig"]["InstanceCount"])
-    code, requirements = _code(resource, tools)
-    channels = [_channel(channel, tools) for channel in spec.get("InputDataConfig", ())]
-    requirements = requirements or _beside_the_code([channel for channel, _ in channels])
+    objects = tools.objects_as(resource)
+    code, requirements = _code(resource, objects)
+    channels = [_channel(channel, objects) for channel in spec.get("InputDataConfig", ())]
+    requirements = requirements or requirements_beside_the_code([channel for channel, _ in channels])
     inputs, shares = spread(channels, hosts)
     model, output = Output("model.tar.gz", "/opt/ml/model"), Output("output.tar.gz", "/opt/ml/output/data")
     if spec["OutputDataConfig"].get("CompressionType") == "NONE":
         model, output = Output("model", model.path, pack=False), Output("output", output.path, pack=False)
     prefix = joined(spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output")
     bucket, key = split(prefix)
+
+    limit = limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0))
+    isolated = spec.get("EnableNetworkIsolation", False)
 
     def workload(root: Path) -> Workload:
         return Workload(
@@ -68,48 +72,36 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*inputs, *code),
             host_inputs=shares,
             outputs=(model, output),
-            limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
-            metrics=_metrics(spec, environment),
+            limits=limit,
+            metrics=metric_definitions(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
             role=spec.get("RoleArn", ""),
-            isolated=spec.get("EnableNetworkIsolation", False),
+            isolated=isolated,
         )
 
     return Plan(
-        environment=environment,
-        requirements=requirements,
+        wanted=wanted(environment, requirements, tools, limit, isolated=isolated, hosts=len(hosts)),
         workload=workload,
         destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
+        notes=notes(resource),
     )
 
 
-def _channel(channel: Json, tools: Tools) -> tuple[Input, str | None]:
+def _channel(channel: Json, objects: RoleObjects) -> tuple[Input, str | None]:
     source = channel["DataSource"]["S3DataSource"]
-    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], tools)
+    entry = download(f"/opt/ml/input/data/{channel['ChannelName']}", source["S3Uri"], objects)
     return entry, source.get("S3DataDistributionType")
 
 
-def _code(resource: Resource, tools: Tools) -> tuple[tuple[Input, ...], str | None]:
+def _code(resource: Resource, objects: RoleObjects) -> tuple[tuple[Input, ...], str | None]:
     """Script mode: the archive of the user's code, and its requirements.txt."""
     submitted = submit_directory(resource.spec)
-    if not submitted.startswith("s3://"):
+    if not is_s3(submitted):
         return (), None
-    files = inputs_below(tools.objects, submitted)
-    if len(files) != 1:
+    files = object_at(objects, submitted)
+    if not files:
         raise Refused(f"ClientError: Data download failed: no object at sagemaker_submit_directory {submitted}")
     return (Input(CODE, files, unpack=True),), requirements_in(Path(files[0].source))
-
-
-def _beside_the_code(channels: Iterable[Input]) -> str | None:
-    """The requirements.txt of SDK v3, which sends code and drivers as channels and runs pip at the start of the job.
-
-    Installed beforehand, so that its pip finds everything there and needs no network.
-    """
-    files = {f"{channel.path}/{file.name}": file for channel in channels for file in channel.files}
-    found = files.get("/opt/ml/input/data/code/requirements.txt")
-    if found is None or not any(path.startswith("/opt/ml/input/data/sm_drivers/") for path in files):
-        return None
-    return requirements_of(Path(found.source))
 
 
 def submit_directory(spec: Json) -> str:
@@ -154,7 +146,7 @@ def _config_files(spec: Json) -> dict[str, str]:
     return files
 
 
-def _metrics(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
+def metric_definitions(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
     """The request's definitions; a built-in algorithm brings its documented ones."""
     own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
     given = {each["Name"]: each["Regex"] for each in own}

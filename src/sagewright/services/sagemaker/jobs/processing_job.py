@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.lifecycle import RUN
+from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Plan, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun
+from sagewright.nouns.declaration import Noun, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
-from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.services.sagemaker._shared.requirements import requirements_at, wanted
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -29,6 +33,8 @@ Json = dict[str, Any]
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 ROOT = "/opt/ml/processing"
 CONFIG = "/opt/ml/config"
+EXIT_MESSAGE = 1024
+"""Characters."""
 BUNDLE = f"{ROOT}/input/code/sourcedir.tar.gz"
 """Where a FrameworkProcessor's code lies, with its requirements.txt."""
 TRAIL = {
@@ -53,45 +59,36 @@ def check(call: Call, request: Json) -> None:
         raise ValidationException("You must specify a ContainerEntrypoint: this image has no program of its own.")
     cluster = request["ProcessingResources"]["ClusterConfig"]
     if "InstanceType" not in cluster or "InstanceCount" not in cluster:
-        raise ValidationException(
-            "ClusterConfig needs InstanceType and InstanceCount: InstancePreferences are not supported yet."
-        )
+        raise ValidationException("ClusterConfig needs InstanceType and InstanceCount.")
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    _require_unique("input", [each["InputName"] for each in inputs])
-    _require_unique("output", [each["OutputName"] for each in outputs])
+    require_unique("processing input", [each["InputName"] for each in inputs])
+    require_unique("processing output", [each["OutputName"] for each in outputs])
+    objects = objects_as(call, request["RoleArn"], NOUN.arn(call, request["ProcessingJobName"]))
     for each in inputs:
-        _check_input(call, each, request["RoleArn"])
+        _check_input(objects, each)
     for each in outputs:
-        _check_output(call, each, request["RoleArn"])
+        _check_output(objects, each)
 
 
-def _check_input(call: Call, each: Json, role: str) -> None:
+def _check_input(objects: RoleObjects, each: Json) -> None:
     name, source = each["InputName"], each.get("S3Input")
     if each.get("AppManaged"):
         return
     if source is None:
-        raise ValidationException(
-            f"Processing input {name!r} needs an S3Input: DatasetDefinition is not supported yet."
-        )
-    unsupported = {"S3DataType": "ManifestFile", "S3InputMode": "Pipe", "S3CompressionType": "Gzip"}
-    for member, value in unsupported.items():
-        if source.get(member) == value:
-            raise ValidationException(f"Processing input {name!r}: {member} {value} is not supported yet.")
+        raise ValidationException(f"Processing input {name!r} needs an S3Input.")
     _require_path(f"input {name!r}", source)
-    require_objects(call, source["S3Uri"], role)
+    require_objects(objects, source["S3Uri"])
 
 
-def _check_output(call: Call, each: Json, role: str) -> None:
+def _check_output(objects: RoleObjects, each: Json) -> None:
     name, target = each["OutputName"], each.get("S3Output")
     if each.get("AppManaged"):
         return
     if target is None:
-        raise ValidationException(
-            f"Processing output {name!r} needs an S3Output: FeatureStoreOutput is not supported yet."
-        )
+        raise ValidationException(f"Processing output {name!r} needs an S3Output.")
     _require_path(f"output {name!r}", target)
-    require_bucket(call, target["S3Uri"], role)
+    require_bucket(objects, target["S3Uri"])
 
 
 def _require_path(what: str, place: Json) -> None:
@@ -103,26 +100,23 @@ def _require_path(what: str, place: Json) -> None:
         )
 
 
-def _require_unique(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValidationException(f"Duplicate processing {what} name {name!r}: names must be unique.")
-        seen.add(name)
-
-
 def plan(resource: Resource, tools: Tools) -> Plan:
     """The workload of one processing job: inputs and outputs at their LocalPaths, configuration, code."""
     spec = resource.spec
     environment = _job.environment_of(spec["AppSpecification"]["ImageUri"])
     cluster = spec["ProcessingResources"]["ClusterConfig"]
     hosts = _job.host_names(cluster["InstanceCount"])
+    objects = tools.objects_as(resource)
     downloads = [
-        (_job.download(source["LocalPath"], source["S3Uri"], tools), source.get("S3DataDistributionType"))
+        (_job.download(source["LocalPath"], source["S3Uri"], objects), source.get("S3DataDistributionType"))
         for source in (each.get("S3Input") for each in spec.get("ProcessingInputs", ()) if not each.get("AppManaged"))
     ]
     inputs, shares = _job.spread(downloads, hosts)
     outputs, destinations = _outputs(spec)
+
+    isolated = spec.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
+    limits = _job.limits(cluster["InstanceType"], spec.get("StoppingCondition", {}), tools, cluster["VolumeSizeInGB"])
+    requirements = requirements_at((entry for entry, _ in downloads), BUNDLE)
 
     def workload(root: Path) -> Workload:
         application = spec["AppSpecification"]
@@ -142,19 +136,17 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*inputs, *(Input(output.path, ()) for output in outputs)),
             host_inputs=shares,
             outputs=outputs,
-            limits=_job.limits(
-                cluster["InstanceType"], spec.get("StoppingCondition", {}), tools, cluster["VolumeSizeInGB"]
-            ),
+            limits=limits,
             log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
             role=spec["RoleArn"],
-            isolated=spec.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
+            isolated=isolated,
         )
 
     return Plan(
-        environment=environment,
-        requirements=_job.requirements_at((entry for entry, _ in downloads), BUNDLE),
+        wanted=wanted(environment, requirements, tools, limits, isolated=isolated, hosts=len(hosts)),
         workload=workload,
         destinations=destinations,
+        notes=_job.notes(resource),
     )
 
 
@@ -188,10 +180,20 @@ def describe(_call: Call, resource: Resource) -> Json:
 
 
 def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
-    """Times, and what the program left in ``/opt/ml/output/message``."""
-    said = {"ExitMessage": outcome.message} if outcome.message else {}
-    return _job.times("Processing", outcome) | said
+    """Times, and the ExitMessage: that time ran out, and what the program left in ``/opt/ml/output/message``."""
+    texts = [TRAIL["timed_out"][1]] if outcome.timed_out else []
+    message = "\n".join([*texts, outcome.message] if outcome.message else texts)
+    return _job.times("Processing", outcome) | ({"ExitMessage": message[:EXIT_MESSAGE]} if message else {})
 
+
+DEFAULTS: Json = {
+    "ProcessingInputs": [
+        {"AppManaged": False, "S3Input": {"S3DataDistributionType": "FullyReplicated", "S3CompressionType": "None"}}
+    ],
+    "ProcessingOutputConfig": {"Outputs": [{"AppManaged": False}]},
+    "NetworkConfig": {"EnableInterContainerTrafficEncryption": False, "EnableNetworkIsolation": False},
+}
+"""What AWS answers where a request said nothing."""
 
 KIND = RunKind(
     plan=plan,
@@ -210,9 +212,10 @@ NOUN = declare(
         words=_job.WORDS,
         check=check,
         describe=describe,
+        defaults=DEFAULTS,
         lifecycle=RUN,
         first=("Starting", "Starting the processing job"),
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=_job.settled("processing job"),
+    ended=_job.ended("processing job"),
 )

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.core.errors import ResourceInUse, ValidationException
+from sagewright.core.s3_uri import is_s3
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.environments.catalog import UnknownImage, resolve
+from sagewright.nouns.declaration import Noun, Refusal, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
-from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
-from sagewright.services.sagemaker._shared.s3_uris import joined, readable, require_bucket, require_objects
-from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, plan, submit_directory
+from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, ended, require_image, times
+from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_objects, require_readable
+from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, metric_definitions, plan, submit_directory
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -38,32 +41,26 @@ TRAIL = {
 
 def check(call: Call, request: Json) -> None:
     """What a well-formed request may still have wrong: the image, the instances, the buckets."""
-    algorithm = request["AlgorithmSpecification"]
+    algorithm = request.get("AlgorithmSpecification", {})  # optional in the model, for jobs of other kinds
     if "TrainingImage" not in algorithm:
-        raise ValidationException("You must specify a training image: AlgorithmName is not supported yet.")
-    if algorithm["TrainingInputMode"] == "Pipe":
-        raise ValidationException("TrainingInputMode Pipe is not supported yet; use File or FastFile.")
+        raise ValidationException("You must specify a TrainingImage.")
     require_image(algorithm["TrainingImage"])
     resources = request.get("ResourceConfig", {})
     if "InstanceType" not in resources or "InstanceCount" not in resources:
-        raise ValidationException(
-            "ResourceConfig needs InstanceType and InstanceCount: instance groups are not supported yet."
-        )
+        raise ValidationException("ResourceConfig needs InstanceType and InstanceCount.")
     if "StoppingCondition" not in request:
         raise ValidationException("You must specify a StoppingCondition.")
-    role = request.get("RoleArn", "")
-    require_bucket(call, request["OutputDataConfig"]["S3OutputPath"], role)
+    name = request["TrainingJobName"]
+    objects = objects_as(call, request["RoleArn"], NOUN.arn(call, name))
+    require_bucket(objects, request["OutputDataConfig"]["S3OutputPath"], f"{name}/output/model.tar.gz")
     code = submit_directory(request)
-    if code.startswith("s3://") and not readable(call, code, role):
-        raise ValidationException(f'The role "{role}" does not have "s3:GetObject" permissions on {code!r}.')
-    names: set[str] = set()
+    if is_s3(code):
+        require_readable(objects, code)
+    require_unique("channel", (channel["ChannelName"] for channel in request.get("InputDataConfig", ())))
     for channel in request.get("InputDataConfig", ()):
-        if channel["ChannelName"] in names:
-            raise ValidationException(f"Duplicate channel name {channel['ChannelName']!r} in InputDataConfig.")
-        names.add(channel["ChannelName"])
         if "S3DataSource" not in channel["DataSource"]:
-            raise ValidationException(f"Channel {channel['ChannelName']!r}: only S3DataSource is supported yet.")
-        require_objects(call, channel["DataSource"]["S3DataSource"]["S3Uri"], role)
+            raise ValidationException(f"Channel {channel['ChannelName']!r} needs an S3DataSource.")
+        require_objects(objects, channel["DataSource"]["S3DataSource"]["S3Uri"])
 
 
 def describe(call: Call, resource: Resource) -> Json:
@@ -77,19 +74,31 @@ def describe(call: Call, resource: Resource) -> Json:
             transition["EndTime"] = following if following is not None else event.at
         transitions.append(transition)
     return {
+        "AlgorithmSpecification": _algorithm(resource.spec),
         "SecondaryStatusTransitions": transitions,
         "ModelArtifacts": resource.status.get("ModelArtifacts", {"S3ModelArtifacts": _model_uri(resource)}),
     }
 
 
-def finish(resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
+def _algorithm(spec: Json) -> Json:
+    """The AlgorithmSpecification with the metrics that a built-in algorithm brings."""
+    algorithm: Json = spec["AlgorithmSpecification"]
+    try:
+        environment = resolve(algorithm["TrainingImage"])
+    except UnknownImage:  # it was known when the job was made
+        return algorithm
+    definitions = [{"Name": each.name, "Regex": each.regex} for each in metric_definitions(spec, environment)]
+    return {**algorithm, "MetricDefinitions": definitions} if definitions else algorithm
+
+
+def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:
     """What Describe says of a job that ended."""
     status = times("Training", outcome)
     if outcome.started is not None:
         seconds = max(1, round(outcome.ended - outcome.started))
         status |= {
             "TrainingTimeInSeconds": seconds,
-            "BillableTimeInSeconds": seconds * resource.spec["ResourceConfig"]["InstanceCount"],
+            "BillableTimeInSeconds": seconds,  # of each instance
         }
     model = outcome.saved.get("model.tar.gz") or outcome.saved.get("model")
     if model:
@@ -111,6 +120,23 @@ KIND = RunKind(
     secondary="SecondaryStatus",
 )
 
+DEFAULTS: Json = {
+    "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": False},
+    "InputDataConfig": [
+        {
+            "CompressionType": "None",
+            "RecordWrapperType": "None",
+            "DataSource": {"S3DataSource": {"S3DataDistributionType": "FullyReplicated"}},
+        }
+    ],
+    "OutputDataConfig": {"KmsKeyId": "", "CompressionType": "GZIP"},
+    "EnableNetworkIsolation": False,
+    "EnableInterContainerTrafficEncryption": False,
+    "EnableManagedSpotTraining": False,
+    "ProfilingStatus": "Disabled",
+}
+"""What AWS answers where a request said nothing."""
+
 NOUN = declare(
     Noun(
         kind="TrainingJob",
@@ -124,10 +150,11 @@ NOUN = declare(
         words=WORDS,
         check=check,
         describe=describe,
+        defaults=DEFAULTS,
         lifecycle=RUN,
         first=("Starting", "Starting the training job"),
         status={"SecondaryStatus": "Starting"},
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=settled("training job"),
+    ended=ended("training job"),
 )

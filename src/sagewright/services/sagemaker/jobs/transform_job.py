@@ -1,8 +1,8 @@
 """TransformJob: a model's answers to every record below an S3 prefix, an object ``<name>.out`` for each object.
 
 Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-batch-code.html. The model server and the
-program that asks it are one job in one sandbox (``sagewright_runtime.transform``). MaxConcurrentTransforms and
-InvocationsMaxRetries are taken and mean nothing here: payloads are always in flight, and what failed would fail again.
+program that asks it are one job in one sandbox (``sagewright_runtime.transform``). MaxConcurrentTransforms is
+told to the model server alone: payloads are always in flight.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
 from sagewright.core.errors import ValidationException
+from sagewright.core.s3_uri import split
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, Plan, Refused, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun
+from sagewright.nouns.declaration import Noun, require
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
-from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects, split
+from sagewright.services.sagemaker._shared.requirements import wanted
+from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects
 from sagewright.store.resources import Resource
 from sagewright_runtime.shared import json_paths as paths
 
@@ -48,27 +51,18 @@ TRAIL = {
 
 def check(call: Call, request: Json) -> None:
     """The model, what is to be read and written, and nothing this version would silently ignore."""
-    name = request["ModelName"]
-    model = call.platform.resources.get(call.account, call.region, "Model", name)
-    if model is None:
-        raise ValidationException(f'Could not find model "{_model_arn(call.region, call.account, name)}".')
+    model = require(call, "Model", request["ModelName"])
     source, target = request["TransformInput"], request["TransformOutput"]
     where = source["DataSource"]["S3DataSource"]
-    if where["S3DataType"] != "S3Prefix":
-        raise ValidationException(f"S3DataType {where['S3DataType']} is not supported yet; use S3Prefix.")
-    if source.get("SplitType", "None") not in ("None", "Line"):
-        raise ValidationException(f"SplitType {source['SplitType']} is not supported yet; use Line or None.")
-    if "DataCaptureConfig" in request:
-        raise ValidationException("DataCaptureConfig is not supported yet.")
     most = request.get("MaxPayloadInMB", DEFAULT_MEGABYTES)
     if most * max(1, request.get("MaxConcurrentTransforms", 1)) > MOST_MEGABYTES:
         raise ValidationException(
             f"MaxConcurrentTransforms * MaxPayloadInMB must not be more than {MOST_MEGABYTES} MB."
         )
     _check_processing(request.get("DataProcessing", {}), source, target)
-    role = model.spec.get("ExecutionRoleArn", "")
-    require_objects(call, where["S3Uri"], role)
-    require_bucket(call, target["S3OutputPath"], role)
+    objects = objects_as(call, model.spec.get("ExecutionRoleArn", ""), model.arn)
+    require_objects(objects, where["S3Uri"])
+    require_bucket(objects, target["S3OutputPath"])
 
 
 def _check_processing(processing: Json, source: Json, target: Json) -> None:
@@ -104,12 +98,17 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     model = tools.resources.get(resource.account, resource.region, "Model", spec["ModelName"])
     if model is None:
         raise Refused(f"ClientError: the model {spec['ModelName']!r} was deleted before the transform job started.")
-    server = model_server(containers(model.spec)[0], resource.region, tools)
+    objects = tools.objects_as(model)
+    server = model_server(containers(model.spec)[0], objects)
     kind = spec["TransformResources"]["InstanceType"]
     hosts = _job.host_names(spec["TransformResources"]["InstanceCount"])
     source = spec["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"]
-    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, tools), "ShardedByS3Key")], hosts)
+    data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, objects), "ShardedByS3Key")], hosts)
     bucket, key = split(spec["TransformOutput"]["S3OutputPath"])
+
+    limits = _job.limits(kind, {"MaxRuntimeInSeconds": 0}, tools)
+    isolated = model.spec.get("EnableNetworkIsolation", False)
+    role = model.spec.get("ExecutionRoleArn", "")
 
     def workload(root: Path) -> Workload:
         return Workload(
@@ -121,17 +120,17 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*server.inputs, *data, Input(f"{ROOT}/output", ())),
             host_inputs=shares,
             outputs=(Output("output", f"{ROOT}/output", pack=False),),
-            limits=_job.limits(kind, {"MaxRuntimeInSeconds": 0}, tools),
+            limits=limits,
             log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
-            role=model.spec.get("ExecutionRoleArn", ""),
-            isolated=model.spec.get("EnableNetworkIsolation", False),
+            role=role,
+            isolated=isolated,
         )
 
     return Plan(
-        environment=server.environment,
-        requirements=server.requirements,
+        wanted=wanted(server.environment, server.requirements, tools, limits, isolated=isolated, hosts=len(hosts)),
         workload=workload,
         destinations={"output": (bucket, key.rstrip("/"))},
+        notes=(*_job.notes(resource), *_job.notes(model)),
     )
 
 
@@ -169,9 +168,12 @@ def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str,
     return _job.times("Transform", outcome)
 
 
-def _model_arn(region: str, account: str, name: str) -> str:
-    return f"arn:aws:sagemaker:{region}:{account}:model/{name}"
-
+DEFAULTS: Json = {
+    "TransformInput": {"CompressionType": "None", "SplitType": "None"},
+    "TransformOutput": {"AssembleWith": "None", "KmsKeyId": ""},
+    "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"},
+}
+"""What AWS answers where a request said nothing."""
 
 KIND = RunKind(
     plan=plan,
@@ -190,9 +192,10 @@ NOUN = declare(
         missing=_job.MISSING,
         words=_job.WORDS,
         check=check,
+        defaults=DEFAULTS,
         lifecycle=RUN,
         first=("Starting", "Starting the transform job"),
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=_job.settled("transform job"),
+    ended=_job.ended("transform job"),
 )

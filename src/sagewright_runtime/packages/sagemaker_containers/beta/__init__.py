@@ -1,0 +1,1 @@
+"""The part of ``sagemaker_containers`` that scripts import from."""

@@ -1,0 +1,1 @@
+"""Imported by scripts beside what they use; running modules is the platform's part."""

@@ -1,0 +1,8 @@
+"""What inference modules import of the inference toolkit: decoders, encoders, content types, errors, a handler."""
+
+import sys
+from pathlib import Path
+
+_LIBRARY = str(Path(__file__).resolve().parents[3])
+if "sagewright_runtime" not in sys.modules and _LIBRARY not in sys.path:
+    sys.path.append(_LIBRARY)
