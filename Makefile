@@ -41,6 +41,7 @@ bench: .venv/.ready .clients/bench/.ready ## Measure, and write docs/benchmarks.
 
 docs: .venv/.ready ## Write the generated pages, docs/coverage.md for one
 	python scripts/coverage.py
+	python scripts/frameworks.py
 	python scripts/settings.py
 
 lock: .venv/.ready ## Lock all dependencies anew: the server's, the clients', the benchmarks'

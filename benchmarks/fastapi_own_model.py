@@ -29,5 +29,6 @@ async def ping() -> Response:
 
 if __name__ == "__main__":
     uvicorn.run(
-        "fastapi_own_model:app", port=int(sys.argv[1]), workers=int(sys.argv[2]), access_log=False, log_level="error"
-    )
+        "fastapi_own_model:app", port=int(sys.argv[1]), workers=int(sys.argv[2]), access_log=False, log_level="error",
+        timeout_worker_healthcheck=60,  # a worker that imports scikit-learn on a busy machine is not dead
+    )  # fmt: skip

@@ -67,8 +67,8 @@ from sagewright.wire.http import Request, Response
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10.0
-STOP_SECONDS = 30.0
-"""What the parts have to end after the drain; then the process ends without them."""
+STOP_SECONDS = DRAIN_SECONDS + 30.0
+"""After which a server that was told to end is ended, whatever still hangs."""
 HOUR = 3600.0
 LONGEST_PATH = 107 - len("/hints.sock")
 """Bytes of the data directory's path: a socket's may have 107."""
@@ -228,7 +228,6 @@ class Installation:
 
     def stop(self) -> None:
         """Answer what is in flight and let go. An ephemeral server ends its work too, for nobody will find it again."""
-        _end_after(DRAIN_SECONDS + STOP_SECONDS)
         self._platform.stopping.set()
         self._server.stop(DRAIN_SECONDS)
         self._reconciler.stop()

@@ -124,7 +124,7 @@ def _warn_of_misspelt_variables() -> None:
 def _up(arguments: argparse.Namespace) -> int:
     from sqlalchemy.exc import DBAPIError
 
-    from sagewright.bootstrap import Installation
+    from sagewright.bootstrap import STOP_SECONDS, Installation
     from sagewright.store.outages import outage
 
     settings = _settings(arguments)
@@ -153,8 +153,21 @@ def _up(arguments: argparse.Namespace) -> int:
             while not ended.wait(SIGNAL_SECONDS):
                 pass
         finally:
+            _end_after(STOP_SECONDS)
             installation.stop()
     return 0
+
+
+def _end_after(seconds: float) -> None:
+    """End the process if it is still there then: a part that hangs must not keep a server that was told to end."""
+
+    def end() -> None:
+        _say(f"the server did not end within {seconds:g} seconds, and is ended")
+        os._exit(1)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _database_of(settings: Settings) -> str:

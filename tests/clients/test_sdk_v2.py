@@ -54,3 +54,12 @@ def test_processors_run_and_a_transformer_joins_answers_to_rows(run_script: Run)
     assert summary["transform"] == "Completed"
     assert "iris.csv: 150 records" in summary["transform_log"]
     assert summary["right"] > 0.9
+
+
+def test_what_public_notebooks_do(run_script: Run) -> None:
+    """A remote function in a named image, attach, a Parquet channel, models by https, one pickled by XGBoost 0.90."""
+    summary = run_script("v2", "v2_public_code.py")
+    assert summary["remote"] == 42
+    assert summary["attached"]
+    assert summary["right"] > 0.9
+    assert summary["old"] == pytest.approx([0.408223956823349, 0.7169694304466248], abs=1e-6)

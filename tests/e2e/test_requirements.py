@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,11 +87,18 @@ def test_the_file_that_sdk_v3_names_is_installed(jobs: Jobs) -> None:
 
 
 def test_a_cache_directory_that_cannot_be_written_is_said_and_fails_each_job_once(tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("a file, where a directory is to be made")
-    with ServerProcess(tmp_path / "data", env={"SAGEWRIGHT_CACHE_DIR": str(tmp_path / "cache/below")}) as broken:
-        assert "environments cannot be built in" in broken.log_tail()
+    cache = tmp_path / "cache"
+    with ServerProcess(tmp_path / "data", env={"SAGEWRIGHT_CACHE_DIR": str(cache)}) as broken:
+        shutil.rmtree(cache / "environments")
+        (cache / "environments").write_text("a file, where a directory was")
         jobs = jobs_of(broken)
         job = jobs.run("print('ran')")
         assert job["TrainingJobStatus"] == "Failed"
         assert "environment cannot be built" in job["FailureReason"]
         assert broken.log.read_text().count("Traceback") == 0
+    env = {**os.environ, "SAGEWRIGHT_CACHE_DIR": str(cache)}
+    doctor = [sys.executable, "-m", "sagewright", "doctor"]
+    said = subprocess.run(doctor, env=env, capture_output=True, text=True, check=False).stdout
+    assert "MISS  environments: environments cannot be built in" in said
+    with ServerProcess(tmp_path / "data", env=env) as broken:
+        assert "environments cannot be built in" in broken.log_tail()

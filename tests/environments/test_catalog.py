@@ -28,7 +28,7 @@ EAST = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
         (f"{EAST}/sagemaker-xgboost:1.7-1@sha256:{'0' * 64}", "xgboost-1.7-1"),
         (f"{EAST}/sagemaker-xgboost", "xgboost-3.2-0"),
         (f"{EAST}/sagemaker-scikit-learn:1.9-0-cpu-py3", "sklearn-1.9-0"),
-        ("081325390199.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python:1.0", "python-3"),
+        ("081325390199.dkr.ecr.us-east-1.amazonaws.com/sagemaker-base-python:1.0", "base-python-1.0"),
         (f"sagewright/python:{OWN}", f"python-{OWN}"),
         ("localhost:5000/sagewright/python", "python-3"),
     ],
@@ -131,7 +131,9 @@ def test_the_default_images_of_remote_functions_need_their_python(image: str, ve
         assert resolve(uri).python == version
         assert any(line.startswith("sagemaker==2") for line in resolve(uri).requirements)
     else:
-        with pytest.raises(UnknownImage, match=f"needs Python {version}.*Give an image_uri.*sagewright/python:{OWN}"):
+        with pytest.raises(
+            UnknownImage, match=f"needs Python {version}.*Give an image_uri.*sagemaker-base-python:{OWN}"
+        ):
             resolve(uri)
 
 

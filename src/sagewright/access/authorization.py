@@ -1,22 +1,21 @@
 """May this caller do that? The gateway asks here after it read a call's parameters and before it carries the call out.
 
-A caller's policies are compiled once and kept until IAM changes: ``ResourceStore.changes`` counts the writes of this
-server, and after ``STALE_SECONDS`` this server sees the writes of others on the same database too. Answers that depend
-on no condition and no variable are kept as well, so that a call usually costs one look into a dictionary.
+``policy_cache`` keeps policies compiled until IAM changes. Answers that depend on no condition and no variable are kept
+as well, so that a call usually costs one look into a dictionary.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
-from sagewright.access.decision import EVERYBODY, NOTHING, Layer, Outcome, Principal, decide
-from sagewright.access.identity import GLOBAL, bucket_policy, holder_of_key, principal_of, role_of, with_ids
+from sagewright.access.decision import NOTHING, Layer, Outcome, decide
+from sagewright.access.identity import GLOBAL, role_of
 from sagewright.access.permissions import account_of, needed, passed_roles
-from sagewright.access.policy import Access, Decision, Policies, Policy, parse
+from sagewright.access.policy import Access, Decision, Policies
+from sagewright.access.policy_cache import PLAIN, Caller, Memory, PolicyCache, Samples, Target
 from sagewright.access.request_context import MustWait, RequestContext
 from sagewright.access.role_making import MAKING, can_be_made, command, make_at_first_use
 from sagewright.core.clock import Clock
@@ -28,99 +27,12 @@ from sagewright.store.tags import TagStore
 from sagewright.wire.models import SERVED
 
 Json = Mapping[str, Any]
-T = TypeVar("T")
-STALE_SECONDS = 5.0
-MEMORY = 20_000
-"""The most values that a memory keeps; when it is full it forgets all of them."""
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
-ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
-"""The actions that a role's trust policy decides about."""
-_S3 = "arn:aws:s3:::"
 NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
 """Members of requests that use a role without passing it."""
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 """A bucket's owner may do these whatever the policy says, so that a mistake in it locks nobody out."""
-
-
-class Memory(Generic[T]):
-    """Values that hold until IAM changes, and no longer than ``STALE_SECONDS``."""
-
-    def __init__(self, resources: ResourceStore, clock: Clock) -> None:
-        self._resources = resources
-        self._clock = clock
-        self._kept: dict[Any, tuple[int, float, T]] = {}
-
-    def get(self, key: object) -> T | None:
-        """The value kept for ``key``, None when there is none any more."""
-        found = self._kept.get(key)
-        if found is None or found[0] != self._resources.changes(GLOBAL) or self._clock.now() >= found[1]:
-            return None
-        return found[2]
-
-    def version(self) -> tuple[int, float]:
-        """The state of IAM now. Take it before you compute a value, and give it to ``put``."""
-        return self._resources.changes(GLOBAL), self._clock.now() + STALE_SECONDS
-
-    def put(self, key: object, version: tuple[int, float], value: T) -> None:
-        if len(self._kept) >= MEMORY:
-            self._kept = {}
-        self._kept[key] = (*version, value)
-
-    def of(self, key: object, make: Callable[[], T]) -> T:
-        """The value kept for ``key``; when there is none, ``make`` computes it."""
-        found = self.get(key)
-        if found is None:
-            version = self.version()
-            found = make()
-            self.put(key, version, found)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Caller:
-    """Who asks: the key (None for nobody's), what its policies say, and the ARN of the user or role behind it."""
-
-    key: Credential | None
-    principal: Principal
-    holder_arn: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The policy of a resource, None when it has none; its owner's account, empty when that is the call's."""
-
-    policies: Policies | None = None
-    account: str = ""
-
-
-class Samples(Protocol):
-    """Knows the public sample buckets, and the account that they are in."""
-
-    @property
-    def account(self) -> str: ...
-
-    def public(self, name: str) -> bool:
-        """Whether everybody may read this bucket, as no policy of ours says."""
-        ...
-
-
-@lru_cache(maxsize=256)
-def _readable_by_all(bucket: str) -> Policies:
-    """The policy of a public sample bucket."""
-    statements = [
-        {"Effect": "Allow", "Principal": "*", "Action": actions, "Resource": resource}
-        for actions, resource in (
-            (["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes", "s3:GetObjectTagging"], "/*"),
-            (["s3:ListBucket", "s3:GetBucketLocation"], ""),
-        )
-        for resource in (f"{_S3}{bucket}{resource}",)
-    ]
-    return Policies([Policy(bucket, "resource", parse(json.dumps({"Version": "2012-10-17", "Statement": statements})))])
-
-
-_PLAIN = _Target()
-_NOBODY = _Caller(None, Principal(itself=EVERYBODY, identity=Policies(())), None)
 
 
 class Authorizer:
@@ -137,10 +49,8 @@ class Authorizer:
     ) -> None:
         self._resources = resources
         self._credentials = credentials
-        self._samples = samples
         self._make_roles = make_roles
-        self._callers = Memory[_Caller](resources, clock)
-        self._targets = Memory[_Target](resources, clock)
+        self._policies = PolicyCache(resources, clock, samples)
         self._granted = Memory[bool](resources, clock)
         self._tags = Memory[Mapping[str, str]](resources, clock)
 
@@ -164,6 +74,10 @@ class Authorizer:
         """As ``require``, for ``action`` on ``resource`` that a handler finds itself."""
         return self._demand(call, request or {}, Permission(action, resource))
 
+    def session_of(self, role_arn: str) -> Credential | None:
+        """The session in which SageMaker takes on a role, as a key that nobody signs with; None without the role."""
+        return self._policies.session_of(role_arn)
+
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
     ) -> tuple[Permission, AwsError] | None:
@@ -171,9 +85,9 @@ class Authorizer:
 
         ``owner`` is the account of what all of them are about. The key need not be one that anybody signs with.
         """
-        caller = self._caller(key)
+        caller = self._policies.caller(key)
         for permission in permissions:
-            target = replace(self._target(permission), account=owner)
+            target = replace(self._policies.target(permission), account=owner)
             outcome, _ = self._ask(call, {}, permission, caller, target)
             if not outcome.allowed:
                 return permission, denied(call, permission, outcome)
@@ -184,7 +98,7 @@ class Authorizer:
         if self._granted.get((SERVICE, role_arn)) is not None:
             return True
         version = self._granted.version()
-        trust = self._targets.of(role_arn, partial(self._find_role, role_arn)).policies
+        trust = self._policies.trust_at(role_arn)
         decision = _ask_trust(trust, role_arn, call, work) if trust is not None else NOTHING
         if decision.allowed and decision.fixed:
             self._granted.put((SERVICE, role_arn), version, True)
@@ -203,12 +117,12 @@ class Authorizer:
         False means unknown: call ``require``. Never waits.
         """
         key = self._credentials.find(call.principal.access_key_id)
-        caller = self._callers.get(key.id) if key is not None else None
+        caller = self._policies.remembered_caller(key) if key is not None else None
         if caller is None:
             return False
         version = self._granted.version()
         try:
-            outcome, lasting = self._ask(call, request, permission, caller, _PLAIN, hurry=True)
+            outcome, lasting = self._ask(call, request, permission, caller, PLAIN, hurry=True)
         except MustWait:
             return False
         if outcome.allowed and lasting:
@@ -227,11 +141,11 @@ class Authorizer:
 
     def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
         """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
-        caller = self._caller(self._credentials.find(call.principal.access_key_id))
+        caller = self._policies.caller(self._credentials.find(call.principal.access_key_id))
         permission = Permission(action, role.arn)
         context = RequestContext(call, request, permission, caller.key, caller.holder_arn)
         access = Access(permission.action, role.arn, lambda: context, caller.principal.names)
-        return self._trust(role).decide(access).allowed
+        return self._policies.trust(role).decide(access).allowed
 
     def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
         key_id = call.principal.access_key_id
@@ -239,13 +153,13 @@ class Authorizer:
             return call
         version = self._granted.version()
         key = self._credentials.find(key_id) if key_id else None
-        target = self._target(permission)
+        target = self._policies.target(permission)
         owner = target.account or call.account
         own = key is not None and key.account == owner
         unlimited = own and key is not None and key.administrator and not key.session
         if unlimited and (target.policies is None or call.operation in POLICY_OPERATIONS):
             return call
-        outcome, lasting = self._ask(call, request, permission, self._caller(key), target)
+        outcome, lasting = self._ask(call, request, permission, self._policies.caller(key), target)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if owner != call.account:
@@ -259,8 +173,8 @@ class Authorizer:
         call: Call,
         request: Json,
         permission: Permission,
-        caller: _Caller,
-        target: _Target,
+        caller: Caller,
+        target: Target,
         *,
         hurry: bool = False,
     ) -> tuple[Outcome, bool]:
@@ -274,42 +188,6 @@ class Authorizer:
         foreign = caller.key is not None and caller.key.account != (target.account or call.account)
         outcome = decide(caller.principal, access, target.policies, foreign=foreign)
         return outcome, outcome.fixed or context.lasting
-
-    def _caller(self, key: Credential | None) -> _Caller:
-        return self._callers.of(key.id, partial(self._find_caller, key)) if key is not None else _NOBODY
-
-    def _find_caller(self, key: Credential) -> _Caller:
-        holder = holder_of_key(self._resources, key)
-        return _Caller(key, principal_of(self._resources, key, holder), holder.arn if holder is not None else None)
-
-    def _target(self, permission: Permission) -> _Target:
-        """The policy of the resource, when it has one: a bucket's policy, or the trust policy of a role."""
-        action, resource = permission.action, permission.resource
-        if action in ASSUMING:
-            return self._targets.of(resource, partial(self._find_role, resource))
-        name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
-        if not name or not action.startswith("s3:"):
-            return _PLAIN
-        if self._samples is not None and action != "s3:CreateBucket" and self._samples.public(name):
-            return _Target(_readable_by_all(name), self._samples.account)
-        return self._targets.of(f"{_S3}{name}", partial(self._find_bucket, name))
-
-    def _find_bucket(self, name: str) -> _Target:
-        row = bucket_policy(self._resources, name)
-        if row is None:
-            return _PLAIN
-        text = _restricted(row) if "Restricted" in row.spec else row.spec["Policy"]
-        statements = with_ids(self._resources, parse(text), row.spec.get("Principals", {}))
-        return _Target(Policies([Policy(name, "resource", statements)]), row.account)
-
-    def _find_role(self, arn: str) -> _Target:
-        role = role_of(self._resources, arn)
-        return _Target(self._trust(role), role.account) if role is not None and role.arn == arn else _PLAIN
-
-    def _trust(self, role: Resource) -> Policies:
-        statements = parse(role.spec["AssumeRolePolicyDocument"])
-        statements = with_ids(self._resources, statements, role.spec.get("Principals", {}))
-        return Policies([Policy(role.name, "resource", statements)])
 
     def _require_passable(self, call: Call, request: Json, arn: str, target: str) -> None:
         """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
@@ -349,15 +227,6 @@ def not_assumed(arn: str) -> str:
         f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to assume "
         "the role."
     )
-
-
-def _restricted(row: Resource) -> str:
-    """The policy of a bucket whose public access block keeps other accounts out (RestrictPublicBuckets)."""
-    document = json.loads(row.spec["Policy"])
-    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
-    others = {"StringNotEquals": {"aws:PrincipalAccount": row.account}}
-    denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": others}
-    return json.dumps({**document, "Statement": [*statements, denied]})
 
 
 def _ask_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:

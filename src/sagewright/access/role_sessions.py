@@ -8,16 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sagewright.access.authorization import not_assumed
-from sagewright.access.identity import role_of, session_arn, session_id
 from sagewright.engine.role_objects import Context, RoleObjects, WorkRole
 from sagewright.nouns.operations import Call, Permission, Platform, Principal
 from sagewright.store.credentials import Credential
-from sagewright.store.resources import Resource
 from sagewright.wire.http import BytesReader, Request
-
-SESSION = "SageMaker"
-"""The name that SageMaker gives to its sessions."""
-SESSION_SECONDS = 3600.0
 
 
 class RoleSessions:
@@ -32,10 +26,9 @@ class RoleSessions:
         """The first of the ARNs on which the role may not do ``action``, and why, in AWS's words; else None."""
         if not role.arn:
             return resources[0], f"No role was given to {role.source}, and without a role nothing is read or written."
-        access, found = self._platform.access, role_of(self._platform.resources, role.arn)
-        if found is None or found.account != role.account:
+        access, key = self._platform.access, self._platform.access.session_of(role.arn)
+        if key is None or key.account != role.account:
             return resources[0], not_assumed(role.arn)
-        key = _key(found, self._platform.clock.now())
         call = _call(action, role, key, self._platform)
         if not access.trusts_sagemaker(call, role.arn, role.source):
             return resources[0], not_assumed(role.arn)
@@ -47,13 +40,6 @@ def objects_as(call: Call, role_arn: str, source: str) -> RoleObjects:
     """The objects as a role will see them that a call gives to the work ``source``."""
     role = WorkRole(role_arn, call.account, call.region, source)
     return RoleObjects(call.platform.objects, RoleSessions(call.platform), role)
-
-
-def _key(role: Resource, now: float) -> Credential:
-    """The key of a session that nobody ever signs with."""
-    session = session_arn(role, SESSION)
-    expires = now + SESSION_SECONDS
-    return Credential(role.arn, "", session, role.account, session_id(role, SESSION), None, expires, now)
 
 
 def _call(action: str, role: WorkRole, key: Credential, platform: Platform) -> Call:

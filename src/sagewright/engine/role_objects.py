@@ -64,16 +64,22 @@ class AccessDenied(AwsError):
 
 
 class RoleObjects:
-    """Buckets and objects through the eyes of a role. Every method but ``bucket`` raises ``AccessDenied``."""
+    """Buckets and objects through the eyes of a role. Every method but ``bucket`` raises ``AccessDenied``.
+
+    It is made for one call or one act: it looks up a bucket once.
+    """
 
     def __init__(self, objects: ObjectStore, access: RoleAccess, role: WorkRole) -> None:
         self._objects = objects
         self._access = access
+        self._buckets: dict[str, Bucket | None] = {}
         self.role = role
 
     def bucket(self, name: str) -> Bucket | None:
         """The bucket of that name, or None. It asks nobody: whether a bucket exists is no secret on AWS either."""
-        return self._objects.bucket(name)
+        if name not in self._buckets:
+            self._buckets[name] = self._objects.bucket(name)
+        return self._buckets[name]
 
     def list(self, bucket: str, prefix: str, *, after: str = "", limit: int = PAGE) -> Sequence[ObjectInfo]:
         """The first ``limit`` objects whose keys begin with ``prefix`` and come after ``after``, in order of keys."""
@@ -136,7 +142,7 @@ class RoleObjects:
 
     def _require(self, action: str, bucket: str, keys: Sequence[str], context: Context = ()) -> None:
         """Ask the role for each key, or for the bucket itself when there is none."""
-        found = self._objects.bucket(bucket)
+        found = self.bucket(bucket)
         if found is None:
             return  # the store says so in its own words, and there is nothing to protect
         root = f"arn:aws:s3:::{bucket}"

@@ -108,7 +108,7 @@ def _on_this_machine(row: _Row, image: str, holds: str) -> EnvironmentSpec:
         if not chosen.nearest:
             raise UnknownImage(
                 f"The image '{image}' needs Python {missing}, which is not on this machine. "
-                f"Give an image_uri that works here, such as 'sagewright/python:{interpreters.OWN}'. {_offer()}"
+                f"Give an image_uri that works here, such as 'sagemaker-base-python:{interpreters.OWN}'. {_offer()}"
             )
         chosen = next(other for other in _rows(row.environment.framework) if other.name == chosen.nearest)
     spec = chosen.environment

@@ -50,6 +50,9 @@ class Access(Protocol):
     def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
         """The call, in the account of the resource's owner; raises AccessDenied unless the caller may do ``action``."""
 
+    def session_of(self, role_arn: str) -> Credential | None:
+        """The session in which SageMaker takes on a role; None when there is no such role."""
+
     def first_refused(
         self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
     ) -> tuple[Permission, AwsError] | None:

@@ -88,7 +88,7 @@ def _wish_gone(noun: Noun, call: Call, request: Json) -> Result:
 
 
 _WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating", "started": "starting"}
-"""The phase that callers see while a wish is not yet granted."""
+"""The phase that Describe shows until the reconciler has carried a wish out."""
 
 
 def wish(call: Call, resource: Resource, word: str, *, spec: Json | None = None) -> None:

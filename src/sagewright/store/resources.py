@@ -373,7 +373,7 @@ def _bound(name: str, column: Any, compare: Callable[[Any, Any], Any]) -> Any:
     return compare(column, bindparam(name, type_=column.type))
 
 
-# What each filter of a Query asks of a row.
+# The condition that each filter of a Query adds.
 _FILTERS: Mapping[str, Any] = {
     "name_contains": func.lower(resources.c.name).like(bindparam("name_contains", type_=String), escape="/"),
     "shown": resources.c.shown.in_(bindparam("shown", expanding=True)),

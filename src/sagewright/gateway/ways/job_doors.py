@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sagewright.access.identity import role_of, session_arn, session_id
-from sagewright.access.role_sessions import SESSION
+from sagewright.access.policy_cache import SESSION
 from sagewright.core.config import Settings
 from sagewright.gateway.http import tls
 from sagewright.gateway.http.server import Server

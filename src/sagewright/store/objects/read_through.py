@@ -10,10 +10,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import mimetypes
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +19,16 @@ from sqlalchemy import func, select
 
 from sagewright.store.database import Database
 from sagewright.store.objects import checksums
-from sagewright.store.objects.background import BackgroundWork
 from sagewright.store.objects.errors import BucketExists, ObjectStoreError
-from sagewright.store.objects.fetch import PIECE, Copying, Fetch
+from sagewright.store.objects.fetch import AT_ONCE, PIECE, Copying, Fetch, Fetches
 from sagewright.store.objects.model import Attributes, Bucket, Checksum, Extent, Page, StoredObject
 from sagewright.store.objects.samples import ACCOUNT, Reference, Upstream, names, region_of
 from sagewright.store.objects.store import ObjectStore
-from sagewright.store.outages import Away
-from sagewright.store.schema import buckets, objects
-from sagewright.wire.http import BodyReader, FileBody
+from sagewright.store.schema import objects
+from sagewright.wire.http import FileBody
 
 log = logging.getLogger(__name__)
 
-FETCHES = 4
-"""Objects that are fetched at one time; readers of others are passed through, and nothing of those is kept."""
 AHEAD = 64 << 20
 """Bytes: who reads further ahead than that of what has arrived does not wait for it."""
 FILLED = "filled"
@@ -64,13 +58,10 @@ class ReadThrough(ObjectStore):
     ) -> None:
         super().__init__(database, directory, *more, **options)
         self._upstream = upstream
-        self._limit, self._scratch = limit, directory / "samples"
-        self._background = BackgroundWork(FETCHES, "samples")
-        self._lock = threading.Lock()
-        self._under_way: dict[tuple[str, str], Fetch] = {}
+        self._limit = limit
+        self._fetches = Fetches(directory / "samples", self._keep)
         self._used: dict[tuple[str, str], float] = {}
         self._announced: set[str] = set()
-        self._closing = threading.Event()
 
     @property
     def account(self) -> str:
@@ -122,12 +113,12 @@ class ReadThrough(ObjectStore):
         wanted = Reference.of(extent.blob, extent.size)
         if wanted is None:
             return super().body(extent, offset, length)
-        with self._lock:
-            fetch = self._under_way.get(wanted[:2])
+        fetch = self._fetches.find(wanted)
         held = self._held(wanted) if fetch is None else None  # named before it is no longer under way
         if held is not None:
             return super().body(held, offset, length)
-        fetch = fetch or self._joined(wanted)
+        if fetch is None and wanted.size <= self._limit:
+            fetch = self._fetches.start(wanted, at_most=AT_ONCE)
         if fetch is None or offset > fetch.written + AHEAD:
             return _begun(self._passed(wanted, offset, length))
         return _begun(fetch.read(offset, length))
@@ -138,8 +129,7 @@ class ReadThrough(ObjectStore):
         if missing:
             if max(each.size for each in missing) > self._limit:
                 raise TooLarge
-            work = {f"{each.bucket}/{each.key}": partial(self._fetched, each) for each in missing}
-            self._background.wait_for(work, "objects of public sample buckets are being fetched")
+            self._fetches.wait_for(missing)
         held = [each if wanted is None else self._held(wanted) for each, wanted in zip(extents, asked, strict=True)]
         here = [extent for extent in held if extent is not None]
         if len(here) < len(held):
@@ -167,12 +157,7 @@ class ReadThrough(ObjectStore):
         return len(found)
 
     def close(self) -> None:
-        self._closing.set()
-        with self._lock:
-            under_way = list(self._under_way.values())
-        for fetch in under_way:
-            fetch.end(Away("The server is ending."))
-        self._background.close()
+        self._fetches.close()
         super().close()
 
     def _made(self, name: str, region: str) -> Bucket:
@@ -193,45 +178,15 @@ class ReadThrough(ObjectStore):
         found = super().head(wanted.bucket, wanted.key)
         return None if found is None else found.extent
 
-    def _joined(self, wanted: Reference) -> Fetch | None:
-        """The fetch of an object, begun unless it is under way; None where it is not to be kept."""
-        with self._lock:
-            fetch = self._under_way.get(wanted[:2])
-            if fetch is not None or len(self._under_way) >= FETCHES or wanted.size > self._limit:
-                return fetch
-        return self._start(wanted)
-
-    def _fetched(self, wanted: Reference) -> None:
-        self._start(wanted).wait()
-
-    def _start(self, wanted: Reference) -> Fetch:
-        with self._lock:
-            fetch = self._under_way.get(wanted[:2])
-            if fetch is None:
-                fetch = self._under_way[wanted[:2]] = Fetch(self._scratch)
-                threading.Thread(target=self._bring, args=(wanted, fetch), name="samples", daemon=True).start()
-            return fetch
-
-    def _bring(self, wanted: Reference, fetch: Fetch) -> None:
-        """Fetch an object and keep it; whoever reads the fetch hears of its end afterwards."""
-        error: Exception | None = None
-        try:
-            self._keep(wanted, fetch)
-        except Exception as failure:
-            error = failure
-            log.warning("%s/%s of a public sample bucket was not fetched: %s", wanted.bucket, wanted.key, failure)
-        with self._lock:
-            del self._under_way[wanted[:2]]
-        fetch.end(error)
-
     def _keep(self, wanted: Reference, fetch: Fetch) -> None:
+        """Bring an object here by way of a fetch, and give it its name."""
         if self._upstream is None:
             return
         self._make_room(wanted.size)
         with self._upstream.get(wanted.bucket, wanted.key) as (info, body):
             if info.size != wanted.size:
                 raise EOFError("it was replaced meanwhile")
-            with self.receive(_Open(Copying(body, fetch), self._closing), checksums.DEFAULT) as blob:
+            with self.receive(Copying(body, fetch), checksums.DEFAULT) as blob:
                 held = self._made(wanted.bucket, self._upstream.region(wanted.bucket) or "us-east-1")
                 if held.account != ACCOUNT:
                     raise EOFError("somebody made a bucket of that name meanwhile")
@@ -247,47 +202,17 @@ class ReadThrough(ObjectStore):
 
     def _make_room(self, size: int) -> None:
         """Delete what was not read for longest until so many bytes fit."""
-        kept = (
-            select(objects.c.bucket, objects.c.key, objects.c.size)
-            .join(buckets, buckets.c.name == objects.c.bucket)
-            .where(buckets.c.account == ACCOUNT)
-        )
-        total = (
-            select(func.coalesce(func.sum(objects.c.size), 0))
-            .join_from(objects, buckets, buckets.c.name == objects.c.bucket)
-            .where(buckets.c.account == ACCOUNT)
-        )
+        read = [each.name for each in self.buckets(ACCOUNT) if FILLED not in each.settings]
+        kept = select(objects.c.bucket, objects.c.key, objects.c.size).where(objects.c.bucket.in_(read))
+        total = select(func.coalesce(func.sum(objects.c.size), 0)).where(objects.c.bucket.in_(read))
         with self._database.read() as connection:
             over = (connection.scalar(total) or 0) + size - self._limit
             rows = connection.execute(kept).all() if over > 0 else ()
         for row in sorted(rows, key=lambda row: self._used.get((row.bucket, row.key), 0.0)):
             if over <= 0:
                 return
-            if FILLED not in (super().bucket(row.bucket) or _NONE).settings:
-                self.delete(row.bucket, [row.key])
-                over -= row.size
-
-
-_NONE = Bucket("", "", "", 0.0)
-
-
-class _Open:
-    """A ``BodyReader`` that ends with an error when the server does."""
-
-    def __init__(self, body: BodyReader, closing: threading.Event) -> None:
-        self._body, self._closing = body, closing
-
-    def read(self, size: int = -1) -> bytes:
-        """As ``BodyReader.read``. Raises ``Away``."""
-        if self._closing.is_set():
-            raise Away("The server is ending.")
-        return self._body.read(size)
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """As ``BodyReader.readinto``. Raises ``Away``."""
-        if self._closing.is_set():
-            raise Away("The server is ending.")
-        return self._body.readinto(buffer)
+            self.delete(row.bucket, [row.key])
+            over -= row.size
 
 
 def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:

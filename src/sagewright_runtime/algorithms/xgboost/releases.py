@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,10 +54,16 @@ def _text(raw: bytes, at: int) -> tuple[str, int]:
     return raw[start:end].decode(), end
 
 
-def load(path: Path) -> xgboost.Booster:
+def load(content: bytes) -> xgboost.Booster:
     """The model of a file that the library wrote. Raises what the library raises."""
     booster = xgboost.Booster()
-    booster.load_model(bytearray(path.read_bytes()) if _TAKES_BYTES else str(path))
+    if _TAKES_BYTES:
+        booster.load_model(bytearray(content))
+    else:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            booster.load_model(file.name)
     return booster
 
 

@@ -184,7 +184,7 @@ def _load(path: Path) -> xgboost.Booster:
     content = path.read_bytes()
     try:
         # Older containers pickled the booster.
-        booster = _unpickled(content) if content[:1] in _PICKLES else releases.load(path)
+        booster = _unpickled(content) if content[:1] in _PICKLES else releases.load(content)
         # Requests come many and small: more workers with one thread each serve more than threads in one.
         booster.set_param("nthread", 1)
     except Exception as error:
@@ -219,9 +219,8 @@ def _unpickled(content: bytes) -> xgboost.Booster:
     try:
         booster.__setstate__(dict(vars(state)))
     except xgboost.core.XGBoostError as error:
-        booster = xgboost.Booster()
         try:
-            booster.load_model(bytearray(state.handle))
+            return releases.load(bytes(state.handle))
         except xgboost.core.XGBoostError:
             raise ValueError(
                 f"XGBoost {xgboost.__version__} does not read this pickle ({_first_line(error)}). "

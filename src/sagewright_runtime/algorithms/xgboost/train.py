@@ -205,6 +205,6 @@ class _Checkpoints(releases.TrainingCallback):  # type: ignore[misc]
         if not found:
             return
         number = max(found)
-        self.model = releases.load(found[number])
+        self.model = releases.load(found[number].read_bytes())
         self.done = number + 1
         print(f"[INFO] Checkpoint loaded from {found[number]}, resuming from round {self.done}", flush=True)

@@ -38,7 +38,7 @@ EXIT_MESSAGE = 1024
 BUNDLE = f"{ROOT}/input/code/sourcedir.tar.gz"
 """Where a FrameworkProcessor's code lies, with its requirements.txt."""
 TRAIL = {
-    "preparing": ("Starting", "Preparing the environment of the image"),
+    "preparing": ("Starting", "Building the environment of the image, once for all its jobs"),
     "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
     "downloading": ("Downloading", "Downloading input data"),
     "running": ("Processing", "Processing in progress"),
@@ -151,7 +151,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
 
 
 def _outputs(spec: Json) -> tuple[tuple[Output, ...], dict[str, tuple[str, str]]]:
-    """The directories to keep and where they go, under names of ours: AWS lets an OutputName be any text."""
+    """The directories to keep and where they go, by names that we number: an OutputName may be any text."""
     wanted = [
         each["S3Output"]
         for each in spec.get("ProcessingOutputConfig", {}).get("Outputs", ())

@@ -26,7 +26,7 @@ from sagewright.store.resources import Resource
 Json = dict[str, Any]
 
 TRAIL = {
-    "preparing": ("Starting", "Preparing the environment of the training image"),
+    "preparing": ("Starting", "Building the environment of the training image, once for all its jobs"),
     "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
     "downloading": ("Downloading", "Downloading input data"),
     "running": ("Training", "Training image download completed. Training in progress."),

@@ -37,7 +37,7 @@ SETTINGS = "/opt/ml/input/config/transform.json"
 MOST_MEGABYTES = 100
 DEFAULT_MEGABYTES = 6
 TRAIL = {
-    "preparing": ("Starting", "Preparing the environment of the model's image"),
+    "preparing": ("Starting", "Building the environment of the model's image, once for all its jobs"),
     "waiting": ("Pending", "Waiting for capacity: as many instances are running as this machine takes"),
     "downloading": ("Downloading", "Downloading the model and input data"),
     "running": ("Transforming", "Transform in progress"),
