@@ -10,7 +10,6 @@ import os
 import pkgutil
 import shutil
 import socket
-import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -274,18 +273,6 @@ class Installation:
         for resource in self._platform.resources.in_phases(list(self._lifecycles), phases):
             self._tools.backend.remove_all(resource.id)  # run ids begin with the resource's
             self._routes.drop(resource)
-
-
-def _end_after(seconds: float) -> None:
-    """End the process if it is still there then: a part that hangs must not keep a server that was told to end."""
-
-    def end() -> None:
-        log.error("the server did not end within %d seconds, and is ended", seconds)
-        os._exit(1)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
 
 
 def _made(directory: Path, flag: str) -> Path:
