@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import subprocess
@@ -31,7 +32,8 @@ from sagewright.testing.server import ServerProcess
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
 CONNECTIONS, TURNS, SECONDS = (1, 16, 64), 5, 3.0
-FEATURES = 50
+FEATURES, OWN_FEATURES = 50, 20
+OWN_IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
 TEXT = """\
 ## InvokeEndpoint, against FastAPI
@@ -40,6 +42,13 @@ One row of {features} numbers as text/csv to an XGBoost model of 100 trees. Ours
 the signature is verified, the variant chosen, the request routed to the model server of an endpoint. The peer reads the
 raw body with NumPy and calls `inplace_predict`, with no authentication, on uvicorn with uvloop and httptools; once with
 one worker process, once with two. Both answer the same number.
+"""
+OWN_TEXT = """\
+### A module of the user's own
+
+The same functions on both sides: `input_fn` reads a row of {features} numbers as text/csv, `predict_fn` calls
+`predict_proba` of a scikit-learn LogisticRegression, `output_fn` writes the number. Ours runs them in the scikit-learn
+image by the inference contract, with the signature verified; the peer calls them from a FastAPI route without.
 """
 
 
@@ -60,11 +69,63 @@ def run() -> str:
             plain.write_bytes(raw("/invocations", {"Host": "127.0.0.1", "Content-Type": "text/csv"}, line))
             same_answer(server, line, one)
             sides = {"ours": ours, "one": (one, plain), "two": (two, plain)}
-            for connections in CONNECTIONS:
-                turns = [{side: load(*where, connections) for side, where in sides.items()} for _ in range(TURNS)]
-                rows.append(row(connections, turns))
+            rows += race(sides)
     header = ["connections", "", "Sagewright", "FastAPI, 1 worker", "FastAPI, 2 workers", "ours / 1", "ours / 2"]
-    return TEXT.format(features=FEATURES) + "\n" + table(header, [line for lines in rows for line in lines])
+    return TEXT.format(features=FEATURES) + "\n" + table(header, rows) + "\n" + own_code()
+
+
+def own_code() -> str:
+    """The race with a module of the user's: the same functions behind both."""
+    module, script = (ROOT / "benchmarks" / name for name in ("own_model.py", "fastapi_own_model.py"))
+    with tempfile.TemporaryDirectory() as name, sagewright_server() as server:
+        folder = Path(name)
+        deploy_own(server, module)
+        line = row_of(1, OWN_FEATURES)
+        ours = prepare(server, line, folder)
+        one, two = free_port(), free_port()
+        with (
+            peer(script, str(one), "1", port=one, wait_for="/ping"),
+            peer(script, str(two), "2", port=two, wait_for="/ping"),
+        ):
+            plain = folder / "plain.http"
+            plain.write_bytes(raw("/invocations", {"Host": "127.0.0.1", "Content-Type": "text/csv"}, line))
+            same_answer(server, line, one)
+            rows = race({"ours": ours, "one": (one, plain), "two": (two, plain)})
+    header = ["connections", "", "Sagewright", "FastAPI, 1 worker", "FastAPI, 2 workers", "ours / 1", "ours / 2"]
+    return OWN_TEXT.format(features=OWN_FEATURES) + "\n" + table(header, rows)
+
+
+def race(sides: dict[str, tuple[int, Path]]) -> list[list[str]]:
+    """The lines of a table: each side asked by each number of connections, in turns."""
+    rows = []
+    for connections in CONNECTIONS:
+        turns = [{side: load(*where, connections) for side, where in sides.items()} for _ in range(TURNS)]
+        rows += row(connections, turns)
+    return rows
+
+
+def deploy_own(server: ServerProcess, module: Path) -> None:
+    """Put the module behind the endpoint ``bench``, in the scikit-learn image."""
+    s3, sagemaker = client("s3", server), client("sagemaker", server)
+    s3.create_bucket(Bucket="bench")
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        archive.add(module, "code/inference.py")
+    s3.put_object(Bucket="bench", Key="own/model.tar.gz", Body=buffer.getvalue())
+    container = {"Image": OWN_IMAGE, "ModelDataUrl": "s3://bench/own/model.tar.gz"}
+    stand(sagemaker, container)
+
+
+def stand(sagemaker: Any, container: dict[str, str]) -> None:
+    """An endpoint ``bench`` of one model, in service."""
+    sagemaker.create_model(ModelName="bench", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    variant: dict[str, Any] = {"VariantName": "all", "ModelName": "bench", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="bench",
+        ProductionVariants=[{**variant, "InstanceType": "ml.m5.large", "InitialVariantWeight": 1}],
+    )
+    sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
+    until(lambda: sagemaker.describe_endpoint(EndpointName="bench")["EndpointStatus"] == "InService")
 
 
 def row(connections: int, turns: list[dict[str, dict[str, float]]]) -> list[list[str]]:
@@ -109,16 +170,7 @@ def deploy(server: ServerProcess, folder: Path) -> None:
         archive.extractall(folder, filter="data")
     convert = "import sys, xgboost; xgboost.Booster(model_file=sys.argv[1]).save_model(sys.argv[1] + '.json')"
     subprocess.run([PEER_PYTHON, "-c", convert, folder / "xgboost-model"], check=True)
-    sagemaker.create_model(
-        ModelName="bench", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifacts}
-    )
-    variant: dict[str, Any] = {"VariantName": "all", "ModelName": "bench", "InitialInstanceCount": 1}
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="bench",
-        ProductionVariants=[{**variant, "InstanceType": "ml.m5.large", "InitialVariantWeight": 1}],
-    )
-    sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
-    until(lambda: sagemaker.describe_endpoint(EndpointName="bench")["EndpointStatus"] == "InService")
+    stand(sagemaker, {"Image": IMAGE, "ModelDataUrl": artifacts})
 
 
 def same_answer(server: ServerProcess, line: str, port: int) -> None:
@@ -147,10 +199,10 @@ def raw(path: str, headers: dict[str, str], body: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-def row_of(seed: int) -> str:
+def row_of(seed: int, features: int = FEATURES) -> str:
     """Features that lean a little with the parity of the seed, so that there is something to learn."""
     source = random.Random(seed)
-    return ",".join(f"{source.gauss(0.3 * (seed % 2), 1):.4f}" for _ in range(FEATURES))
+    return ",".join(f"{source.gauss(0.3 * (seed % 2), 1):.4f}" for _ in range(features))
 
 
 def load(port: int, request: Path, connections: int) -> dict[str, float]:

@@ -197,7 +197,7 @@ def test_a_path_that_is_too_long_for_a_socket_names_the_flag(tmp_path: Path) -> 
     assert "--data-dir" in said
 
 
-def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
+def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "sagewright.db").write_bytes(b"no database " * 1000)
     said = refused("up", "--port", "0", "--data-dir", tmp_path)
     assert str(tmp_path / "sagewright.db") in said

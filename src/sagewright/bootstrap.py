@@ -96,9 +96,11 @@ class Installation:
         self._clock = SystemClock()
         self._database = Database(settings.database_url or _sqlite(data), durable=settings.durability == "commit")
         migrate.upgrade(self._database)
-        self._hints = Hints(data / f"hints{f'-{self._claim.number}' * bool(self._claim.number)}.sock", self._hint)
+        number = self._claim.number
+        self._hints = Hints(data / ("hints.sock" if number == 0 else f"hints-{number}.sock"), self._hint)
         self._router = Router(look=self._look if self._database.shared else None)
-        self._preparation = Preparation(Builder(settings.cache_dir), self._hint)
+        self._builder = Builder(settings.cache_dir)
+        self._preparation = Preparation(self._builder, self._hint, settings.build_seconds)
         resource_store, storage = self._stores()
         objects = self._objects(storage)
         credentials = CredentialStore(self._database, self._clock)
@@ -140,16 +142,7 @@ class Installation:
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
-        logs, metrics, most = self._platform.logs, self._platform.metrics, settings.log_limit_mb << 20
-        self._sweeper = Sweeper(
-            [
-                Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(most)),
-                Sweep("expired logs", HOUR, logs.expire),
-                Sweep("old metrics", HOUR, metrics.compact),
-                Sweep("bytes of lost machines", HOUR, self._platform.objects.sweep_orphans),
-            ],
-            self._clock,
-        )
+        self._sweeper = Sweeper(_sweeps(self._platform, self._builder, settings), self._clock)
         gateway = Gateway(self._platform, self._internal(), self._doors.answer)
         self._server = Server(
             gateway,
@@ -160,7 +153,10 @@ class Installation:
         )
 
     def _stores(self) -> tuple[ResourceStore, Storage | None]:
-        """Resources, and the storage of objects unless it is the data directory; all found to belong together."""
+        """The store of resources, and the storage of objects unless that is the data directory.
+
+        Checks that database, directory and storage belong to one installation.
+        """
         location = Location.of(self.settings)
         places = location is not None and self._database.shared
         resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "")
@@ -197,6 +193,8 @@ class Installation:
         port = self._listen()
         self._doors.serve(self._server)
         self._server.loop.call_soon_threadsafe(self._router.start)
+        if wrong := self._builder.unusable():
+            log.error("%s. Until then no job or endpoint can start.", wrong)
         url = f"{'https' if self.settings.https else 'http'}://{_reachable(self.settings.host)}:{port}"
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()
@@ -282,6 +280,18 @@ def _made(directory: Path, flag: str) -> Path:
     except OSError as error:
         raise OSError(f"{directory} cannot be made ({error.strerror}): name another directory by {flag}") from None
     return directory
+
+
+def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Sweep]:
+    """What is done from time to time."""
+    logs = platform.logs
+    return [
+        Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(settings.log_limit_mb << 20)),
+        Sweep("expired logs", HOUR, logs.expire),
+        Sweep("old metrics", HOUR, platform.metrics.compact),
+        Sweep("bytes of lost machines", HOUR, platform.objects.sweep_orphans),
+        Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
+    ]
 
 
 def _reachable(host: str) -> str:

@@ -279,14 +279,18 @@ def _elsewhere(settings: Settings) -> Iterator[Elsewhere | None]:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from sagewright.backends.probe import Finding, job_network, probe, warm_start
+    from sagewright.environments.builder import Builder
     from sagewright.store.objects.remote import tried
     from sagewright.store.objects.s3_client import Location
 
+    settings = _settings(arguments)
     _warn_of_misspelt_variables()
     findings = probe()
+    unusable = Builder(settings.cache_dir).unusable()
+    findings.append(Finding("environments", not unusable, unusable or str(settings.cache_dir), required=True))
     if all(finding.ok for finding in findings if finding.required):
         findings += [job_network(), warm_start()]
-    location = Location.of(_settings(arguments))
+    location = Location.of(settings)
     if location is not None:
         wrong = tried(location)
         findings.append(Finding("object store", not wrong, wrong or str(location), required=True))

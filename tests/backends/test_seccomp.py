@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from sagewright.backends import seccomp
-from sagewright.backends.sandbox import find_bwrap
+from sagewright.environments.bubblewrap import find_bwrap
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

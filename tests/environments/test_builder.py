@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import shutil
 import subprocess
 import threading
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.kit.package_index import Drip
 
-from sagewright.environments.builder import Builder, BuildFailed, warm_modules
+from sagewright.environments.builder import Builder, Wanted, warm_modules
 from sagewright.environments.catalog import EnvironmentSpec, named
+from sagewright.environments.installer import Bounds, BuildFailed, disk_usage
+from sagewright.environments.requirements import CONSTRAINT, Requirements, parse
 
 SIX = EnvironmentSpec(name="six-1", framework="six", version="1", requirements=("six==1.16.0",))
 
@@ -33,9 +41,9 @@ def test_builds_once_and_finds_it_again(cache: Path) -> None:
     assert any("six==1.16.0" in line for line in lines)
     assert list(root.glob("lib/*/site-packages/__pycache__/six.*.pyc"))
     assert subprocess.run([root / "bin/pip", "--version"], capture_output=True, check=True).stdout
-    stamp = (root / ".complete").stat().st_mtime_ns
+    built = (root / ".complete").read_text()
     assert Builder(cache).ready(SIX) == Builder(cache).build(SIX) == root
-    assert (root / ".complete").stat().st_mtime_ns == stamp
+    assert (root / ".complete").read_text() == built
 
 
 def test_a_layer_has_both_and_leaves_the_base_alone(cache: Path) -> None:
@@ -51,12 +59,131 @@ def test_a_layer_has_both_and_leaves_the_base_alone(cache: Path) -> None:
 
 def test_a_failed_build_says_why_and_leaves_nothing(cache: Path) -> None:
     builder = Builder(cache)
-    with pytest.raises(BuildFailed, match=r"(?s)uv pip exited with 1.*six==0\.0\.99"):
+    with pytest.raises(BuildFailed, match=r"(?s)uv exited with 1.*six==0\.0\.99"):
         builder.build(SIX, "six==0.0.99")
     assert builder.ready(SIX, "six==0.0.99") is None
     assert len([built for built in builder.built() if "six==0.0.99" in built.requirements]) == 0
-    with pytest.raises(BuildFailed, match="cannot be installed before the job starts"):
-        builder.ready(SIX, "-r /etc/passwd")
+
+
+def test_lines_that_the_server_does_not_install_are_left_to_the_job(cache: Path) -> None:
+    builder = Builder(cache)
+    layer = builder.build(SIX, "iniconfig\n-r /etc/passwd\n./pkg\ndocopt==0.6.2\n")
+    marker = json.loads((layer / ".complete").read_text())
+    assert marker["own"] == ["-r /etc/passwd", "./pkg", "docopt==0.6.2"]
+    assert "iniconfig" in marker["requirements"]
+    assert python(layer, "import iniconfig; print(1)") == "1\n"
+    assert not list(layer.glob(".build"))
+
+
+def test_versions_are_held_to_what_other_files_say(cache: Path) -> None:
+    layer = Builder(cache).build(SIX, f"iniconfig\n{CONSTRAINT}iniconfig==2.0.0\n")
+    assert python(layer, "from importlib.metadata import version; print(version('iniconfig'))") == "2.0.0\n"
+
+
+@pytest.mark.parametrize("line", ["git+https://example.org/x", "x @ http://127.0.0.1/x.whl", "-i https://e.org/simple"])
+def test_a_line_that_the_job_could_not_reach_is_named_before_anything_is_built(tmp_path: Path, line: str) -> None:
+    builder = Builder(tmp_path)
+    with pytest.raises(BuildFailed, match="SAGEWRIGHT_JOB_NETWORK=host") as failure:
+        builder.find(Wanted(SIX, f"six\n{line}\n"))
+    assert repr(line) in str(failure.value)
+    assert builder.find(Wanted(SIX, f"six\n{line}\n", has_network=True)) is None
+
+
+def test_a_package_without_a_wheel_is_named_where_no_index_is_reached(cache: Path) -> None:
+    builder, text = Builder(cache), "docopt==0.6.2\n"
+    path = builder.build(SIX, text)
+    assert builder.find(Wanted(SIX, text, has_network=True)) == path
+    with pytest.raises(BuildFailed, match=r"'docopt==0\.6\.2' has no wheel"):
+        builder.find(Wanted(SIX, text))
+
+
+@pytest.fixture
+def drip(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drip]:
+    Builder(cache).build(SIX)
+    drip = Drip()
+    yield drip
+    drip.close()
+
+
+def dripping(cache: Path, drip: Drip) -> tuple[Builder, str]:
+    """A builder whose index never ends to answer, above a base that is there, and requirements."""
+    env = {**os.environ, "UV_DEFAULT_INDEX": drip.url}
+    builder = Builder(cache, env)
+    base = builder._path(SIX, parse(""))
+    if not base.exists():
+        shutil.copytree(Builder(cache).build(SIX), base, symlinks=True)
+    return builder, "iniconfig"
+
+
+def test_a_build_ends_when_its_time_is_over(cache: Path, drip: Drip) -> None:
+    builder, requirements = dripping(cache, drip)
+    with pytest.raises(BuildFailed, match="not installed within 2 seconds"):
+        builder.build(SIX, requirements, bounds=Bounds(seconds=2))
+    assert drip.asked.is_set()
+    assert builder.ready(SIX, requirements) is None
+
+
+def test_a_build_ends_when_nobody_waits_any_more_and_so_does_one_that_waits_for_it(cache: Path, drip: Drip) -> None:
+    builder, requirements = dripping(cache, drip)
+    failures: list[str] = []
+
+    def build(bounds: Bounds) -> None:
+        try:
+            builder.build(SIX, requirements, bounds=bounds)
+        except BuildFailed as failure:
+            failures.append(str(failure))
+
+    first, second = Bounds(), Bounds()
+    threads = [threading.Thread(target=build, args=(bounds,)) for bounds in (first, second)]
+    threads[0].start()
+    assert drip.asked.wait(30)
+    threads[1].start()
+    for bounds, thread in zip((second, first), reversed(threads), strict=True):
+        bounds.cancelled.set()
+        thread.join(30)
+        assert not thread.is_alive()
+    assert failures == ["the build was given up: nobody waits for it any more"] * 2
+
+
+def test_packages_that_take_too_much_disk_are_refused(tmp_path: Path, cache: Path) -> None:
+    """A wheel of a few kilobytes that unpacks to a lot."""
+    wheel = tmp_path / "wheels/bomb-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.bin", bytes(64 << 20))
+        archive.writestr("bomb-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: bomb\nVersion: 1\n")
+        archive.writestr("bomb-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("bomb-1.dist-info/RECORD", "")
+    builder = Builder(tmp_path / "cache", {**os.environ, "UV_FIND_LINKS": str(wheel.parent)})
+    with pytest.raises(BuildFailed, match="more than the 16 MiB of disk"):
+        builder.build(SIX, "bomb", bounds=Bounds(disk_bytes=16 << 20))
+    assert [built.requirements for built in builder.built()] == [()]
+    assert builder.build(SIX, "bomb", bounds=Bounds(disk_bytes=256 << 20)).is_dir()
+
+
+def test_the_least_recently_used_environments_go_first_and_none_in_use(tmp_path: Path) -> None:
+    builder = Builder(tmp_path)
+    base = builder.build(SIX)
+    layers = [builder.build(SIX, f"iniconfig=={version}") for version in ("2.0.0", "2.1.0", "1.1.1")]
+    for number, path in enumerate((*layers, base)):
+        os.utime(path / ".complete", (1_000_000_000 + number,) * 2)
+    with (layers[0] / ".complete").open() as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        assert builder.evict(disk_usage(tmp_path) - 1) == [layers[1]]
+        assert builder.evict(0) == [layers[2], base]
+    assert [built.path for built in builder.built()] == [layers[0]]
+    assert builder.evict(disk_usage(tmp_path)) == []
+    builder.ready(SIX, "iniconfig==2.0.0")  # asked for a moment ago
+    assert builder.evict(0) == []
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    builder = Builder(tmp_path / "cache")
+    assert "environments cannot be built in" in builder.unusable()
+    with pytest.raises(BuildFailed, match="the environment cannot be built in"):
+        builder.build(SIX)
+    assert Builder(tmp_path / "there").unusable() == ""
 
 
 def test_a_build_that_was_cut_off_is_begun_again(cache: Path) -> None:
@@ -93,7 +220,7 @@ def test_named_environments_are_built_ahead(cache: Path) -> None:
 def test_another_index_is_another_environment(tmp_path: Path) -> None:
     spec = named("python-3")
     plain, other = Builder(tmp_path, {}), Builder(tmp_path, {"PIP_INDEX_URL": "https://example.org/simple"})
-    assert plain._path(spec, ()) != other._path(spec, ())
+    assert plain._path(spec, Requirements()) != other._path(spec, Requirements())
     assert other._env["UV_DEFAULT_INDEX"] == "https://example.org/simple"
 
 

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from tests.kit.endpoints import SKLEARN
 from tests.kit.jobs import PYTHON, ROLE, Jobs
 
+from sagewright.nouns import members
 from sagewright.nouns.members import Members, members_of, register
 
 
@@ -92,7 +93,8 @@ def test_a_path_goes_through_lists_and_false_counts_as_absent() -> None:
         table.check({"Spot": True})
 
 
-def test_an_operation_has_one_table(tmp_path: Any) -> None:
+def test_an_operation_has_one_table(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "_tables", {})
     table = tmp_path / "members.toml"
     table.write_text('[OfATest.refused]\n"A" = ""\n')
     register("sagemaker", table)

@@ -31,6 +31,7 @@ from sagewright_runtime.shared.tree import Tree
 
 RUNTIME = Path(sagewright_runtime.__file__).parent
 BASE = "/opt/ml"
+PACKAGES = "/root/.sagewright"
 _AGENT = RUNTIME / "agent" / "__main__.py"
 _STAGES = ("starting", "downloading", "running", "packing", "ended")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -55,6 +56,11 @@ class Instance:
             "HOSTNAME": self.host,
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # What pip installs in the job goes where the environment's interpreter looks for it.
+            "SAGEWRIGHT_PACKAGES": PACKAGES,
+            "PIP_PREFIX": PACKAGES,
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_ROOT_USER_ACTION": "ignore",
             # OpenMP's threads spin while they wait; where jobs share cores that makes 5 ms of training a second.
             "OMP_WAIT_POLICY": "PASSIVE",
         }
@@ -153,6 +159,7 @@ class LocalBackend:
             "log_limit": self.log_limit,
             "disk_reserve": self.disk_reserve,
             "hint": str(self._hint_socket or ""),
+            "environment": workload.environment,
         }
 
     def _line(self, workload: Workload) -> socket.socket | None:

@@ -36,6 +36,8 @@ class PlainBackend(LocalBackend):
         env = instance.environment(
             path,
             HOME=str(instance.directory / "home"),
+            SAGEWRIGHT_PACKAGES=str(instance.directory / "home/.sagewright"),
+            PIP_PREFIX=str(instance.directory / "home/.sagewright"),
             SAGEMAKER_BASE_DIR=base,
             SAGEWRIGHT_RUN_DIR=str(instance.directory / "run"),
         )

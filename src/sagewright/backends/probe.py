@@ -20,7 +20,8 @@ from sagewright.backends import seccomp
 from sagewright.backends.base import InstanceReport, Workload
 from sagewright.backends.cgroups import CONTROLLERS, control_groups
 from sagewright.backends.local import RUNTIME, LocalBackend
-from sagewright.backends.sandbox import PLACE, SandboxBackend, find_bwrap
+from sagewright.backends.sandbox import PLACE, SandboxBackend
+from sagewright.environments.bubblewrap import find_bwrap
 from sagewright.wire.http import Door
 
 _SECONDS = 10

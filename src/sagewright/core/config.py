@@ -43,6 +43,12 @@ class Settings:
     cache_dir: Path = _setting(
         lambda: _home("XDG_CACHE_HOME", ".cache"), "where environments are built, shared by all servers of this user"
     )
+    environments_gb: int = _setting(
+        50, "GiB that environments may take together; beyond it the least recently used that no work needs are deleted"
+    )
+    build_seconds: float = _setting(
+        1800.0, "seconds in which the packages of a requirements.txt have to be installed, or the job fails"
+    )
     database_url: str = _setting("", "SQLAlchemy URL, such as postgresql://…; empty: SQLite in data_dir", flag=False)
     s3_bucket: str = _setting(
         "", "bucket of an S3 elsewhere (MinIO, Ceph, AWS) for the bytes of objects; empty: files in data_dir"

@@ -7,6 +7,7 @@ the old one keeps answering, and drops whichever failed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,14 @@ from sagewright.engine.role_objects import AccessDenied
 from sagewright.engine.routes import SOCKET
 from sagewright.engine.run import REASON_LENGTH, Refused
 from sagewright.engine.tools import Tools
-from sagewright.environments.builder import BuildFailed
-from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.environments.builder import Wanted
+from sagewright.environments.installer import BuildFailed
 from sagewright.serving.probe import ping
 from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
+log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 LOOK_SECONDS = 0.1
@@ -36,7 +38,7 @@ STARTUP_SECONDS = 240
 GRACE_SECONDS = 30.0
 RETIRE_SECONDS = 2.0
 """An old fleet serves on for so long after the switch: other servers learn of the new one within a second."""
-TOLD_LINES = 40
+LOG_LINES_IN_REASON = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,7 @@ class VariantPlan:
     name: str
     weight: float
     instances: int
-    environment: EnvironmentSpec
-    requirements: str | None
+    wanted: Wanted
     workload: Callable[[Path, str], Workload]
     startup_seconds: float = STARTUP_SECONDS
     notes: tuple[str, ...] = ()
@@ -111,7 +112,9 @@ class DeploymentController:
         fleet: Json = resource.run["next"]
         try:
             plans = self._kind.plans(resource, fleet["snapshot"], self._tools)
-            return (self._await if fleet["workers"] else self._launch)(resource, fleet, plans)
+            if fleet["workers"]:
+                return self._await(resource, fleet, plans)
+            return self._launch(resource, fleet, plans)
         except (Refused, BuildFailed, AccessDenied) as refusal:
             return self._fail(resource, str(refusal))
         except AwsError as error:  # model data that cannot be fetched
@@ -119,15 +122,15 @@ class DeploymentController:
 
     def _launch(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
-        roots = [self._tools.preparation.path(p.environment, p.requirements, resource.id) for p in plans]
+        built = [(plan, self._tools.preparation.path(plan.wanted, resource.id)) for plan in plans]
+        ready = [(plan, root) for plan, root in built if root is not None]
+        if len(ready) < len(plans):
+            return Change(due=now + BUILD_SECONDS)
         workers = [
             self._start(resource, fleet, plan, root, index, attempt=0)
-            for plan, root in zip(plans, roots, strict=True)
-            if root is not None and None not in roots
+            for plan, root in ready
             for index in range(plan.instances)
         ]
-        if not workers:
-            return Change(due=now + BUILD_SECONDS)
         weights = {plan.name: plan.weight for plan in plans}
         return Change(
             due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "weights": weights, "workers": workers}}
@@ -151,7 +154,7 @@ class DeploymentController:
         stream = f"{plan.name}/i-{resource.id[:8]}{fleet['generation']:04x}{index:02x}{attempt:03x}"
         group = self._kind.log_group(resource)
         log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
-        log_files.begin(Path(log_file), (*plan.environment.notes, *plan.notes), int(self._tools.clock.now() * 1000))
+        log_files.begin(Path(log_file), (*plan.wanted.spec.notes, *plan.notes), int(self._tools.clock.now() * 1000))
         handle = self._tools.backend.start(run, plan.workload(root, log_file))
         return {
             "variant": plan.name,
@@ -192,7 +195,8 @@ class DeploymentController:
         """Replace workers that died; end and forget those that were retired."""
         now = self._tools.clock.now()
         fleet: Json = resource.run["live"]
-        retired = [left for worker in resource.run.get("retired", ()) if (left := self._retire(worker, now))]
+        steps = (self._retire(worker, now) for worker in resource.run.get("retired", ()))
+        retired = [worker for worker in steps if worker is not None]
         dead = [worker for worker in fleet["workers"] if self._tools.backend.poll(worker["handle"]).ended]
         if not dead:
             return Change(due=now + HEALTH_SECONDS, run={"retired": retired or None})
@@ -204,8 +208,12 @@ class DeploymentController:
         workers: list[Json] = []
         for worker in fleet["workers"]:
             plan = by_name[worker["variant"]]
-            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
-            if worker in dead and root is not None:
+            try:
+                root = self._tools.preparation.path(plan.wanted, resource.id) if worker in dead else None
+            except BuildFailed as failure:  # its environment was deleted, and cannot be built again now
+                log.warning("%s: a model server stays down: %s", resource.arn, failure)
+                root = None
+            if root is not None:
                 self._tools.backend.remove(worker["handle"])
                 workers.append(self._start(resource, fleet, plan, root, worker["index"], worker["attempt"] + 1))
             else:
@@ -222,6 +230,7 @@ class DeploymentController:
         if resource.phase != "deleting":
             return Change(due=now, phase="deleting", events=(Event(now, "Deleting"),))
         self._tools.routes.drop(resource)
+        self._tools.preparation.forget(resource.id)
         self._drop(resource.run.get("live"))
         self._drop(resource.run.get("next"))
         self._drop({"workers": resource.run.get("retired", ())})
@@ -231,21 +240,24 @@ class DeploymentController:
     def _fail(self, resource: Resource, reason: str) -> Change:
         """Give the next fleet up; an endpoint that still has a live one goes on serving with it."""
         now = self._tools.clock.now()
+        self._tools.preparation.forget(resource.id)
         self._drop(resource.run.get("next"))
         if "next" in resource.run:
             self._tools.backend.remove_all(f"{resource.id}-{resource.run['next']['generation']}")
-        told = reason[:REASON_LENGTH]
+        reason = reason[:REASON_LENGTH]
         run: Json = {"next": None, "granted": resource.wish}
         if "live" in resource.run:
             phase = "ready" if resource.phase in ("ready", "updating") else "failed"
-            events = (Event(now, "RollingBack", told), Event(now, "InService", "still on the configuration before"))
-            return Change(due=now + HEALTH_SECONDS, phase=phase, run=run, status={"FailureReason": told}, events=events)
+            events = (Event(now, "RollingBack", reason), Event(now, "InService", "still on the configuration before"))
+            return Change(
+                due=now + HEALTH_SECONDS, phase=phase, run=run, status={"FailureReason": reason}, events=events
+            )
         return Change(
-            due=None, phase="failed", run=run, status={"FailureReason": told}, events=(Event(now, "Failed", told),)
+            due=None, phase="failed", run=run, status={"FailureReason": reason}, events=(Event(now, "Failed", reason),)
         )
 
     def _retire(self, worker: Json, now: float) -> Json | None:
-        """Take a retired worker one step on: it answers what it has been asked, ends, and is forgotten (None)."""
+        """Take a retired worker one step on: it answers the requests that it has, ends, and is forgotten (None)."""
         if self._tools.backend.poll(worker["handle"]).ended:
             self._tools.backend.remove(worker["handle"])
             return None
@@ -280,6 +292,6 @@ class DeploymentController:
             f"The primary container for production variant {worker['variant']} did not pass the ping health check: "
             f"{cause}. Please check CloudWatch logs for this endpoint. It printed last:\n"
         )
-        printed = log_files.read_back(Path(worker["log"]), None, TOLD_LINES, log_files.EVERYTHING).events
-        said = "\n".join(event.message for event in printed)
-        return reason + said[max(0, len(said) + len(reason) - REASON_LENGTH) :]
+        printed = log_files.read_back(Path(worker["log"]), None, LOG_LINES_IN_REASON, log_files.EVERYTHING).events
+        output = "\n".join(event.message for event in printed)
+        return reason + output[max(0, len(output) + len(reason) - REASON_LENGTH) :]

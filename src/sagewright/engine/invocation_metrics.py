@@ -1,4 +1,4 @@
-"""What the router counted, written as the CloudWatch metrics of endpoints every few seconds.
+"""Writes what the router counted as the CloudWatch metrics of endpoints, every few seconds.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html, "Invocation metrics".
 """

@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.engine.tools import Tools
 from sagewright.store.metrics import Dimensions, Point
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 LINES_AT_ONCE = 5_000
 """An act takes over no more, so that a job with many values holds neither the server's memory nor its threads."""

@@ -34,90 +34,89 @@ def instance_type(name: str) -> InstanceType:
     return InstanceType(vcpus, int(units * _GIB_PER_VCPU.get(match[1][0], 4.0) * 2**30))
 
 
-def here(wanted: InstanceType) -> InstanceType:
-    """As much of ``wanted`` as this machine has; 0 bytes of memory mean: no limit but the machine's."""
+def limits_on_this_machine(requested: InstanceType) -> InstanceType:
+    """As much of ``requested`` as this machine has; 0 bytes of memory mean that only the machine limits it."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cores = len(os.sched_getaffinity(0))
-    return InstanceType(min(wanted.vcpus, cores), wanted.memory_bytes if wanted.memory_bytes < total else 0)
+    return InstanceType(min(requested.vcpus, cores), requested.memory_bytes if requested.memory_bytes < total else 0)
 
 
 class Placement:
-    """Counts the instances of work that ends. What does not fit waits in line, first come, first served.
+    """Counts the instances of running jobs. A job that does not fit waits in a queue, first come, first served.
 
-
-    ``wake`` is called with the holder whose turn it is. ``patience`` is how many seconds one waits for that at most;
-    where servers share the work, another may have taken it over, or died with its line.
+    ``wake`` is called with the id of the job whose turn it is. A job that waits asks again after ``retry_seconds``
+    at the latest: where servers share the work, the server that knew its turn may have died.
     """
 
     def __init__(self, capacity: int, wake: Callable[[str], None]) -> None:
         self.capacity = capacity or 2 * len(os.sched_getaffinity(0))
         self._wake = wake
-        self.patience = 600.0
+        self.retry_seconds = 600.0
         self._held: dict[str, int] = {}
-        self._line: dict[str, int] = {}
+        self._queue: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def acquire(self, holder: str, instances: int) -> bool:
-        """Hold room for ``instances``, or stand in line for it; True again for a holder that has it.
+        """Reserve ``instances``, or join the queue for them; True again for a holder that has them.
 
         A job larger than the machine runs alone.
         """
         with self._lock:
             if holder in self._held:
                 return True
-            self._line.setdefault(holder, instances)
+            self._queue.setdefault(holder, instances)
             if self._next() != holder:
                 return False
-            self._held[holder] = self._line.pop(holder)
-            following = self._next()
-        self._tell(following)
+            self._held[holder] = self._queue.pop(holder)
+            turn = self._next()
+        self._wake_up(turn)
         return True
 
-    def room(self, instances: int) -> bool:
-        """Whether who comes now for ``instances`` would not have to stand in line; a guess, for others come too."""
+    def has_room(self, instances: int) -> bool:
+        """Whether a job of so many instances could start now. Another job may come first, so this is no promise."""
         with self._lock:
-            return not self._line and self._fits(instances)
+            return not self._queue and self._fits(instances)
 
-    def stand(self, holder: str, instances: int) -> None:
-        """Stand in line without asking for the room yet; woken when the turn comes, be it at once."""
+    def enqueue(self, holder: str, instances: int) -> None:
+        """Join the queue; ``holder`` is woken when its turn comes, which may be at once."""
         with self._lock:
             if holder not in self._held:
-                self._line.setdefault(holder, instances)
-            turn = self._next() == holder
-        self._tell(holder if turn else None)
+                self._queue.setdefault(holder, instances)
+            turn = self._next()
+        self._wake_up(holder if turn == holder else None)
 
     def holders(self) -> list[str]:
-        """Who holds room or stands in line, as far as this server knows."""
+        """The jobs that run or wait, as far as this server knows."""
         with self._lock:
-            return [*self._held, *self._line]
+            return [*self._held, *self._queue]
 
     def follow(self, running: Mapping[str, int], ended: Collection[str]) -> None:
-        """Take over what the store says of all servers' work: instances by holder, and holders whose work ended."""
+        """Copy what the store says of the jobs of all servers: instances of those that run, and those that ended."""
         with self._lock:
             for holder in (*ended, *running):
                 self._held.pop(holder, None)
-                self._line.pop(holder, None)
+                self._queue.pop(holder, None)
             self._held.update(running)
-            following = self._next()
-        self._tell(following)
+            turn = self._next()
+        self._wake_up(turn)
 
     def release(self, holder: str) -> None:
-        """Give the room or the place in line back; a holder with neither is no error."""
+        """Free what ``holder`` reserved, or leave the queue; a holder with neither is no error."""
         with self._lock:
             self._held.pop(holder, None)
-            self._line.pop(holder, None)
-            following = self._next()
-        self._tell(following)
+            self._queue.pop(holder, None)
+            turn = self._next()
+        self._wake_up(turn)
 
     def clear(self) -> None:
         """Forget all, after the state was wiped."""
         with self._lock:
             self._held.clear()
-            self._line.clear()
+            self._queue.clear()
 
     def _next(self) -> str | None:
-        """Who stands first in line, if there is room for it."""
-        for holder, instances in self._line.items():
+        """The first of the queue, if there is room for it."""
+        for holder, instances in self._queue.items():
             return holder if self._fits(instances) else None
         return None
 
@@ -125,6 +124,6 @@ class Placement:
         used = sum(self._held.values())
         return not used or used + instances <= self.capacity
 
-    def _tell(self, holder: str | None) -> None:
+    def _wake_up(self, holder: str | None) -> None:
         if holder is not None:
             self._wake(holder)

@@ -1,21 +1,21 @@
-"""Routes: an endpoint's live fleet, as its resource tells it, put into this server's router.
+"""Routes: copies the live fleet of each endpoint from its resource into this server's router.
 
-The store is the truth; a router is this server's copy. Whoever switches a fleet over puts it here at once; what other
-servers did is seen by ``look`` (an endpoint not heard of yet) and by ``follow``, every second.
+The store holds the truth. The controller that switches a fleet calls ``put`` at once. What other servers change comes
+by ``look`` (for an endpoint that this server does not know yet) and by ``follow``, every second.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sagewright.backends.base import Backend
 from sagewright.serving.router import EndpointKey, Router, Variant, WorkerAddress
 from sagewright.store.resources import Resource, ResourceStore
 
-Json = dict[str, Any]
-Age = tuple[int, int]
+Age: TypeAlias = tuple[int, int]
+"""A fleet's generation, and how many of its workers were replaced so far. Of two fleets the newer one is greater."""
 
 
 class Routes:
@@ -44,18 +44,18 @@ class Routes:
             self._router.put(key, self._variants(fleet))
 
     def drop(self, resource: Resource) -> None:
-        """Route to none of it any more."""
+        """Route no requests to this endpoint any more."""
         self._drop(_key(resource))
 
     def look(self, key: EndpointKey) -> None:
-        """Find out about one endpoint, which another server may have made a moment ago."""
+        """Look one endpoint up in the store: another server may have made it a moment ago."""
         for kind in self._kinds:
             resource = self._resources.get(key.account, key.region, kind, key.endpoint)
             if resource is not None and _serves(resource) and self._resources.here(resource):
                 self.put(resource, resource.run["live"])
 
     def follow(self, resources: Sequence[Resource]) -> None:
-        """Take over all live fleets; ``resources`` are all that stand."""
+        """Copy all live fleets; ``resources`` are all resources of the kinds that serve."""
         serving = [resource for resource in resources if _serves(resource)]
         for resource in serving:
             self.put(resource, resource.run["live"])
@@ -86,7 +86,6 @@ def _key(resource: Resource) -> EndpointKey:
 
 
 def _age(fleet: Mapping[str, Any]) -> Age:
-    """Fleets follow one another by generation, and within one by how often its workers were replaced."""
     return fleet["generation"], sum(worker["attempt"] for worker in fleet["workers"])
 
 

@@ -18,8 +18,8 @@ from sagewright.engine.job_metrics import Ingested, ingest
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.tools import Tools
-from sagewright.environments.builder import BuildFailed
-from sagewright.environments.catalog import EnvironmentSpec
+from sagewright.environments.builder import Wanted
+from sagewright.environments.installer import BuildFailed
 from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
@@ -50,8 +50,7 @@ class Plan:
     that object; of an output that is not packed, every instance's files are saved below the key.
     """
 
-    environment: EnvironmentSpec
-    requirements: str | None
+    wanted: Wanted
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -104,14 +103,14 @@ class RunController:
 
         Work that can only wait costs nothing but its row: the first act comes with its turn.
         """
-        if self._tools.placement.room(self._kind.instances(spec)):
+        if self._tools.placement.has_room(self._kind.instances(spec)):
             return None
         now = self._tools.clock.now()
-        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.patience)
+        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.retry_seconds)
 
-    def stand(self, resource: Resource) -> None:
-        """Let a new resource that waits stand in line, once it is stored."""
-        self._tools.placement.stand(resource.id, self._kind.instances(resource.spec))
+    def enqueue(self, resource: Resource) -> None:
+        """Put a new resource that waits into the queue, once it is stored."""
+        self._tools.placement.enqueue(resource.id, self._kind.instances(resource.spec))
 
     def act(self, resource: Resource) -> Change:
         if RUN.final(resource.phase):
@@ -136,12 +135,13 @@ class RunController:
     def _begin(self, resource: Resource) -> Change:
         now = self._tools.clock.now()
         if resource.wish == "stopped":
+            self._tools.preparation.forget(resource.id)
             return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
         try:
             if not self._tools.placement.acquire(resource.id, self._kind.instances(resource.spec)):
-                return self._change(resource, now + self._tools.placement.patience, entered=[("waiting", now)])
+                return self._change(resource, now + self._tools.placement.retry_seconds, entered=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
-            root = self._tools.preparation.path(plan.environment, plan.requirements, resource.id)
+            root = self._tools.preparation.path(plan.wanted, resource.id)
         except (Refused, BuildFailed, AwsError) as refusal:
             reason = _why_not_begun(refusal)
             return self._finished(resource, Outcome("failed", reason, None, now, False, {}))
@@ -149,7 +149,7 @@ class RunController:
             return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
         workload = plan.workload(root)
         for path in workload.log_files[:1]:
-            log_files.begin(Path(path), (*plan.environment.notes, *plan.notes), int(now * 1000))
+            log_files.begin(Path(path), (*plan.wanted.spec.notes, *plan.notes), int(now * 1000))
         handle = self._tools.backend.start(resource.id, workload)
         change = self._change(
             resource,
@@ -162,7 +162,7 @@ class RunController:
             },
         )
         word, _ = self._kind.trail.get("preparing", ("", ""))
-        return replace(change, events=tuple(Event(now, word, note) for note in plan.environment.notes if word))
+        return replace(change, events=tuple(Event(now, word, note) for note in plan.wanted.spec.notes if word))
 
     # --- starting, running, stopping -----------------------------------------------------------------------------
 
@@ -282,6 +282,7 @@ class RunController:
 
     def _clean(self, resource: Resource) -> Change:
         self._tools.placement.release(resource.id)
+        self._tools.preparation.forget(resource.id)
         # By name, for a run that was stopped while pending may have been started by a server killed before it said so.
         self._tools.backend.remove_all(resource.id)
         return Change(due=None, run={"handle": None})

@@ -1,6 +1,6 @@
-"""Following: what this server remembers of work (routes, room) is brought in step with the store.
+"""Keeps what this server remembers of work, the routes of endpoints and the queue of jobs, equal to the store.
 
-Once at the start; and where servers share a database, every second, for the others' doings.
+It does so once at the start. Where servers share a database it does so every second, since the others change it too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sagewright.store.resources import ResourceStore
 log = logging.getLogger(__name__)
 
 SECONDS = 1.0
-PATIENCE = 5.0
+RETRY_SECONDS = 5.0
 RUNNING = ("starting", "running", "saving", "stopping")
 
 
@@ -37,7 +37,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def follow(self) -> None:
-        """Bring all in step, once."""
+        """Copy the state of all work from the store, once."""
         self._routes.follow(self._resources.in_phases(self._standing, self._phases))
         holders = self._placement.holders()
         running = self._resources.in_phases(self._ending, RUNNING)
@@ -47,13 +47,13 @@ class Follower:
         self._placement.follow(instances, [each for each in holders if RUN.final(phases.get(each, "failed"))])
 
     def take_over(self) -> None:
-        """Wake what stood in the line of a server that is no more."""
+        """Wake the jobs that waited in the queue of a server that is gone."""
         self._resources.wake(self._ending, ["pending"])
 
     def start(self) -> None:
         """Go on following."""
         self._routes.lag = 1.5 * SECONDS
-        self._placement.patience = PATIENCE
+        self._placement.retry_seconds = RETRY_SECONDS
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What has to be done from time to time: expired events go, logs are kept to their size, old metrics are condensed."""
+"""Work that is done from time to time: delete expired events, cut logs to their size, condense old metrics."""
 
 from __future__ import annotations
 

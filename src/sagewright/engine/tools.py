@@ -19,7 +19,7 @@ from sagewright.store.resources import Resource, ResourceStore
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Stores, the backend, environments, room, and the routes of endpoints.
+    """Stores, the backend, environments, the queue of jobs, and the routes of endpoints.
 
     The store of objects is not among them: what belongs to users is reached through a role.
     """

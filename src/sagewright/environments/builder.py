@@ -3,7 +3,8 @@
 An environment's directory is named by the digest of everything that decides its content. It is built in place under a
 file lock, because a virtual environment knows its own path; ``.complete`` is written last, so a build that was cut off
 is wiped and begun again. A ``requirements.txt`` makes a further environment: hard links to the first, and the
-requirements on top.
+requirements on top, installed within bounds and in a sandbox. Who uses an environment holds a shared lock on its
+``.complete``; those that nobody uses are deleted, the least recently used first, when all together take too much.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,15 +29,17 @@ import uv
 
 from sagewright.environments import catalog, interpreters
 from sagewright.environments.catalog import EnvironmentSpec
-from sagewright.environments.requirements import normalise
-
-Log = Callable[[str], None]
+from sagewright.environments.installer import INDEXES, Bounds, BuildFailed, Log, Watched, disk_usage, run, sandboxed
+from sagewright.environments.requirements import Requirements, name_of, needs_network, parse
 
 PACKAGES = "/opt/sagewright/lib/sagewright_runtime/packages"
 """Where a job finds the packages of AWS's images that we stand in for; last on its path."""
 _MARKER = ".complete"
-_LAYOUT = "2"  # change it when a build's result changes though its inputs do not
-_LAST_LINES = 12
+_CACHE = ".build"  # in the environment, so that files can be moved from it
+_LAYOUT = "3"  # change it when a build's result changes though its inputs do not
+_LOCK_LOOK_SECONDS = 0.2
+_UNUSED_SECONDS = 3600.0
+"""An environment that was asked for so lately is not deleted: whoever asked may be about to use it."""
 # uv does not read pip's settings; a user who has set only those means them for us too.
 _PIP_TO_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
@@ -43,14 +47,41 @@ _PIP_TO_UV = {
     "PIP_FIND_LINKS": "UV_FIND_LINKS",
     "PIP_CERT": "SSL_CERT_FILE",
 }
-_KEPT = ("HOME", "PATH", "TMPDIR", "LANG", "NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "http_proxy", "https_proxy",
-         "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")  # fmt: skip
-_INDEX = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONSTRAINT",
-          "UV_OVERRIDE", "UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION", "UV_TORCH_BACKEND")  # fmt: skip
+_KEPT = ("HOME", "PATH", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CONFIG_HOME", "http_proxy",
+         "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")  # fmt: skip
+_INDEX = (*INDEXES, "UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE_NEWER", "UV_PRERELEASE", "UV_RESOLUTION",
+          "UV_TORCH_BACKEND")  # fmt: skip
+_NO_WHEEL = re.compile(r"Wheels are required for `([^`]+)` because building from source is disabled")
+_MOST_WITHOUT_WHEELS = 16
+_BUILT = "is built with the help of a package index"
+_ELSEWHERE = "in the job, which reaches none: with SAGEWRIGHT_JOB_NETWORK=host it does"
+# Packages that a job installs itself go to a directory of its own, which every interpreter of the environment looks
+# into first. A .pth file, for what is installed there may have such files as well.
+_JOB_PACKAGES = """\
+import os, site, sys
+def add():
+    place = os.environ.get("SAGEWRIGHT_PACKAGES")
+    if place:
+        place += "/lib/python%d.%d/site-packages" % sys.version_info[:2]
+        known = len(sys.path)
+        site.addsitedir(place)
+        first = next((n for n, each in enumerate(sys.path) if each.endswith("site-packages")), known)
+        sys.path[first:] = sys.path[known:] + sys.path[first:known]
+add()
+"""
 
 
-class BuildFailed(RuntimeError):
-    """An environment could not be built; the message ends with what the installer said."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An environment that some work needs: an image's, with the requirements of a file on top.
+
+    ``disk_bytes`` is how much those may take; ``has_network`` says whether the work reaches what it installs itself.
+    """
+
+    spec: EnvironmentSpec
+    requirements: str | None = None
+    disk_bytes: int = 0
+    has_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +92,7 @@ class Built:
     name: str
     requirements: tuple[str, ...]
     built_at: float
+    used_at: float
 
 
 def warm_modules(path: Path) -> tuple[str, ...]:
@@ -83,36 +115,66 @@ class Builder:
         self._env = _installer_environment(os.environ if env is None else env)
 
     def ready(self, spec: EnvironmentSpec, requirements: str | None = None) -> Path | None:
-        """The environment's root if it is built, else None; builds nothing. Raises ``BuildFailed`` as ``build``."""
-        path = self._path(spec, _lines(requirements))
-        return path if (path / _MARKER).exists() else None
+        """The environment's root if it is built, else None; builds nothing."""
+        path = self._path(spec, self._parsed(requirements))
+        try:
+            os.utime(path / _MARKER)
+        except OSError:
+            return path if (path / _MARKER).exists() else None
+        return path
 
-    def build(self, spec: EnvironmentSpec, requirements: str | None = None, log: Log = lambda _: None) -> Path:
+    def find(self, wanted: Wanted) -> Path | None:
+        """As ``ready``. Raises ``BuildFailed`` for a line that the work has to install itself and cannot reach."""
+        if not wanted.has_network:
+            for line in self._parsed(wanted.requirements).own:
+                if needs_network(line):
+                    raise BuildFailed(f"requirements.txt: the line {line!r} is installed over the network {_ELSEWHERE}")
+        path = self.ready(wanted.spec, wanted.requirements)
+        if path is not None and not wanted.has_network:
+            for line in json.loads((path / _MARKER).read_text("utf-8"))["own"]:
+                if name_of(line):
+                    raise BuildFailed(f"requirements.txt: the line {line!r} has no wheel and {_BUILT} {_ELSEWHERE}")
+        return path
+
+    def build(
+        self, spec: EnvironmentSpec, requirements: str | None = None, log: Log = lambda _: None,
+        bounds: Bounds | None = None,
+    ) -> Path:  # fmt: skip
         """The environment's root, built first if need be; ``log`` gets the installer's lines.
 
-        Takes seconds to a minute. Two callers, also in two servers, build once. Raises ``BuildFailed``, also for
-        requirements that the server does not install.
+        Takes seconds to a minute. Two callers, also in two servers, build once. Raises ``BuildFailed``, also for what
+        this machine's disk refuses.
         """
-        extra = _lines(requirements)
+        extra = self._parsed(requirements)
         path = self._path(spec, extra)
+        bounds = bounds or Bounds()
         if (path / _MARKER).exists():
             return path
-        base = self.build(spec, None, log) if extra else None
-        with self._lock(path):
+        base = self.build(spec, None, log, Bounds(bounds.seconds, 0, bounds.cancelled)) if extra.lines else None
+        try:
+            self._build(path, base, spec, extra, log, bounds)
+        except OSError as error:
+            raise BuildFailed(f"the environment cannot be built in {self._root}: {error}") from error
+        return path
+
+    def _build(
+        self, path: Path, base: Path | None, spec: EnvironmentSpec, extra: Requirements, log: Log, bounds: Bounds
+    ) -> None:  # fmt: skip
+        watched = Watched(bounds, (path,), disk_usage(base) if base and bounds.disk_bytes else 0)
+        with self._lock(path, watched):
             if (path / _MARKER).exists():
-                return path
+                return
             shutil.rmtree(path, ignore_errors=True)
             try:
                 if base is None:
-                    self._install_base(path, spec, log)
+                    self._install_base(path, spec, watched, log)
                 else:
-                    self._install_layer(path, base, extra, log)
+                    extra = self._install_layer(path, base, extra, watched, log)
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
                 raise
-            built = {"name": spec.name, "requirements": extra, "built_at": time.time()}
+            built = {"name": spec.name, "requirements": extra.lines, "own": extra.own, "built_at": time.time()}
             (path / _MARKER).write_text(json.dumps(built), "utf-8")
-        return path
 
     def warm(self, names: Iterable[str], log: Log = lambda _: None) -> dict[str, Path]:
         """Build the named environments, such as ``xgboost-3.0-5``; raises ``KeyError`` for a name there is not."""
@@ -122,21 +184,54 @@ class Builder:
         """Every complete environment, newest first."""
         found = []
         for marker in self._root.glob(f"*/{_MARKER}"):
-            entry = json.loads(marker.read_text("utf-8"))
-            found.append(Built(marker.parent, entry["name"], tuple(entry["requirements"]), entry["built_at"]))
+            with suppress(OSError, ValueError, KeyError):
+                entry = json.loads(marker.read_text("utf-8"))
+                used = marker.stat().st_mtime
+                found.append(Built(marker.parent, entry["name"], tuple(entry["requirements"]), entry["built_at"], used))
         return sorted(found, key=lambda built: -built.built_at)
 
-    def remove(self, path: Path) -> None:
-        """Delete one environment of ``built``; a build of the same afterwards starts anew."""
-        with self._lock(path):
-            (path / _MARKER).unlink(missing_ok=True)
+    def remove(self, path: Path) -> bool:
+        """Delete one environment of ``built`` unless something uses it; a build of the same then starts anew."""
+        with suppress(FileNotFoundError), self._lock(path), (path / _MARKER).open("rb") as marker:
+            try:
+                fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            (path / _MARKER).unlink()
             shutil.rmtree(path, ignore_errors=True)
+        return True
 
-    def _path(self, spec: EnvironmentSpec, extra: tuple[str, ...]) -> Path:
+    def evict(self, most_bytes: int, unused_seconds: float = _UNUSED_SECONDS) -> list[Path]:
+        """Delete the least recently used environments until all take ``most_bytes``, and what broken builds left.
+
+        Those that are in use, or were asked for less than ``unused_seconds`` ago, stay.
+        """
+        removed: list[Path] = []
+        by_use = sorted(self.built(), key=lambda built: built.used_at)
+        for built in by_use:
+            if disk_usage(self._root) <= most_bytes:
+                break
+            if time.time() - built.used_at >= unused_seconds and self.remove(built.path):
+                removed.append(built.path)
+        return removed
+
+    def unusable(self) -> str:
+        """Why nothing can be built here, in words for the operator; empty when it can."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._root):
+                return ""
+        except OSError as error:
+            return f"environments cannot be built in {self._root}: {error.strerror}; --cache-dir names another place"
+
+    def _parsed(self, requirements: str | None) -> Requirements:
+        return parse(requirements or "", {name: self._env[name] for name in INDEXES if name in self._env})
+
+    def _path(self, spec: EnvironmentSpec, extra: Requirements) -> Path:
         parts = {
             "layout": _LAYOUT,
             "requirements": spec.requirements,
-            "extra": extra,
+            "extra": extra.lines,
             "index": {name: self._env[name] for name in _INDEX if name in self._env},
             "python": _interpreter(spec.python),
             "platform": f"{sys.platform} {platform.machine()} {platform.libc_ver()}",
@@ -145,29 +240,61 @@ class Builder:
         return self._root / f"{spec.name}-{digest[:16]}"
 
     @contextmanager
-    def _lock(self, path: Path) -> Iterator[None]:
+    def _lock(self, path: Path, watched: Watched | None = None) -> Iterator[None]:
+        """Be the only one to build or delete ``path``; a build that waits for another keeps its own bounds."""
         self._root.mkdir(parents=True, exist_ok=True)
         with (self._root / f"{path.name}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if watched is not None:
+                        watched.require()
+                    time.sleep(_LOCK_LOOK_SECONDS)
             yield
 
-    def _install_base(self, path: Path, spec: EnvironmentSpec, log: Log) -> None:
+    def _install_base(self, path: Path, spec: EnvironmentSpec, watched: Watched, log: Log) -> None:
         # Relocatable scripts carry no path, so a layer may be a plain copy. pip is seeded: SDK v3 asks for it in jobs.
-        self._uv(["venv", "--seed", "--relocatable", "--python", _interpreter(spec.python), str(path)], log)
-        self._install(path, spec.requirements, log)
+        program = [uv.find_uv_bin()]
+        argv = ["venv", "--seed", "--relocatable", "--python", _interpreter(spec.python), str(path)]
+        run([*program, *argv, *_QUIET], self._env, self._root, watched, log)
+        seeds = [] if list(path.glob("lib/python*/site-packages/setuptools")) else ["setuptools<81", "wheel"]
+        lines = "\n".join((*spec.requirements, *seeds))
+        run([*program, *_install(path), *_QUIET], self._env, self._root, watched, log, lines)
         site_packages = next(path.glob("lib/python*/site-packages"))
+        (site_packages / "_sagewright_packages.py").write_text(_JOB_PACKAGES)
+        (site_packages / "_sagewright_packages.pth").write_text("import _sagewright_packages\n")
         (site_packages / "sagewright.pth").write_text(f"{PACKAGES}\n", "utf-8")
         self._compile(path)
 
-    def _install_layer(self, path: Path, base: Path, extra: tuple[str, ...], log: Log) -> None:
+    def _install_layer(
+        self, path: Path, base: Path, extra: Requirements, watched: Watched, log: Log
+    ) -> Requirements:  # fmt: skip
+        """Install what is named; returns the requirements, with the lines that have no wheels made the job's own."""
         shutil.copytree(base, path, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns(_MARKER))
-        self._install(path, extra, log)
+        cache = path / _CACHE
+        cache.mkdir()
+        constraints = cache / "constraints.txt"
+        constraints.write_text("\n".join(extra.constraints), "utf-8")
+        with sandboxed(path, cache, self._env) as (program, env):
+            held = ["--constraints", str(constraints)] if extra.constraints else []
+            argv = [*program, *_install(path), *held, *_QUIET]
+            for _ in range(_MOST_WITHOUT_WHEELS):
+                if not extra.named:
+                    break
+                try:
+                    run(argv, env, self._root, watched, log, "\n".join(extra.named))
+                    break
+                except BuildFailed as failure:
+                    found = _NO_WHEEL.search(str(failure))
+                    less = extra.without(found[1]) if found else extra
+                    if less == extra:
+                        raise
+                    extra = less
+        shutil.rmtree(cache, ignore_errors=True)
         self._compile(path)
-
-    def _install(self, path: Path, lines: Iterable[str], log: Log) -> None:
-        # --no-build: a source distribution is a program, and this runs with the server's rights.
-        argv = ["pip", "install", "--no-build", "--python", str(path / "bin/python"), "--requirements", "-"]
-        self._uv(argv, log, stdin="\n".join(lines))
+        return extra
 
     def _compile(self, path: Path) -> None:
         # By the interpreter below the environment and without `site`: what was just installed must not run here.
@@ -177,22 +304,13 @@ class Builder:
         argv = [str(python), "-I", "-S", "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/", str(site_packages)]
         subprocess.run(argv, env=self._env, check=False, stdin=subprocess.DEVNULL)
 
-    def _uv(self, argv: list[str], log: Log, stdin: str = "") -> None:
-        command = [uv.find_uv_bin(), *argv, "--no-progress", "--color", "never"]
-        last: deque[str] = deque(maxlen=_LAST_LINES)
-        with subprocess.Popen(
-            command, env=self._env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", cwd=self._root,
-        ) as process:  # fmt: skip
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(stdin)  # a few kilobytes at most by the API's limits, far below a pipe's buffer
-            process.stdin.close()
-            for line in process.stdout:
-                last.append(line.rstrip())
-                log(line.rstrip())
-        if process.returncode:
-            raise BuildFailed(f"uv {argv[0]} exited with {process.returncode}:\n" + "\n".join(last))
+
+_QUIET = ("--no-progress", "--color", "never")
+
+
+def _install(path: Path) -> list[str]:
+    # --no-build: a source distribution is a program, and this runs with the server's rights.
+    return ["pip", "install", "--no-build", "--python", str(path / "bin/python"), "--requirements", "-"]
 
 
 def _installer_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -202,13 +320,6 @@ def _installer_environment(env: Mapping[str, str]) -> dict[str, str]:
         if pip_name in env:
             kept.setdefault(uv_name, env[pip_name])
     return kept | {"UV_PYTHON_DOWNLOADS": "never"}
-
-
-def _lines(requirements: str | None) -> tuple[str, ...]:
-    try:
-        return normalise(requirements or "")
-    except ValueError as error:
-        raise BuildFailed(str(error)) from None
 
 
 def _interpreter(wanted: str) -> str:

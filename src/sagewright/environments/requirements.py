@@ -1,35 +1,135 @@
-"""Which ``requirements.txt`` may be installed with the server's rights.
+"""What of a requirements.txt the server installs before a job starts, and what the job has to install itself.
 
-Layers are installed by the server before a job starts, so that an isolated job needs no network. The file comes from a
-user, who must not read the server's files or variables through it (``-r /path``, ``file:``, ``${SECRET}``) nor run code
-in it (source distributions). What is left are names, versions, markers, hashes, wheels by https and index options.
+Packages that are named, and come as wheels from the index that the operator has set, are installed by the server, so
+that a job needs no network for them. Everything else would use the server's rights or its network for the user: files
+beside the code, other indexes, URLs, version control, variables. Those lines are the job's own: it installs them in its
+sandbox, with its limits and its network.
 """
 
 from __future__ import annotations
 
+import codecs
+import posixpath
 import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+MAX_BYTES = 1 << 20
+CONSTRAINT = "--constrain "
+"""How a line of a constraints file is written among the lines to install."""
 
 _NAME = r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(
-    rf"{_NAME}\s*(?:\[[\w\s,.-]*\])?\s*"
-    r"(?:@\s*https?://\S+|\(?[<>=!~]=?[^;@#]*\)?)?"
+    rf"(?P<name>{_NAME})\s*(?:\[[\w\s,.-]*\])?\s*"
+    r"(?:\(?[<>=!~]=?[^;@#]*\)?)?"
     r"\s*(?:;[^#]*)?(?:\s+--hash=\w+:[0-9a-f]+)*"
 )
-_OPTION = re.compile(
-    r"(?:(?:-i|--index-url|--extra-index-url|-f|--find-links)[ =]\s*https?://\S+"
-    r"|--(?:pre|prefer-binary|require-hashes|no-index)"
-    r"|--(?:no-binary|only-binary|trusted-host)[ =]\s*[\w:.,-]+)"
-)
+_OPTION = re.compile(r"--(?:pre|prefer-binary|require-hashes)|--(?:no-binary|only-binary|trusted-host)[ =]\s*[\w:.,-]+")
+_INDEX = re.compile(r"(?:-i|--index-url|--extra-index-url)[ =]?\s*(\S+)")
+_INCLUDE = re.compile(r"(?:(-r|--requirement)|(-c|--constraint))(?:[ =]\s*|(?<=-[rc]))([^\s=].*)")
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_PYPI = "https://pypi.org/simple"
+
+Read = Callable[[str], bytes | None]
+"""The content of a file by its path in the code, or None."""
 
 
-def normalise(text: str) -> tuple[str, ...]:
-    """The lines that matter, without comments, joined over continuation lines, sorted.
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """The lines that the server installs, versions they are held to, and the lines that are the job's own."""
 
-    Raises ``ValueError`` when a line is more than a requirement by name, by https URL, or an index option.
+    named: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All that decides what an environment with them holds."""
+        return (*self.named, *(CONSTRAINT + line for line in self.constraints), *(f"own: {line}" for line in self.own))
+
+    def without(self, package: str) -> Requirements:
+        """The same, with the lines that name ``package`` made the job's own."""
+        moved = tuple(line for line in self.named if _same(name_of(line), package))
+        kept = tuple(line for line in self.named if line not in moved)
+        return Requirements(kept, self.constraints, (*self.own, *moved))
+
+
+def name_of(line: str) -> str:
+    """The package that a line names, or an empty text."""
+    match = _REQUIREMENT.fullmatch(line)
+    return match["name"] if match else ""
+
+
+def _same(one: str, other: str) -> bool:
+    return re.sub(r"[-_.]+", "-", one).lower() == re.sub(r"[-_.]+", "-", other).lower()
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file that a person wrote, by its byte order mark or as UTF-8; of one far too long the beginning."""
+    content = content[:MAX_BYTES]
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding, "replace")
+    return content.decode("utf-8", "replace")
+
+
+def includes_others(content: bytes) -> bool:
+    """Whether a requirements file names other files to read."""
+    return any(_INCLUDE.fullmatch(line) for line in _logical_lines(decoded(content)))
+
+
+def flattened(name: str, read: Read) -> str | None:
+    """The text of the requirements file ``name`` with the files that it includes in place; None when it is not there.
+
+    A file that cannot be read stays a line, for pip to say what is wrong with it.
     """
-    joined = re.sub(r"\\\r?\n", " ", text)
-    lines = sorted({re.sub(r"(^|\s)#.*", "", line).strip() for line in joined.splitlines()} - {""})
-    for line in lines:
-        if "${" in line or not (_OPTION.fullmatch(line) or _REQUIREMENT.fullmatch(line)):
-            raise ValueError(f"requirements.txt: the line '{line}' cannot be installed before the job starts")
-    return tuple(lines)
+    if read(name) is None:
+        return None
+    return "\n".join(_flat(name, read, constrains=False, seen=set()))
+
+
+def _flat(name: str, read: Read, *, constrains: bool, seen: set[tuple[str, bool]]) -> Iterator[str]:
+    seen.add((name, constrains))  # each file once: they may include one another
+    for line in _logical_lines(decoded(read(name) or b"")):
+        include = _INCLUDE.fullmatch(line)
+        if include is not None:
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), include[3].strip()))
+            only_constrains = constrains or bool(include[2])
+            if read(path) is not None:
+                if (path, only_constrains) not in seen:
+                    yield from _flat(path, read, constrains=only_constrains, seen=seen)
+                continue
+        yield CONSTRAINT + line if constrains else line
+
+
+def _logical_lines(text: str) -> Iterator[str]:
+    """Lines without comments, joined over continuations, that say anything."""
+    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
+        if said := re.sub(r"(^|\s)#.*", "", line).strip():
+            yield said
+
+
+def parse(text: str, indexes: Mapping[str, str] | None = None) -> Requirements:
+    """What is whose of a (flattened) requirements file. ``indexes`` are the URLs that the operator has set."""
+    known = {url.rstrip("/") for url in (indexes or {}).values()} | {_PYPI}
+    named: set[str] = set()
+    constraints: set[str] = set()
+    own: dict[str, None] = {}
+    for line in _logical_lines(text):
+        index = _INDEX.fullmatch(line)
+        if index is not None and index[1].rstrip("/") in known:
+            continue
+        if "${" in line:
+            own[line.removeprefix(CONSTRAINT)] = None
+        elif line.startswith(CONSTRAINT) and _REQUIREMENT.fullmatch(line.removeprefix(CONSTRAINT)):
+            constraints.add(line.removeprefix(CONSTRAINT))
+        elif _OPTION.fullmatch(line) or _REQUIREMENT.fullmatch(line):
+            named.add(line)
+        else:
+            own[line.removeprefix(CONSTRAINT)] = None
+    return Requirements(tuple(sorted(named)), tuple(sorted(constraints)), tuple(own))
+
+
+def needs_network(line: str) -> bool:
+    """Whether a line of the job's own can only be installed over a network."""
+    return bool(re.search(r"\w://(?!$)", line)) and "file://" not in line

@@ -106,7 +106,7 @@ class Noun:
         return self.words.get(resource.shown, "")
 
     def create(self, call: Call, request: Json) -> Resource:
-        """Check, store, and wake the reconciler or wait in line; raises ``taken`` when the name is in use."""
+        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``."""
         self.check(call, request)
         name = request[self.name_member]
         spec = {key: value for key, value in request.items() if key not in ("Tags", self.name_member)}
@@ -114,7 +114,7 @@ class Noun:
         now = call.platform.clock.now()
         queue = call.platform.queues.get(self.kind)
         waiting = queue.waiting(spec) if queue is not None else None
-        begun = waiting or Change(due=now if self.lifecycle else None)
+        start = waiting or Change(due=now if self.lifecycle else None)
         first = (Event(now, *self.first),) if self.first[0] else ()
         try:
             made = call.platform.resources.create(
@@ -124,18 +124,18 @@ class Noun:
                 name=name,
                 arn=self.arn(call, name),
                 spec=spec,
-                status={**self.status, **begun.status},
-                run={**begun.run},
+                status={**self.status, **start.status},
+                run={**start.run},
                 phase=self.lifecycle.first if self.lifecycle else "ready",
-                due=begun.due,
+                due=start.due,
                 tag_set=tags,
-                events=(*first, *begun.events),
+                events=(*first, *start.events),
             )
         except AlreadyExists as error:
             old = error.existing
             raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
         if queue is not None and waiting is not None:
-            queue.stand(made)
+            queue.enqueue(made)
         elif self.lifecycle:
             call.platform.hint(made.id)
         return made

@@ -15,13 +15,13 @@ from typing import Any, Literal
 
 from botocore.model import ListShape, StructureShape
 
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.nouns.declaration import Noun
 from sagewright.nouns.operations import Call
 from sagewright.store.resources import Query
 from sagewright.wire.models import input_shape, output_shape
 
-Json = dict[str, Any]
 Order = Literal["name", "created", "modified", "shown"]
 _ORDERS: dict[str, Order] = {
     "Name": "name",

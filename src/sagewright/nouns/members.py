@@ -21,9 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Search over every kind that is declared: what a resource's Describe says, its tags and metrics, by dotted names.
 
-https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Search.html. The model says which kinds can be asked for
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_Search.html. The model says which kinds can be searched
 and what a result looks like, so a new noun is searchable by existing. Where AWS is silent: an absent property is not
 equal to anything, and comes last whatever the order; text is compared as text, unless both sides are numbers.
 """
@@ -30,8 +30,8 @@ _OTHER_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialCo
 
 def search(call: Call, request: Json) -> Json:
     """The answer to a Search: full descriptions, sorted, in pages. Raises ValidationException."""
-    asked: str = request["Resource"]
-    kind = _OTHER_NAMES.get(asked, asked)
+    wanted: str = request["Resource"]
+    kind = _OTHER_NAMES.get(wanted, wanted)
     noun = next((each for each in all_nouns() if each.kind == kind and each.service == call.service), None)
     if noun is None or request.get("CrossAccountFilterOption") == "CrossAccount":
         return {"Results": [], "TotalHits": {"Value": 0, "Relation": "EqualTo"}}
@@ -64,7 +64,7 @@ def search(call: Call, request: Json) -> Json:
 
 
 class _Record:
-    """A resource as its properties, each looked up when it is asked for: most searches ask for few."""
+    """The properties of a resource, each made when a search first needs it: most searches need few."""
 
     def __init__(self, call: Call, noun: Noun, resource: Resource, tags: Mapping[str, str]) -> None:
         self.resource = resource

@@ -17,8 +17,8 @@ Json = dict[str, Any]
 Verb: TypeAlias = Callable[[Noun, Call, Json], Result]
 
 
-def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
-    """Register a noun with its shared operations. ``settled`` is the refusal to stop what has ended."""
+def declare(noun: Noun, *, ended: Refusal | None = None) -> Noun:
+    """Register a noun with its shared operations. ``ended`` is the refusal to stop work that has ended."""
     register(noun)
     known = set(service_model(noun.service).operation_names)
     verbs: dict[str, Verb] = {
@@ -29,7 +29,7 @@ def declare(noun: Noun, *, settled: Refusal | None = None) -> Noun:
     if noun.lifecycle is None:
         verbs[f"Delete{noun.kind}"] = _delete
     elif noun.lifecycle.name == "RUN":
-        verbs[f"Stop{noun.kind}"] = _stop(settled)
+        verbs[f"Stop{noun.kind}"] = _stop(ended)
         verbs[f"Delete{noun.kind}"] = _delete_ended
     else:
         verbs[f"Delete{noun.kind}"] = _wish_gone
@@ -57,13 +57,13 @@ def _delete(noun: Noun, call: Call, request: Json) -> Result:
     return None
 
 
-def _stop(settled: Refusal | None) -> Verb:
+def _stop(ended: Refusal | None) -> Verb:
     def stop(noun: Noun, call: Call, request: Json) -> Result:
         resource = noun.find(call, request[noun.name_member])
         assert noun.lifecycle is not None
         if noun.lifecycle.final(resource.phase):
-            assert settled is not None
-            raise settled.of(name=resource.name, arn=resource.arn, status=noun.word(resource))
+            assert ended is not None
+            raise ended.of(name=resource.name, arn=resource.arn, status=noun.word(resource))
         wish(call, resource, "stopped")
         return None
 
@@ -71,7 +71,7 @@ def _stop(settled: Refusal | None) -> Verb:
 
 
 def _delete_ended(noun: Noun, call: Call, request: Json) -> Result:
-    """Forget work that ended; its outputs and logs stay. What is not cleaned up after yet counts as in use."""
+    """Delete the row of work that has ended; its outputs and logs stay. Raises ResourceInUse until it is cleaned up."""
     resource = noun.find(call, request[noun.name_member])
     assert noun.lifecycle is not None
     if not noun.lifecycle.final(resource.phase) or resource.due is not None:

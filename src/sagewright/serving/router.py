@@ -1,7 +1,7 @@
 """From an endpoint's name to a model server: pick a variant by weight, a worker by load, forward, translate errors.
 
-The engine's threads set the table; requests run on the gateway's event loop. The table is a dictionary of immutable
-routes, replaced whole on every change, so a request reads it without a lock.
+The engine's threads change the routes; requests run on the gateway's event loop. The routes are a dictionary of
+immutable values that is replaced whole on every change, so a request reads it without a lock.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class _Route:
         if not self._weighted:
             return None
         # Not for secrets: which variant answers may be guessed.
-        place = random.random() * self._sums[-1]  # noqa: S311
-        return self._weighted[bisect.bisect(self._sums, place, hi=len(self._sums) - 1)]
+        point = random.random() * self._sums[-1]  # noqa: S311
+        return self._weighted[bisect.bisect(self._sums, point, hi=len(self._sums) - 1)]
 
 
 class Router:
@@ -104,7 +104,7 @@ class Router:
         self._turn = 0
         self._retries: set[asyncio.Task[None]] = set()
 
-    # the table, any thread
+    # routes, any thread
 
     def put(self, key: EndpointKey, variants: Sequence[Variant]) -> None:
         """Route ``key`` to ``variants`` from now on; what is in flight on workers no longer named is still answered."""
@@ -228,7 +228,7 @@ class Router:
         return self._response(key, variant, started, outcome)
 
     def _response(self, key: EndpointKey, variant: Variant, started: int, outcome: Outcome) -> InvokeResponse:
-        """What the client is told of ``outcome``, which is also counted. Raises ``AwsError``."""
+        """Count ``outcome``, and make the client's answer of it. Raises ``AwsError``."""
         if isinstance(outcome, NotSentError):
             self._record(key, variant, 503, started, None)
             raise AwsError(
@@ -296,20 +296,20 @@ class Router:
             self._timer = self._loop.call_later(self._timing.tend, self._tend)
 
     def _tend_once(self) -> None:
-        """Make the workers those of the table, and look after each."""
+        """Make and retire workers as the routes say, and check on each."""
         if self._loop is None:
             return
         routes = self._routes
-        wanted = {
+        routed = {
             address.socket
             for route in routes.values()
             for variant in route.variants.values()
             for address in variant.workers
         }
-        for socket in wanted:
+        for socket in routed:
             self._worker(socket)
         for socket, worker in list(self._workers.items()):
-            if socket not in wanted:
+            if socket not in routed:
                 worker.retire()
                 if not worker.outstanding:
                     del self._workers[socket]

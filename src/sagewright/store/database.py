@@ -26,7 +26,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sagewright.store.outages import sqlstate
 
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 14}
-"""Two such pools a server: two servers fit into the 100 connections that PostgreSQL gives unless told otherwise."""
+"""A server has two such pools, 44 connections. PostgreSQL allows 100 by default, so two servers fit."""
 _BUSY_SECONDS = 30.0
 KEPT = 16
 """Connections to SQLite that stay open with nothing to do."""
@@ -110,12 +110,16 @@ _decode = msgspec.json.Decoder().decode
 
 
 def _document(value: Any) -> str:
-    """The text of a document. msgspec is ten times as fast as json, which knows what msgspec refuses or makes null."""
+    """The JSON text of a document.
+
+    msgspec is ten times as fast as json, but refuses lone surrogates and writes NaN and infinity as null. So a text
+    with "null" in it is written again by json, which is right for both.
+    """
     try:
-        text = _encode(value).decode()
-    except (TypeError, UnicodeEncodeError):  # half a character, which JSON can write as an escape
+        encoded = _encode(value).decode()
+    except (TypeError, UnicodeEncodeError):
         return json.dumps(value)
-    return text if "null" not in text else json.dumps(value)  # it may have been NaN
+    return encoded if "null" not in encoded else json.dumps(value)
 
 
 def _value(text: str) -> Any:
@@ -134,9 +138,9 @@ def sqlite_url(directory: Path) -> str:
 
 
 def queue(connection: Connection, name: str) -> None:
-    """Let the transactions that ask for the same ``name`` pass one after the other, this one until its end.
+    """Let transactions that use the same ``name`` run one after the other; this one holds the name until its end.
 
-    For what rows cannot be locked for because they are not there yet. SQLite's writers queue anyway.
+    It locks rows that do not exist yet. SQLite needs no such lock: it has one writer at a time.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 4566))"), {"name": name})
@@ -166,7 +170,7 @@ def _sqlite(url: URL, durable: bool) -> Engine:
 
 
 def _use_wal(cursor: Any) -> None:
-    """Of connections that change a new database's journal at the same time, SQLite refuses some without waiting."""
+    """Switch to WAL. SQLite refuses this without waiting when two connections do it at once, so it is tried again."""
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
         try:

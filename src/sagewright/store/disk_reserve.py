@@ -1,4 +1,4 @@
-"""Room on the disk: the last of it is the database's, so that on a full disk things can still be deleted."""
+"""Keeps the last bytes of the disk for the database, so that on a full disk things can still be deleted."""
 
 from __future__ import annotations
 

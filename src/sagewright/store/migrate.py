@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -46,8 +45,6 @@ def upgrade(database: Database, to: str = "") -> None:
     except DBAPIError as error:
         if reason := outage(error):
             raise OSError(f"{reason} ({database.engine.url}: {error.orig})") from None
-        if getattr(error.orig, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise OSError(f"{database.engine.url.database} cannot be read: {error.orig}") from None
         raise
 
 

@@ -1,4 +1,4 @@
-"""Outages: what keeps the store from working that is neither the caller's fault nor a bug, told in plain words.
+"""Outages: errors of the disk and the database that are neither the caller's fault nor a bug, in plain words.
 
 While one lasts, requests are answered with 503 ServiceUnavailable, which every SDK tries again, and the reconciler
 waits. Nothing that was acknowledged before is lost by it.

@@ -33,13 +33,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from sagewright.core import Json
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
 from sagewright.store.database import Database
 from sagewright.store.events import Event, append_events
 from sagewright.store.schema import events, resources, tags
-
-Json = dict[str, Any]
 
 
 class AlreadyExists(Exception):

@@ -59,6 +59,7 @@ class Agent:
         self._facts: dict[str, Any] = {}
         self._signalled = False
         self._holder = 0
+        self._environment = -1
         self._wake, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -93,6 +94,7 @@ class Agent:
         from sagewright_runtime.shared import tree as paths
 
         document = self._document
+        self._environment = _hold(document.get("environment", ""))
         joins = self._network() if document["pod"] else []
         tree = paths.Tree(self._path("ml"), document["base"], document["seen"])
         self._report("downloading")
@@ -227,6 +229,18 @@ class Agent:
 
     def _on_term(self, _number: int, _frame: FrameType | None) -> None:
         self._signalled = True
+
+
+def _hold(environment: str) -> int:
+    """A shared lock on an environment, for as long as the descriptor is open: what is in use is not deleted."""
+    import fcntl
+
+    try:
+        descriptor = os.open(os.path.join(environment, ".complete"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # one that the server did not build
+        return -1
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
 
 
 def _told(error: OSError, tree: Tree) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from sagewright_runtime import job_packages
 from sagewright_runtime.serving.contract import (
     ContractError,
     Defaults,
@@ -59,6 +60,12 @@ def _theirs(trace: TracebackType | None) -> TracebackType | None:
     return inner or trace
 
 
+def _install(code: Path) -> None:
+    """What the code needs and the server has left to it. Raises ``job_packages.InstallFailed``."""
+    if job_packages.listed(str(code)):
+        job_packages.install(["-r", job_packages.NAME], str(code))
+
+
 def main() -> int:
     """Run the model server; the exit code of the process."""
     for stream in (sys.stdout, sys.stderr):
@@ -67,8 +74,9 @@ def main() -> int:
     env = environment()
     sys.path.append(str(Path(__file__).parents[1] / "packages"))
     try:
+        _install(Path(env.get("SM_MODEL_DIR", "/opt/ml/model"), "code"))
         handler = load(env)
-    except ContractError as error:
+    except (ContractError, job_packages.InstallFailed) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except (Exception, SystemExit) as error:

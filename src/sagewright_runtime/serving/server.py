@@ -2,15 +2,15 @@
 
 Everything read in one wake-up is one batch. A handler that computes in microseconds and takes a batch at once (the
 built-in algorithms) runs right in the reading thread: a hand-over between threads would cost as much as its work.
-The user's own code may block for a minute, so it keeps the main thread, where libraries expect to be, and another
-thread reads on and answers pings meanwhile. User code is run one request at a time, as in a SageMaker worker.
+The user's own code may block for a minute. It runs in the main thread too, where libraries expect to be, right after
+its request was read; but once it has run for a few milliseconds, another thread reads on and answers pings until it is
+done. User code is run one request at a time, as in a SageMaker worker.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import select
 import signal
 import socket
@@ -18,11 +18,12 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Tuple
 
 from sagewright_runtime.shared import frames, sockets
 
@@ -30,6 +31,9 @@ _READ_SIZE = 256 * 1024
 _AWAKE_SECONDS = 100e-6
 """Being woken takes longer than a prediction of one row: with it, one client alone gets a third more answers a second.
 It costs at most this much processor time a batch."""
+_LOOK_MILLISECONDS = 5
+_LOOK_SECONDS = _LOOK_MILLISECONDS / 1000
+_IDLE_LOOKS = 100
 
 
 class Request(NamedTuple):
@@ -93,7 +97,118 @@ class _Peer:
             pass
 
 
-_Item = tuple[_Peer, int, Request]
+_Item = Tuple[_Peer, int, Request]
+
+
+class _Reader:
+    """Reads requests of all connected routers; for one thread at a time."""
+
+    def __init__(self, listener: socket.socket, wake: socket.socket) -> None:
+        self._listener = listener
+        self._poll = select.poll()  # not selectors, whose objects for each event cost more than the event
+        self._poll.register(listener, select.POLLIN)
+        self._poll.register(wake, select.POLLIN)
+        self._peers: dict[int, _Peer] = {}
+        self._found_some = False
+        self.stopping = False
+
+    def read(self, milliseconds: int | None = None) -> list[_Item]:
+        """The requests of one wake-up, at most so much later; pings are answered."""
+        if milliseconds is not None:
+            events = self._poll.poll(milliseconds)
+        else:
+            events = _soon(self._poll) if self._found_some else self._poll.poll()
+        batch: list[_Item] = []
+        for descriptor, _ in events:
+            peer = self._peers.get(descriptor)
+            if peer is not None:
+                if not _receive(peer, batch):
+                    self._poll.unregister(descriptor)
+                    peer.gone = True
+                    self._peers.pop(descriptor).stream.close()
+            elif descriptor == self._listener.fileno():
+                stream = self._listener.accept()[0]
+                self._poll.register(stream, select.POLLIN)
+                self._peers[stream.fileno()] = _Peer(stream)
+            else:
+                self.stopping = True
+        self._found_some = bool(batch)
+        return batch
+
+
+def _receive(peer: _Peer, batch: list[_Item]) -> bool:
+    """Read once from ``peer``, answer its pings, add its requests to ``batch``; False when it is gone."""
+    try:
+        data = peer.stream.recv(_READ_SIZE)
+        found = peer.splitter.feed(data)
+    except (OSError, frames.FrameError):
+        return False
+    for frame_id, code, head, body in found:
+        if code in (frames.INVOKE, frames.INVOKE_STREAM):
+            headers = frames.decode_headers(head)
+            batch.append((peer, frame_id, Request(headers, body, code == frames.INVOKE_STREAM)))
+        elif code == frames.CANCEL:
+            peer.cancelled.add(frame_id)
+        else:
+            peer.send(frames.encode(frame_id, 200 if code == frames.PING else 400))
+    return bool(data)
+
+
+class _Relief:
+    """Reads on behalf of the main thread while that is busy with the user's code for longer than a look.
+
+    Waking a thread for each request costs a lone client a seventh of its requests, so this one looks from time to time
+    by itself, and sleeps once nothing has been asked for a while. Who holds ``reading`` reads; what is read while the
+    main thread is busy is in ``waiting``.
+    """
+
+    def __init__(self, reader: _Reader) -> None:
+        self.reading = threading.Lock()
+        self.waiting: deque[_Item] = deque()
+        self._reader = reader
+        self._awake = threading.Event()
+        self._asleep = False
+        self._busy = False
+        self._begun = 0
+
+    def begin(self) -> None:
+        """The main thread begins with a request."""
+        self._busy = True
+        self._begun += 1
+        if self._asleep:
+            self._awake.set()
+
+    def end(self) -> None:
+        """The main thread has nothing to do."""
+        self._busy = False
+
+    def run(self) -> None:
+        """Look until the reader stops."""
+        seen, idle = 0, 0
+        while not self._reader.stopping:
+            time.sleep(_LOOK_SECONDS)
+            if self._busy and self._begun == seen:
+                self._read()
+            idle = idle + 1 if self._begun == seen and not self._busy else 0
+            seen = self._begun
+            if idle > _IDLE_LOOKS:
+                self._sleep()
+
+    def _read(self) -> None:
+        """One request has taken a whole look, so others may have come, and pings."""
+        if self.reading.acquire(blocking=False):
+            try:
+                while self._busy and not self._reader.stopping:
+                    self.waiting.extend(self._reader.read(_LOOK_MILLISECONDS))
+            finally:
+                self.reading.release()
+
+    def _sleep(self) -> None:
+        self._awake.clear()
+        self._asleep = True
+        if not self._busy:
+            self._awake.wait()
+        self._asleep = False
 
 
 class ModelServer:
@@ -114,71 +229,29 @@ class ModelServer:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         with sockets.listen(self._path) as listener:
+            reader = _Reader(listener, self._wake_read)
             if self._handler.inline:
-                self._read(listener, self._execute)
+                while not reader.stopping:
+                    batch = reader.read()
+                    if batch:
+                        self._execute(batch)
             else:
-                self._run_beside(listener)
+                self._run_one_by_one(reader)
 
-    def _run_beside(self, listener: socket.socket) -> None:
-        """Read in another thread, execute in this one."""
-        batches: queue.SimpleQueue[list[_Item] | None] = queue.SimpleQueue()
-
-        def read() -> None:
-            try:
-                self._read(listener, batches.put)
-            finally:
-                batches.put(None)
-
-        threading.Thread(target=read, name="frames", daemon=True).start()
-        for batch in iter(batches.get, None):
-            for item in batch:
-                self._execute([item])
-
-    def _read(self, listener: socket.socket, deliver: Callable[[list[_Item]], None]) -> None:
-        poll = select.poll()  # not selectors, whose objects for each event cost more than the event
-        poll.register(listener, select.POLLIN)
-        poll.register(self._wake_read, select.POLLIN)
-        peers: dict[int, _Peer] = {}
-        batch: list[_Item] = []
+    def _run_one_by_one(self, reader: _Reader) -> None:
+        relief = _Relief(reader)
+        threading.Thread(target=relief.run, name="frames", daemon=True).start()
+        waiting = relief.waiting
         while True:
-            events = _soon(poll) if batch and self._handler.inline else poll.poll()
-            batch = []
-            stopping = False
-            for descriptor, _ in events:
-                peer = peers.get(descriptor)
-                if peer is not None:
-                    if not self._receive(peer, batch):
-                        poll.unregister(descriptor)
-                        peer.gone = True
-                        peers.pop(descriptor).stream.close()
-                elif descriptor == listener.fileno():
-                    stream = listener.accept()[0]
-                    poll.register(stream, select.POLLIN)
-                    peers[stream.fileno()] = _Peer(stream)
-                else:
-                    stopping = True
-            if batch:
-                deliver(batch)
-            if stopping:
+            with relief.reading:
+                if not waiting and not reader.stopping:
+                    waiting.extend(reader.read())
+            if not waiting and reader.stopping:
                 return
-
-    @staticmethod
-    def _receive(peer: _Peer, batch: list[_Item]) -> bool:
-        """Read once from ``peer``, answer its pings, add its requests to ``batch``; False when it is gone."""
-        try:
-            data = peer.stream.recv(_READ_SIZE)
-            found = peer.splitter.feed(data)
-        except (OSError, frames.FrameError):
-            return False
-        for frame_id, code, head, body in found:
-            if code in (frames.INVOKE, frames.INVOKE_STREAM):
-                headers = frames.decode_headers(head)
-                batch.append((peer, frame_id, Request(headers, body, code == frames.INVOKE_STREAM)))
-            elif code == frames.CANCEL:
-                peer.cancelled.add(frame_id)
-            else:
-                peer.send(frames.encode(frame_id, 200 if code == frames.PING else 400))
-        return bool(data)
+            while waiting:
+                relief.begin()
+                self._execute([waiting.popleft()])
+            relief.end()
 
     def _execute(self, batch: list[_Item]) -> None:
         try:

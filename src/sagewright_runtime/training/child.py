@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-import sysconfig
-import tempfile
 import threading
 from types import FrameType
 
@@ -51,19 +48,6 @@ def run(command: list[str], name: str) -> None:
         raise SystemExit(128 - code)
     if code:
         raise ProgramFailed(name, code, digest(tail.decode("utf-8", "replace")), command)
-
-
-def pip_install(what: list[str], name: str) -> None:
-    """Install beside the environment, which other jobs share, and put that on the paths of this job.
-
-    Raises ``ProgramFailed`` called ``name``.
-    """
-    prefix = tempfile.mkdtemp(prefix="packages-")
-    site_packages = sysconfig.get_path("purelib", "posix_prefix", {"base": prefix, "platbase": prefix})
-    os.environ["PYTHONPATH"] = f"{os.environ['PYTHONPATH']}:{site_packages}"
-    os.environ["PATH"] = f"{prefix}/bin:{os.environ['PATH']}"
-    sys.path.insert(0, site_packages)
-    run([sys.executable, "-m", "pip", "install", "--prefix", prefix, *what], name)
 
 
 def _pass_on(process: subprocess.Popen[bytes], tail: bytearray) -> None:

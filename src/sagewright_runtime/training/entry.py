@@ -7,7 +7,6 @@ paths. That saves the start of a second interpreter, and signals reach the scrip
 # No pathlib, no typing: they are slow to import, and every job waits for this.
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -126,24 +125,16 @@ def _lay_out(training: Training) -> None:
 
 def _install(training: Training, package: bool) -> None:
     """What the code needs, unless the server has put it into the environment already."""
-    listed = os.path.exists(f"{training.code_dir}/requirements.txt") and not _layered()
-    if not (listed or package):
-        return
-    from sagewright_runtime.training import child  # noqa: PLC0415 (rare)
+    from sagewright_runtime import job_packages  # noqa: PLC0415 (most code needs nothing)
 
-    what = (["."] if package else []) + (["-r", "requirements.txt"] if listed else [])
-    child.pip_install(what, "InstallModuleError" if package else "InstallRequirementsError")
-
-
-def _layered() -> bool:
-    """Whether the server built this environment with the job's requirements in it."""
-    if os.environ.get("SAGEWRIGHT_REQUIREMENTS_LAYERED") == "1":
-        return True
-    try:
-        with open(f"{sys.prefix}/.complete", encoding="utf-8") as marker:
-            return bool(json.load(marker)["requirements"])
-    except FileNotFoundError:
-        return False
+    listed = job_packages.listed(training.code_dir)
+    if listed or package:
+        what = (["."] if package else []) + (["-r", job_packages.NAME] if listed else [])
+        try:
+            job_packages.install(what)
+        except job_packages.InstallFailed as error:
+            name = "InstallModuleError" if package else "InstallRequirementsError"
+            raise ProgramFailed(name, error.code, error.output, error.command) from None
 
 
 def settable(variables: dict[str, str]) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """A process forked from a zygote, on its way into a sandbox.
 
-It waits on its line to the agent for an order: descriptors (a file with the order as JSON, the job's output, the pod's
-namespaces) and the pid of the sandbox's first process. It enters the job's limits and namespaces while it still may,
-and forks the job, which is then inside. The job gives up every privilege, replaces what a process inherits, and
-returns to run its program. The other one stays outside as its parent, tells the agent how it ended, and leaves last:
-as long as it has not waited for the job, the job's pid is nobody else's.
+It waits on its socket to the agent for an order: descriptors (a file with the order as JSON, the job's output, the
+pod's namespaces) and the pid of the sandbox's first process. It enters the job's limits and namespaces while it still
+has the right to, and forks the job, which is then inside. The job gives up every privilege, replaces what a process
+inherits, and returns to run its program. The other process stays outside as the job's parent, tells the agent how the
+job ended, and leaves last: until it has waited for the job, no other process can have the job's pid.
 
 Messages to the agent: {"pid"}, then {"status"}; or {"trouble"} instead of either.
 """
@@ -39,13 +39,13 @@ _INTERRUPTED = 130
 _LIBRARIES: set[str] = set()
 
 
-def move_in(line: socket.socket, path: list[str]) -> Callable[[], int]:
+def enter_sandbox(agent: socket.socket, path: list[str]) -> Callable[[], int]:
     """Wait for the order and carry it out; returns in the job's process alone, with what it has to run.
 
     The agent going away ends the job: its sandbox dies with the agent, and everything in a pid namespace with that.
     """
     try:
-        _, descriptors, _, _ = socket.recv_fds(line, 16, _MAX_DESCRIPTORS)
+        _, descriptors, _, _ = socket.recv_fds(agent, 16, _MAX_DESCRIPTORS)
         if not descriptors:  # the agent needs no warm process, or is gone
             os._exit(0)
         document, output, *joined = descriptors
@@ -59,8 +59,8 @@ def move_in(line: socket.socket, path: list[str]) -> Callable[[], int]:
         if pid:
             for descriptor in (output, go, *joined):
                 os.close(descriptor)
-            _attend(line, pid, give_go)
-        line.detach()
+            _attend(agent, pid, give_go)
+        agent.detach()
         os.close(give_go)
         if not os.read(go, 1):  # nobody knows of this process: the agent starts another
             os._exit(127)
@@ -73,11 +73,11 @@ def move_in(line: socket.socket, path: list[str]) -> Callable[[], int]:
         return _become(order, path)
     except BaseException as error:
         trouble = f"{type(error).__name__}: {error}"
-        if line.fileno() < 0:  # in the job's process, whose output is read
+        if agent.fileno() < 0:  # in the job's process, whose output is read
             os.write(2, f"the process could not start: {trouble}\n".encode())
         else:
             with suppress(OSError):
-                line.send(json.dumps({"trouble": trouble}).encode())
+                agent.send(json.dumps({"trouble": trouble}).encode())
         os._exit(127)
 
 
@@ -91,17 +91,17 @@ def _enter(order: dict[str, Any], joined: list[int]) -> None:
     system.join(order["sandbox"], frozenset(order["elsewhere"]))
 
 
-def _attend(line: socket.socket, pid: int, give_go: int) -> NoReturn:
+def _attend(agent: socket.socket, pid: int, give_go: int) -> NoReturn:
     with suppress(OSError):
-        line.send(json.dumps({"pid": pid}).encode())
+        agent.send(json.dumps({"pid": pid}).encode())
         os.write(give_go, b"g")
     os.close(give_go)
     ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert ended is not None
     code = ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
     with suppress(OSError):
-        line.send(json.dumps({"status": code}).encode())
-        line.recv(1)  # the agent closes the line when it needs the pid no more
+        agent.send(json.dumps({"status": code}).encode())
+        agent.recv(1)  # the agent closes the socket when it needs the pid no more
     os.waitpid(pid, 0)
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""The zygote itself: imports, then forks a process for each line that the server hands it."""
+"""The zygote itself: imports, then forks a process for each socket that the server sends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import select
 import signal
 import socket
 
-from sagewright_runtime.zygote import fork as tenant
+from sagewright_runtime.zygote import fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ IDLE_SECONDS = 900.0
 
 
 def serve(descriptor: int, modules: list[str], path: list[str]) -> Callable[[], int]:
-    """Import ``modules``, say so, and fork until the server goes or nobody asked for ``IDLE_SECONDS``.
+    """Import ``modules``, say so, and fork until the server ends, or has asked for nothing for ``IDLE_SECONDS``.
 
     Returns only in a forked process, once it has become the job: the caller runs what it is given. ``path`` is
     ``sys.path`` as a script would find it.
@@ -38,14 +38,14 @@ def serve(descriptor: int, modules: list[str], path: list[str]) -> Callable[[], 
     poller = select.poll()
     poller.register(control, select.POLLIN)
     while poller.poll(IDLE_SECONDS * 1000):
-        line = _receive(control)
-        if line is None:
+        agent = _receive(control)
+        if agent is None:
             break
         if os.fork() == 0:
             control.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return tenant.move_in(line, path)
-        line.close()
+            return fork.enter_sandbox(agent, path)
+        agent.close()
     os._exit(0)
 
 
@@ -63,13 +63,13 @@ def _prepare(modules: list[str]) -> None:
     if (count := len(os.listdir("/proc/self/task"))) > 1:
         raise RuntimeError(f"an import left {count - 1} threads running, and a fork would lose them")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # forks are nobody's to wait for
-    tenant.remember()
+    fork.remember()
     gc.collect()
     gc.freeze()
 
 
 def _receive(control: socket.socket) -> socket.socket | None:
-    """The next line; None when the server is gone."""
+    """The next socket to an agent; None when the server is gone."""
     try:
         _, ancillary, _, _ = control.recvmsg(16, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.kit.model_server import ModelServer
+from tests.kit.eventually import eventually
+from tests.kit.model_server import ModelServer, Reply
 from tests.kit.old_tarfile import old_tarfile
 
 from sagewright.serving.probe import ping
+from sagewright_runtime.shared import frames, sockets
 
 STEPS = """
 import os
@@ -260,3 +262,32 @@ def test_code_in_an_archive_where_tarfile_has_no_filters(tmp_path: Path) -> None
     env = old_tarfile(tmp_path / "site")
     with ModelServer(tmp_path, SAGEMAKER_SUBMIT_DIRECTORY=str(packed), **env) as server:
         assert server.ask("", "text/plain")[2] == b"here"
+
+
+BLOCKING = """
+import os, time
+def model_fn(model_dir): return model_dir
+def transform_fn(model, body, content_type, accept):
+    if body == b"block":
+        open(os.path.join(model, "begun"), "w").close()
+        while not os.path.exists(os.path.join(model, "go")):
+            time.sleep(0.001)
+    return body, "text/plain"
+"""
+
+
+def test_pings_are_answered_and_requests_wait_while_a_function_blocks(tmp_path: Path) -> None:
+    with ModelServer(write_model(tmp_path, BLOCKING)) as server:
+        assert server.ask("first", "text/x")[2] == b"first"
+        replies: list[Reply] = []
+        asking = threading.Thread(target=lambda: replies.extend(server.ask_all([("block", "text/x", "")])))
+        asking.start()
+        eventually((tmp_path / "begun").exists, what=server.output)
+        assert ping(server.socket).ok
+        with sockets.connect(server.socket, timeout=30) as other:
+            other.sendall(frames.encode(7, frames.INVOKE, b"content-type: text/x", b"second"))
+            assert ping(server.socket).ok
+            (tmp_path / "go").touch()
+            assert frames.Splitter().feed(other.recv(1 << 16))[0].body == b"second"
+        asking.join()
+        assert replies[0][2] == b"block"

@@ -9,12 +9,11 @@ import datetime
 import math
 import re
 from collections.abc import Callable
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.nouns.operations import Call
 from sagewright.services.cloudwatch._math import Series
 
-Json = dict[str, Any]
 _DYNAMIC = re.compile(r"\$\{\s*(?:PROP\(\s*'([^']*)'\s*\)|([A-Z_]+))\s*\}")
 _OF_VALUES: dict[str, Callable[[list[float]], float]] = {
     "AVG": lambda values: math.fsum(values) / len(values),

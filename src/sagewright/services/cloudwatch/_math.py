@@ -13,12 +13,11 @@ import operator
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from sagewright.core import Json
 from sagewright.core.errors import NotImplementedYet
 from sagewright.services.cloudwatch._shared import invalid
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

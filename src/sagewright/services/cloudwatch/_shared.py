@@ -9,8 +9,6 @@ from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call
 from sagewright.store.metrics import Bucket, Dimensions, Key
 
-Json = dict[str, Any]
-
 
 class InvalidParameterValue(AwsError):
     """A member has a value that makes no sense."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.cloudwatch._labels import label
 from sagewright.services.cloudwatch._math import Evaluator, Series
 from sagewright.services.cloudwatch._shared import STATISTICS, check_times, invalid, key_of, percentile_of, statistic
 from sagewright.store.metrics import Span
 
-Json = dict[str, Any]
 QUERIES_LIMIT = 500
 DATAPOINTS_LIMIT = 100_800
 """Datapoints of one answer, and what MaxDatapoints may be at most."""

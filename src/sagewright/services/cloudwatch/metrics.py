@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.cloudwatch._shared import (
@@ -14,7 +14,6 @@ from sagewright.services.cloudwatch._shared import (
 )
 from sagewright.store.metrics import Point, Search
 
-Json = dict[str, Any]
 DATA_LIMIT, VALUES_LIMIT = 1000, 150
 PAST, FUTURE = 14 * 86_400, 2 * 3600
 PAGE = 500

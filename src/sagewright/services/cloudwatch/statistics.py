@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.cloudwatch._shared import (
     InvalidParameterCombination,
@@ -16,7 +16,6 @@ from sagewright.services.cloudwatch._shared import (
 )
 from sagewright.store.metrics import Span
 
-Json = dict[str, Any]
 DATAPOINTS_LIMIT = 1440
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from sagewright.access.identity import GLOBAL, managed, name_is_taken
 from sagewright.access.policy import Malformed, Statement, parse
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call
 from sagewright.store.resources import Resource, Stale
 
-Json = dict[str, Any]
 T = TypeVar("T")
 TAG_LIMIT = 50
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from sagewright.access.identity import aws_policies
+from sagewright.core import Json
 from sagewright.nouns.operations import Call, Operation, add
 from sagewright.services.iam._entities import (
     LimitExceeded,
@@ -17,8 +18,6 @@ from sagewright.services.iam._entities import (
     page,
     statements,
 )
-
-Json = dict[str, Any]
 
 ATTACHED_LIMIT = 20
 INLINE_CHARACTERS = {"Role": 10_240, "User": 2_048}

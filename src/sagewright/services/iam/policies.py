@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from sagewright.access.identity import AWS_POLICIES, GLOBAL, AwsPolicy, aws_policies, name_is_taken
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import unique_id
 from sagewright.nouns.operations import Call, operation
@@ -26,7 +26,6 @@ from sagewright.services.iam._entities import (
 )
 from sagewright.store.resources import AlreadyExists, Resource
 
-Json = dict[str, Any]
 VERSIONS_LIMIT = 5
 
 

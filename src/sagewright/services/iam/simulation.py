@@ -5,16 +5,13 @@ SDK v3 asks the first before it trains or deploys, and refuses roles that come o
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.access.decision import Principal, decide
 from sagewright.access.identity import boundary_of, holder_of, policies_of
 from sagewright.access.policy import Access, Malformed, Policies, Policy, parse
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.iam._entities import MalformedPolicyDocument, NoSuchEntity, page, statements
-
-Json = dict[str, Any]
 
 
 @operation("iam", "SimulatePrincipalPolicy")

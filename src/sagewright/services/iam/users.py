@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.access.identity import GLOBAL, holder_of
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import unique_id
 from sagewright.nouns.operations import Call, operation
@@ -28,7 +27,6 @@ from sagewright.services.iam._entities import (
 from sagewright.store.credentials import Credential
 from sagewright.store.resources import AlreadyExists, Resource
 
-Json = dict[str, Any]
 KEYS_PER_USER = 2
 
 

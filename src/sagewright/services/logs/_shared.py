@@ -11,8 +11,6 @@ from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call
 from sagewright.store.logs import DAY_MS, LogGroup, LogStream, Window
 
-Json = dict[str, Any]
-
 
 class InvalidParameter(AwsError):
     """A member is wrong in a way the model does not say."""

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._shared import InvalidParameter, group_of, milliseconds, stream_of, window_of
 from sagewright.store.logs import LogEvent
-
-Json = dict[str, Any]
 
 BATCH_BYTES = 1_048_576
 EVENT_OVERHEAD = 26

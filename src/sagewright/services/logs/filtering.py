@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._patterns import Pattern, compile_pattern
 from sagewright.services.logs._shared import InvalidParameter, NotFound, group_of, position_of, token, window_of
 from sagewright.services.logs.events import described
 from sagewright.store.logs import PAGE_BYTES, LogEvent, LogGroup, LogStore, LogStream, Window
-
-Json = dict[str, Any]
 
 PAGE = 10_000
 SEARCHED_BYTES = 16 * PAGE_BYTES

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._shared import (
@@ -17,7 +16,6 @@ from sagewright.services.logs._shared import (
 )
 from sagewright.store.logs import AlreadyExists, LogGroup
 
-Json = dict[str, Any]
 PAGE = 50
 TAG_LIMIT = 50
 RETENTION_DAYS = (

@@ -11,17 +11,15 @@ import uuid
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from sagewright.access.permissions import log_group_arn, log_group_name
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._patterns import Pattern, compile_pattern
 from sagewright.services.logs._shared import InvalidParameter, group_of
 from sagewright.services.logs.events import described
 from sagewright.store.logs import LogGroup, LogStore, LogStream
-
-Json = dict[str, Any]
 
 SESSIONS = 15
 """At once. Each holds a thread of the server's."""

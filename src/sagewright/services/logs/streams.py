@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sagewright.core import Json
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._shared import (
     AlreadyThere,
@@ -16,7 +15,6 @@ from sagewright.services.logs._shared import (
 )
 from sagewright.store.logs import AlreadyExists, LogGroup, LogStream
 
-Json = dict[str, Any]
 PAGE = 50
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sagewright.core import Json
 from sagewright.core.errors import ResourceLimitExceeded, ValidationException
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.tags import LIMIT, tag_set
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 
 def _resource(call: Call, arn: str) -> Resource:

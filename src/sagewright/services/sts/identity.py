@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.access.identity import managed, role_of, session_arn, session_id
 from sagewright.access.policy import Malformed, parse
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.store.credentials import Credential
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 HOUR = 3600
 HALF_DAY = 43_200

@@ -176,7 +176,10 @@ def test_what_has_no_effect_is_in_the_log_and_a_deployment_is_described(endpoint
     }
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, DeploymentConfig=at_once)
     endpoints.made.append(name)
-    assert endpoints.wait(name)["LastDeploymentConfig"] == at_once
+    described = endpoints.wait(name)
+    assert described["LastDeploymentConfig"] == at_once
+    (image,) = described["ProductionVariants"][0]["DeployedImages"]
+    assert described["CreationTime"] <= image["ResolutionTime"] <= described["LastModifiedTime"]
     assert sagemaker.describe_endpoint_config(EndpointConfigName=name)["KmsKeyId"] == "alias/mine"
     logs, group = endpoints.jobs.logs, f"/aws/sagemaker/Endpoints/{name}"
     (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]

@@ -6,19 +6,18 @@ import json
 import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Input, Limits
 from sagewright.core.errors import ResourceInUse, ValidationException
-from sagewright.engine.placement import here, instance_type
+from sagewright.engine.placement import instance_type, limits_on_this_machine
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Outcome, Refused
 from sagewright.engine.tools import Tools
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.nouns.declaration import Refusal
 from sagewright.nouns.members import members_of
-from sagewright.services.sagemaker._shared.s3_uris import inputs_below, requirements_in
+from sagewright.services.sagemaker._shared.s3_uris import inputs_below
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -45,7 +44,7 @@ def taken(kind: str) -> Refusal:
     )
 
 
-def settled(kind: str) -> Refusal:
+def ended(kind: str) -> Refusal:
     """The refusal to stop a job that has ended."""
     return Refusal(f"The request was rejected because the {kind} is in status {{status}}.")
 
@@ -88,7 +87,7 @@ def resource_config(kind: str, host: str, hosts: tuple[str, ...]) -> str:
 
 def limits(kind: str, condition: Json, tools: Tools, volume: int = 0) -> Limits:
     """An instance of type ``kind`` with ``volume`` GiB, for as long as the StoppingCondition lets it run."""
-    machine = here(instance_type(kind))
+    machine = limits_on_this_machine(instance_type(kind))
     return Limits(
         cpus=machine.vcpus,
         memory_bytes=machine.memory_bytes,
@@ -137,15 +136,6 @@ def spread(
         for number, host in enumerate(hosts)
     }
     return tuple(everywhere), shares
-
-
-def requirements_at(inputs: Iterable[Input], path: str) -> str | None:
-    """The requirements.txt in the archive that lies at ``path`` once the inputs are laid out, or None."""
-    for entry in inputs:
-        for file in entry.files:
-            if f"{entry.path}/{file.name}" == path:
-                return requirements_in(Path(file.source))
-    return None
 
 
 def log_files(resource: Resource, group: str, hosts: Sequence[str], tools: Tools) -> tuple[str, ...]:

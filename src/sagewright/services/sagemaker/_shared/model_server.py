@@ -14,7 +14,8 @@ from sagewright.core.s3_uri import is_s3
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.run import Refused
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
-from sagewright.services.sagemaker._shared.s3_uris import inputs_below, object_at, requirements_in
+from sagewright.services.sagemaker._shared.requirements import requirements_in
+from sagewright.services.sagemaker._shared.s3_uris import inputs_below, object_at
 
 Json = dict[str, Any]
 

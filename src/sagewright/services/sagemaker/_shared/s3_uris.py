@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sagewright.backends.base import InputFile
 from sagewright.core.errors import ValidationException
 from sagewright.core.s3_uri import split
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
-from sagewright_runtime.shared.unpack import opened
 
-MAX_REQUIREMENTS = 1 << 20
 LOOKED_AT = 1000
 """Objects below an input's prefix that a role is asked for before the work begins; then it is asked for all."""
 
@@ -111,25 +107,6 @@ def inputs_below(objects: RoleObjects, uri: str) -> tuple[InputFile, ...]:
     ]
     files = objects.files([info for _, info in named])
     return tuple(InputFile(name, str(file), info.size) for (name, info), file in zip(named, files, strict=True))
-
-
-def requirements_in(archive: Path, name: str = "requirements.txt") -> str | None:
-    """The text of the member ``name`` of a .tar.gz, or None; a file that is no archive has none."""
-    try:
-        with opened(str(archive)) as (tar, members):
-            for member in members:
-                if member.name.removeprefix("./") == name and member.isfile():
-                    file = tar.extractfile(member)
-                    return file.read(MAX_REQUIREMENTS).decode(errors="replace") if file else None
-    except (ValueError, OSError):
-        return None  # whoever unpacks it will say what is wrong with it
-    return None
-
-
-def requirements_of(file: Path) -> str:
-    """The text of a requirements.txt; of one that is far too long, the beginning."""
-    with file.open("rb") as reader:
-        return reader.read(MAX_REQUIREMENTS).decode(errors="replace")
 
 
 def _split_or_refuse(uri: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from sagewright.backends.base import Limits, Workload
 from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
-from sagewright.engine.placement import here, instance_type
+from sagewright.engine.placement import instance_type, limits_on_this_machine
 from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
@@ -21,6 +21,7 @@ from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import declare, wish
 from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.services.sagemaker._shared.requirements import wanted
 from sagewright.store.resources import Resource
 
 Json = dict[str, Any]
@@ -55,18 +56,18 @@ def describe(_call: Call, resource: Resource) -> Json:
         return answer
     return answer | {
         "EndpointConfigName": fleet["snapshot"]["config"],
-        "ProductionVariants": [_variant_summary(each) for each in fleet["snapshot"]["variants"]],
+        "ProductionVariants": [_variant_summary(each, fleet["since"]) for each in fleet["snapshot"]["variants"]],
     }
 
 
-def _variant_summary(variant: Json) -> Json:
+def _variant_summary(variant: Json, since: float | None) -> Json:
     settings = variant["settings"]
     weight = settings.get("InitialVariantWeight", 1.0)
+    image = variant["container"]["Image"]
+    deployed = {"SpecifiedImage": image, "ResolvedImage": image} | ({"ResolutionTime": since} if since else {})
     summary: Json = {
         "VariantName": settings["VariantName"],
-        "DeployedImages": [
-            {"SpecifiedImage": variant["container"]["Image"], "ResolvedImage": variant["container"]["Image"]}
-        ],
+        "DeployedImages": [deployed],
         "CurrentWeight": weight,
         "DesiredWeight": weight,
     }
@@ -130,8 +131,7 @@ def _plan(resource: Resource, variant: Json, tools: Tools) -> VariantPlan:
         name=settings["VariantName"],
         weight=settings.get("InitialVariantWeight", 1.0),
         instances=settings.get("InitialInstanceCount", 1),
-        environment=server.environment,
-        requirements=server.requirements,
+        wanted=wanted(server.environment, server.requirements, tools, limits, isolated=variant.get("isolated", False)),
         workload=workload,
         startup_seconds=settings.get("ContainerStartupHealthCheckTimeoutInSeconds", 240),
         notes=tuple(variant.get("notes", ())),
@@ -143,7 +143,7 @@ def _limits(settings: Json, tools: Tools) -> Limits:
     if "ServerlessConfig" in settings:
         cpus, memory = 1.0, settings["ServerlessConfig"]["MemorySizeInMB"] << 20
     else:
-        machine = here(instance_type(settings["InstanceType"]))
+        machine = limits_on_this_machine(instance_type(settings["InstanceType"]))
         cpus, memory = machine.vcpus, machine.memory_bytes
     return Limits(cpus=cpus, memory_bytes=memory, disk_bytes=disk, processes=tools.settings.process_limit)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.nouns.declaration import Noun, Refusal, require, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
-
-Json = dict[str, Any]
 
 
 def check(call: Call, request: Json) -> None:

@@ -6,7 +6,6 @@ Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-traini
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,10 @@ from sagewright.services.sagemaker._shared.jobs import (
     spread,
     variables,
 )
+from sagewright.services.sagemaker._shared.requirements import requirements_beside_the_code, requirements_in, wanted
 from sagewright.services.sagemaker._shared.s3_uris import (
     joined,
     object_at,
-    requirements_in,
-    requirements_of,
 )
 from sagewright.store.resources import Resource
 
@@ -50,13 +48,16 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     objects = tools.objects_as(resource)
     code, requirements = _code(resource, objects)
     channels = [_channel(channel, objects) for channel in spec.get("InputDataConfig", ())]
-    requirements = requirements or _beside_the_code([channel for channel, _ in channels])
+    requirements = requirements or requirements_beside_the_code([channel for channel, _ in channels])
     inputs, shares = spread(channels, hosts)
     model, output = Output("model.tar.gz", "/opt/ml/model"), Output("output.tar.gz", "/opt/ml/output/data")
     if spec["OutputDataConfig"].get("CompressionType") == "NONE":
         model, output = Output("model", model.path, pack=False), Output("output", output.path, pack=False)
     prefix = joined(spec["OutputDataConfig"]["S3OutputPath"], resource.name, "output")
     bucket, key = split(prefix)
+
+    limit = limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0))
+    isolated = spec.get("EnableNetworkIsolation", False)
 
     def workload(root: Path) -> Workload:
         return Workload(
@@ -71,16 +72,15 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*inputs, *code),
             host_inputs=shares,
             outputs=(model, output),
-            limits=limits(kind, spec["StoppingCondition"], tools, spec["ResourceConfig"].get("VolumeSizeInGB", 0)),
+            limits=limit,
             metrics=metric_definitions(spec, environment),
             log_files=log_files(resource, LOG_GROUP, hosts, tools),
             role=spec.get("RoleArn", ""),
-            isolated=spec.get("EnableNetworkIsolation", False),
+            isolated=isolated,
         )
 
     return Plan(
-        environment=environment,
-        requirements=requirements,
+        wanted=wanted(environment, requirements, tools, limit, isolated=isolated, hosts=len(hosts)),
         workload=workload,
         destinations={each.name: (bucket, f"{key}/{each.name}") for each in (model, output)},
         notes=notes(resource),
@@ -102,18 +102,6 @@ def _code(resource: Resource, objects: RoleObjects) -> tuple[tuple[Input, ...], 
     if not files:
         raise Refused(f"ClientError: Data download failed: no object at sagemaker_submit_directory {submitted}")
     return (Input(CODE, files, unpack=True),), requirements_in(Path(files[0].source))
-
-
-def _beside_the_code(channels: Iterable[Input]) -> str | None:
-    """The requirements.txt of SDK v3, which sends code and drivers as channels and runs pip at the start of the job.
-
-    Installed beforehand, so that its pip finds everything there and needs no network.
-    """
-    files = {f"{channel.path}/{file.name}": file for channel in channels for file in channel.files}
-    found = files.get("/opt/ml/input/data/code/requirements.txt")
-    if found is None or not any(path.startswith("/opt/ml/input/data/sm_drivers/") for path in files):
-        return None
-    return requirements_of(Path(found.source))
 
 
 def submit_directory(spec: Json) -> str:

@@ -24,6 +24,7 @@ from sagewright.nouns.declaration import Noun, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
+from sagewright.services.sagemaker._shared.requirements import requirements_at, wanted
 from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects
 from sagewright.store.resources import Resource
 
@@ -113,6 +114,10 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     inputs, shares = _job.spread(downloads, hosts)
     outputs, destinations = _outputs(spec)
 
+    isolated = spec.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
+    limits = _job.limits(cluster["InstanceType"], spec.get("StoppingCondition", {}), tools, cluster["VolumeSizeInGB"])
+    requirements = requirements_at((entry for entry, _ in downloads), BUNDLE)
+
     def workload(root: Path) -> Workload:
         application = spec["AppSpecification"]
         return Workload(
@@ -131,17 +136,14 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*inputs, *(Input(output.path, ()) for output in outputs)),
             host_inputs=shares,
             outputs=outputs,
-            limits=_job.limits(
-                cluster["InstanceType"], spec.get("StoppingCondition", {}), tools, cluster["VolumeSizeInGB"]
-            ),
+            limits=limits,
             log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
             role=spec["RoleArn"],
-            isolated=spec.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
+            isolated=isolated,
         )
 
     return Plan(
-        environment=environment,
-        requirements=_job.requirements_at((entry for entry, _ in downloads), BUNDLE),
+        wanted=wanted(environment, requirements, tools, limits, isolated=isolated, hosts=len(hosts)),
         workload=workload,
         destinations=destinations,
         notes=_job.notes(resource),
@@ -215,5 +217,5 @@ NOUN = declare(
         first=("Starting", "Starting the processing job"),
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=_job.settled("processing job"),
+    ended=_job.ended("processing job"),
 )

@@ -18,7 +18,7 @@ from sagewright.environments.catalog import UnknownImage, resolve
 from sagewright.nouns.declaration import Noun, Refusal, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
-from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, require_image, settled, times
+from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, ended, require_image, times
 from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_objects, require_readable
 from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, metric_definitions, plan, submit_directory
 from sagewright.store.resources import Resource
@@ -156,5 +156,5 @@ NOUN = declare(
         status={"SecondaryStatus": "Starting"},
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=settled("training job"),
+    ended=ended("training job"),
 )

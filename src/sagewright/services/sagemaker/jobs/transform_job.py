@@ -24,6 +24,7 @@ from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.services.sagemaker._shared.requirements import wanted
 from sagewright.services.sagemaker._shared.s3_uris import require_bucket, require_objects
 from sagewright.store.resources import Resource
 from sagewright_runtime.shared import json_paths as paths
@@ -105,6 +106,10 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     data, shares = _job.spread([(_job.download(f"{ROOT}/input", source, objects), "ShardedByS3Key")], hosts)
     bucket, key = split(spec["TransformOutput"]["S3OutputPath"])
 
+    limits = _job.limits(kind, {"MaxRuntimeInSeconds": 0}, tools)
+    isolated = model.spec.get("EnableNetworkIsolation", False)
+    role = model.spec.get("ExecutionRoleArn", "")
+
     def workload(root: Path) -> Workload:
         return Workload(
             argv=("transform",),
@@ -115,15 +120,14 @@ def plan(resource: Resource, tools: Tools) -> Plan:
             inputs=(*server.inputs, *data, Input(f"{ROOT}/output", ())),
             host_inputs=shares,
             outputs=(Output("output", f"{ROOT}/output", pack=False),),
-            limits=_job.limits(kind, {"MaxRuntimeInSeconds": 0}, tools),
+            limits=limits,
             log_files=_job.log_files(resource, LOG_GROUP, hosts, tools),
-            role=model.spec.get("ExecutionRoleArn", ""),
-            isolated=model.spec.get("EnableNetworkIsolation", False),
+            role=role,
+            isolated=isolated,
         )
 
     return Plan(
-        environment=server.environment,
-        requirements=server.requirements,
+        wanted=wanted(server.environment, server.requirements, tools, limits, isolated=isolated, hosts=len(hosts)),
         workload=workload,
         destinations={"output": (bucket, key.rstrip("/"))},
         notes=(*_job.notes(resource), *_job.notes(model)),
@@ -193,5 +197,5 @@ NOUN = declare(
         first=("Starting", "Starting the transform job"),
         controller=lambda tools: RunController(KIND, tools),
     ),
-    settled=_job.settled("transform job"),
+    ended=_job.ended("transform job"),
 )
