@@ -179,7 +179,7 @@ class RunController:
         # between, the next one must know why the run ended.
         if not report.ended and (phase == "stopping" or "culprit" in resource.run):
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
-            if now > resource.run.get("ends_by", now) and not all(map(_program_ended, report.instances)):
+            if now > resource.run.get("ends_by", now) and not all(map(_keeps_outputs, report.instances)):
                 self._tools.backend.kill(resource.run["handle"])
                 return self._change(resource, now)
         due = now if metrics.more or sync.more else now + POLL_SECONDS
@@ -338,7 +338,7 @@ def failure_reason(instance: InstanceReport) -> str:
     return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"
 
 
-def _program_ended(instance: InstanceReport) -> bool:
+def _keeps_outputs(instance: InstanceReport) -> bool:
     """Whether the user's process has ended on an instance. Packing the outputs then takes as long as they are large."""
     return instance.stage in ("packing", "ended", "lost")
 
