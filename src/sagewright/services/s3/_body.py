@@ -1,4 +1,4 @@
-"""Bodies on their way in: de-framed, measured, and held to every digest that their sender gave."""
+"""Request bodies: read from their chunks, limited in size, and checked against every digest that the client sent."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _CHECKSUM = "x-amz-checksum-"
 
 
 def check_document(call: Call) -> None:
-    """Hold an XML body to the digest that S3 demands with it. Raises InvalidRequest, InvalidDigest and BadDigest."""
+    """Check an XML body against the digest that S3 requires. Raises InvalidRequest, InvalidDigest and BadDigest."""
     body = read_body(call.http)
-    given = {name: rest.header(call.http, _CHECKSUM + name) for name in checksums.ALGORITHMS}
-    claimed = {name: value for name, value in given.items() if value is not None}
+    headers = {name: rest.header(call.http, _CHECKSUM + name) for name in checksums.ALGORITHMS}
+    sent_checksums = {name: value for name, value in headers.items() if value is not None}
     md5 = rest.header(call.http, "content-md5")
-    if md5 is None and not claimed:
+    if md5 is None and not sent_checksums:
         raise InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     if md5 is not None and _md5_in_hex(md5) != hashlib.md5(body, usedforsecurity=False).hexdigest():
         raise BadDigest(ExpectedDigest=md5)
-    for name, value in claimed.items():
+    for name, value in sent_checksums.items():
         hasher = checksums.new(name)
         hasher.update(body)
         check_checksum(name, value, checksums.encode(hasher.digest()))
@@ -41,10 +41,10 @@ def check_document(call: Call) -> None:
 
 @contextmanager
 def received(call: Call, request: dict[str, Any], keep: str | None = None) -> Iterator[Blob]:
-    """The request's body in the store, found to be what its sender says it is.
+    """The request's body in the store, checked against the client's digests.
 
-    The checksum that stays with it is ``keep``, or else the one the sender chose. Raises BadDigest, InvalidDigest,
-    InvalidRequest, EntityTooLarge and IncompleteBody.
+    The algorithm of the checksum that is stored is ``keep``, or else the client's choice. Raises BadDigest,
+    InvalidDigest, InvalidRequest, EntityTooLarge and IncompleteBody.
     """
     headers = call.http.headers
     md5 = _md5_in_hex(request["ContentMD5"]) if "ContentMD5" in request else None
@@ -53,37 +53,37 @@ def received(call: Call, request: dict[str, Any], keep: str | None = None) -> It
         raise EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_PUT)
     body: BodyReader = request["Body"]
     chunked = AwsChunkedReader(body, length, call.http.chunks) if is_aws_chunked(headers) else None
-    claimed = {name: request[f"Checksum{name}"] for name in checksums.ALGORITHMS if f"Checksum{name}" in request}
+    sent_checksums = {name: request[f"Checksum{name}"] for name in checksums.ALGORITHMS if f"Checksum{name}" in request}
     announced = [
         name.strip().lower().removeprefix(_CHECKSUM).upper()
         for name in headers.get("x-amz-trailer", "").split(",")
         if name.strip().lower().startswith(_CHECKSUM)
     ]
-    algorithm = _the_one([*claimed, *announced]) or request.get("ChecksumAlgorithm") or checksums.DEFAULT
+    algorithm = _only_algorithm([*sent_checksums, *announced]) or request.get("ChecksumAlgorithm") or checksums.DEFAULT
     with call.platform.objects.receive(chunked or body, keep or algorithm, [algorithm]) as blob:
         if chunked is not None:
-            claimed |= _from_trailers(chunked.trailers, announced)
+            sent_checksums |= _from_trailers(chunked.trailers, announced)
         if md5 is not None and md5 != blob.sums.md5:
             raise BadDigest(ExpectedDigest=request["ContentMD5"])
-        for name, value in claimed.items():
+        for name, value in sent_checksums.items():
             check_checksum(name, value, blob.sums.checksums[name])
         yield blob
 
 
-def check_checksum(algorithm: str, claimed: str, computed: str) -> None:
-    """Raises InvalidRequest for what is no checksum at all, BadDigest for one that is wrong."""
-    bare, computed_bare = claimed.partition("-")[0], computed.partition("-")[0]
+def check_checksum(algorithm: str, sent: str, computed: str) -> None:
+    """Raises InvalidRequest for a text that is no checksum, BadDigest for a wrong checksum."""
+    bare, computed_bare = sent.partition("-")[0], computed.partition("-")[0]
     try:
         sizes = len(base64.b64decode(bare, validate=True)), len(base64.b64decode(computed_bare))
     except (binascii.Error, ValueError):
         sizes = 0, 1
     if sizes[0] != sizes[1]:
         raise InvalidRequest(f"Value for {_CHECKSUM}{algorithm.lower()} header is invalid.")
-    if claimed not in (computed, computed_bare):
+    if sent not in (computed, computed_bare):
         raise BadDigest(f"The {algorithm} you specified did not match the calculated checksum.")
 
 
-def _the_one(algorithms: list[str]) -> str | None:
+def _only_algorithm(algorithms: list[str]) -> str | None:
     names = set(algorithms)
     if len(names) > 1:
         raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
@@ -94,10 +94,10 @@ def _the_one(algorithms: list[str]) -> str | None:
 
 
 def _from_trailers(trailers: dict[str, str], announced: list[str]) -> dict[str, str]:
-    found = {name: trailers[_CHECKSUM + name.lower()] for name in announced if _CHECKSUM + name.lower() in trailers}
-    if len(found) != len(announced):
+    values = {name: trailers[_CHECKSUM + name.lower()] for name in announced if _CHECKSUM + name.lower() in trailers}
+    if len(values) != len(announced):
         raise InvalidRequest("The request body is missing the trailer that its x-amz-trailer header announces.")
-    return found
+    return values
 
 
 def _md5_in_hex(text: str) -> str:

@@ -14,68 +14,68 @@ from sagewright.store.objects import Guard, ObjectInfo, StoredObject
 from sagewright.store.objects.errors import NoSuchKey
 
 
-def check_read(request: dict[str, Any], found: StoredObject) -> None:
+def check_read(request: dict[str, Any], stored: StoredObject) -> None:
     """Raises PreconditionFailed (412) or NotModified (304) as the conditions of a GET or HEAD say.
 
     NotModified carries the headers that RFC 9110 (15.4.5) wants of it.
     """
-    failed = _failed(request, found, "")
+    failed = _failed(request, stored, "")
     if failed in ("If-None-Match", "If-Modified-Since"):
-        kept = found.attributes.headers
+        headers = stored.attributes.headers
         raise NotModified(
             {
-                "etag": quoted(found.etag),
-                "last-modified": formatdate(seconds(found.modified), usegmt=True),
-                **({"cache-control": kept["CacheControl"]} if "CacheControl" in kept else {}),
-                **({"expires": kept["Expires"]} if "Expires" in kept else {}),
+                "etag": quoted(stored.etag),
+                "last-modified": formatdate(seconds(stored.modified), usegmt=True),
+                **({"cache-control": headers["CacheControl"]} if "CacheControl" in headers else {}),
+                **({"expires": headers["Expires"]} if "Expires" in headers else {}),
             }
         )
     if failed:
         raise PreconditionFailed(Condition=failed)
 
 
-def check_copy_source(request: dict[str, Any], found: ObjectInfo) -> None:
+def check_copy_source(request: dict[str, Any], source: ObjectInfo) -> None:
     """Raises PreconditionFailed as the ``CopySourceIf…`` members say."""
-    failed = _failed(request, found, "CopySource")
+    failed = _failed(request, source, "CopySource")
     if failed:
         raise PreconditionFailed(Condition=f"x-amz-copy-source-{failed}")
 
 
 def write_guard(request: dict[str, Any]) -> Guard | None:
-    """What ``IfMatch`` and ``IfNoneMatch`` of a write forbid: to be asked inside its transaction."""
-    wanted, unwanted = request.get("IfMatch"), request.get("IfNoneMatch")
-    if unwanted not in (None, "*"):
+    """The check of a write's ``IfMatch`` and ``IfNoneMatch``, to be called inside its transaction."""
+    if_match, if_none_match = request.get("IfMatch"), request.get("IfNoneMatch")
+    if if_none_match not in (None, "*"):
         raise NotImplementedHeader(Header="If-None-Match")
-    if wanted is None and unwanted is None:
+    if if_match is None and if_none_match is None:
         return None
 
     def guard(old: StoredObject | None) -> None:
-        if unwanted is not None and old is not None:
+        if if_none_match is not None and old is not None:
             raise PreconditionFailed(Condition="If-None-Match")
-        if wanted is not None and old is None:
+        if if_match is not None and old is None:
             raise NoSuchKey(Key=request["Key"])
-        if wanted is not None and old is not None and not _matches(wanted, old):
+        if if_match is not None and old is not None and not _matches(if_match, old):
             raise PreconditionFailed(Condition="If-Match")
 
     return guard
 
 
-def _failed(request: dict[str, Any], found: ObjectInfo, prefix: str) -> str | None:
-    """The header whose condition does not hold; an entity tag's word counts more than a date's."""
+def _failed(request: dict[str, Any], info: ObjectInfo, prefix: str) -> str | None:
+    """The header whose condition does not hold. A condition on the entity tag overrides the one on the date."""
     match, none_match = request.get(f"{prefix}IfMatch"), request.get(f"{prefix}IfNoneMatch")
     unmodified, modified = request.get(f"{prefix}IfUnmodifiedSince"), request.get(f"{prefix}IfModifiedSince")
     if match is not None:
-        if not _matches(match, found):
+        if not _matches(match, info):
             return "If-Match"
-    elif unmodified is not None and seconds(found.modified) > unmodified:
+    elif unmodified is not None and seconds(info.modified) > unmodified:
         return "If-Unmodified-Since"
     if none_match is not None:
-        if _matches(none_match, found):
+        if _matches(none_match, info):
             return "If-None-Match"
-    elif modified is not None and seconds(found.modified) <= modified:
+    elif modified is not None and seconds(info.modified) <= modified:
         return "If-Modified-Since"
     return None
 
 
-def _matches(tags: str, found: ObjectInfo) -> bool:
-    return tags.strip() == "*" or found.etag in [etag_of(tag) for tag in tags.split(",")]
+def _matches(tags: str, info: ObjectInfo) -> bool:
+    return tags.strip() == "*" or info.etag in [etag_of(tag) for tag in tags.split(",")]

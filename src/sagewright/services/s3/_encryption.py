@@ -18,7 +18,7 @@ _MEMBERS = ("ServerSideEncryption", "SSEKMSKeyId", "SSEKMSEncryptionContext", "B
 
 
 def kept_encryption(request: Mapping[str, Any]) -> dict[str, str]:
-    """What a write keeps with its object: nothing for the default. Raises InvalidArgument."""
+    """The headers on encryption to store with an object; none for the default. Raises InvalidArgument."""
     algorithm = request.get("ServerSideEncryption", DEFAULT)
     if algorithm not in _ALGORITHMS:
         raise InvalidArgument(
@@ -48,10 +48,10 @@ def without_encryption(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def shown_encryption(headers: Mapping[str, str]) -> dict[str, Any]:
-    """What every answer about an object with these headers says of its encryption."""
-    shown: dict[str, Any] = {"ServerSideEncryption": headers.get("ServerSideEncryption", DEFAULT)}
+    """The members on encryption in every answer about an object with these headers."""
+    members: dict[str, Any] = {"ServerSideEncryption": headers.get("ServerSideEncryption", DEFAULT)}
     if "SSEKMSKeyId" in headers:
-        shown["SSEKMSKeyId"] = headers["SSEKMSKeyId"]
+        members["SSEKMSKeyId"] = headers["SSEKMSKeyId"]
     if headers.get("BucketKeyEnabled") == "true":
-        shown["BucketKeyEnabled"] = True
-    return shown
+        members["BucketKeyEnabled"] = True
+    return members

@@ -18,7 +18,7 @@ def number(digits: str) -> int:
     return int(significant or "0") if len(significant) <= _DIGITS else sys.maxsize
 
 
-def wanted(text: str, size: int) -> tuple[int, int] | None:
+def requested_range(text: str, size: int) -> tuple[int, int] | None:
     """Offset and length of the bytes that a ``Range`` header asks of an object of ``size`` bytes, None for all.
 
     A range that is not of the form of RFC 9110, or several of them, is ignored, as S3 does. Raises InvalidRange.
@@ -38,8 +38,8 @@ def wanted(text: str, size: int) -> tuple[int, int] | None:
     return begin, end - begin + 1
 
 
-def copied(text: str | None, size: int) -> tuple[int, int]:
-    """Offset and length of what UploadPartCopy takes of a source of ``size`` bytes; raises InvalidArgument."""
+def copied_range(text: str | None, size: int) -> tuple[int, int]:
+    """Offset and length of the range that UploadPartCopy copies from ``size`` bytes; raises InvalidArgument."""
     if text is None:
         return 0, size
     match = _RANGE.fullmatch(text)

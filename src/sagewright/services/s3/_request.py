@@ -1,4 +1,4 @@
-"""What several operations read from a request, and what several answers say alike."""
+"""Members that several operations read from requests, and that several answers have in common."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def bucket_of(call: Call, request: dict[str, Any]) -> Bucket:
 
 
 def named_bucket(call: Call, name: str, expected_owner: str | None) -> Bucket:
-    """The bucket ``name``, on the terms of ``bucket_of``."""
+    """The bucket ``name``; raises as ``bucket_of`` does."""
     bucket = call.platform.objects.bucket(name)
     if bucket is None:
         raise NoSuchBucket(BucketName=name)
@@ -65,12 +65,12 @@ def object_of(call: Call, request: dict[str, Any]) -> StoredObject:
     """The request's object; raises NoSuchBucket, AccessDenied and NoSuchKey."""
     bucket = bucket_of(call, request)
     check_version(request.get("VersionId"))
-    found = call.platform.objects.head(bucket.name, request["Key"])
-    if found is None:
+    stored = call.platform.objects.head(bucket.name, request["Key"])
+    if stored is None:
         listing = {"Prefix": request["Key"]}  # only who may list a key learns that it is not there
         call.platform.access.demand(call, "s3:ListBucket", s3_arn(bucket.name), listing)
         raise NoSuchKey(Key=request["Key"])
-    return found
+    return stored
 
 
 def check_version(version: str | None) -> None:
@@ -80,7 +80,7 @@ def check_version(version: str | None) -> None:
 
 
 def check_write(request: dict[str, Any]) -> None:
-    """Raises for a key that is too long and for what would be stored otherwise than asked."""
+    """Raises for a key that is too long and for members that would have no effect."""
     size = len(request.get("Key", "").encode())
     if size > MAX_KEY:
         raise KeyTooLong(Size=size, MaxSizeAllowed=MAX_KEY)
@@ -129,7 +129,7 @@ def quoted(etag: str) -> str:
 
 
 def seconds(time: float) -> int:
-    """A time as S3 keeps it: whole seconds, so that what it says can be compared with what it is asked."""
+    """A time as S3 keeps it: whole seconds, so that a time from an answer can be compared with the object's."""
     return int(time)
 
 
@@ -146,12 +146,12 @@ def owner(account: str) -> dict[str, str]:
 
 
 def to_token(name: str) -> str:
-    """Where a listing stopped, for a client that must not look inside."""
+    """The end of a page as an opaque token."""
     return base64.urlsafe_b64encode(name.encode()).decode()
 
 
 def from_token(token: str) -> str:
-    """What ``to_token`` was given; raises InvalidArgument for a token that we never gave out."""
+    """The name that ``to_token`` encoded; raises InvalidArgument for any other text."""
     try:
         return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""GetObjectAttributes: what HeadObject and ListParts say, in one answer."""
+"""GetObjectAttributes: the facts of HeadObject and ListParts in one answer."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ _KNOWN = ("Checksum", "ETag", "ObjectParts", "ObjectSize", "StorageClass")
 
 @operation("s3", "GetObjectAttributes")
 def get_object_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Only what ``ObjectAttributes`` asks for."""
-    asked = request.get("ObjectAttributes", [])
-    if not asked or any(name not in _KNOWN for name in asked):
+    """Only the attributes that ``ObjectAttributes`` names."""
+    names = request.get("ObjectAttributes", [])
+    if not names or any(name not in _KNOWN for name in names):
         raise InvalidArgument(
             "Invalid attribute name specified.",
             ArgumentName="x-amz-object-attributes",
-            ArgumentValue=",".join(asked),
+            ArgumentValue=",".join(names),
         )
     version = "Version" if "VersionId" in request else ""  # of two actions that AWS asks for this is the second
     call.platform.access.demand(call, f"s3:GetObject{version}", s3_arn(request["Bucket"], request["Key"]), request)
-    found = object_of(call, request)
-    known = {
-        "Checksum": checksum_members(found.checksum),
-        "ETag": found.etag,
-        "ObjectParts": _parts(found, request) if found.parts else None,
-        "ObjectSize": found.size,
+    stored = object_of(call, request)
+    values = {
+        "Checksum": checksum_members(stored.checksum),
+        "ETag": stored.etag,
+        "ObjectParts": _parts(stored, request) if stored.parts else None,
+        "ObjectSize": stored.size,
         "StorageClass": "STANDARD",
     }
-    return {"LastModified": seconds(found.modified), **{name: known[name] for name in asked}}
+    return {"LastModified": seconds(stored.modified), **{name: values[name] for name in names}}
 
 
-def _parts(found: StoredObject, request: dict[str, Any]) -> dict[str, Any]:
+def _parts(stored: StoredObject, request: dict[str, Any]) -> dict[str, Any]:
     limit, marker = limited(request, "MaxParts"), part_marker(request)
-    left = [part for part in found.parts if part.number > marker]
-    shown, checksum = left[:limit], f"Checksum{found.checksum.algorithm}"
+    rest = [part for part in stored.parts if part.number > marker]
+    parts, checksum = rest[:limit], f"Checksum{stored.checksum.algorithm}"
     return {
-        "TotalPartsCount": len(found.parts),
+        "TotalPartsCount": len(stored.parts),
         "PartNumberMarker": str(marker),
-        "NextPartNumberMarker": str(shown[-1].number) if shown else None,
+        "NextPartNumberMarker": str(parts[-1].number) if parts else None,
         "MaxParts": limit,
-        "IsTruncated": len(left) > len(shown),
-        "Parts": [{"PartNumber": part.number, "Size": part.size, checksum: part.checksum or None} for part in shown],
+        "IsTruncated": len(rest) > len(parts),
+        "Parts": [{"PartNumber": part.number, "Size": part.size, checksum: part.checksum or None} for part in parts],
     }

@@ -42,10 +42,10 @@ def create_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     region = _region(call.region, configuration.get("LocationConstraint"))
     try:
         call.platform.objects.create_bucket(name, call.account, region, {TAGS: tags} if tags else {})
-    except BucketExists as taken:
-        if taken.bucket.account != call.account:
+    except BucketExists as error:
+        if error.bucket.account != call.account:
             raise
-        if not taken.bucket.region == region == CLASSIC:
+        if not error.bucket.region == region == CLASSIC:
             raise BucketAlreadyOwnedByYou(BucketName=name) from None
     return {"Location": f"/{name}"}
 
@@ -82,20 +82,20 @@ def delete_bucket(call: Call, request: dict[str, Any]) -> None:
 def list_buckets(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     prefix, region, limit = request.get("Prefix", ""), request.get("BucketRegion"), request.get("MaxBuckets")
     after = from_token(request.get("ContinuationToken", ""))
-    fitting = [
+    matching = [
         bucket
         for bucket in call.platform.objects.buckets(call.account)
         if bucket.name.startswith(prefix) and bucket.region == (region or bucket.region) and bucket.name > after
     ]
-    shown = fitting[: limit or MAX_BUCKETS]
+    buckets = matching[: limit or MAX_BUCKETS]
     return {
         "Buckets": [
             {"Name": bucket.name, "CreationDate": seconds(bucket.created), "BucketRegion": bucket.region}
-            for bucket in shown
+            for bucket in buckets
         ],
         "Owner": owner(call.account),
         "Prefix": prefix or None,
-        "ContinuationToken": to_token(shown[-1].name) if len(shown) < len(fitting) else None,
+        "ContinuationToken": to_token(buckets[-1].name) if len(buckets) < len(matching) else None,
     }
 
 

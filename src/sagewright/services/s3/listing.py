@@ -21,12 +21,12 @@ def list_objects_v2(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     token = request.get("ContinuationToken")
     if token == "":
         raise InvalidArgument("The continuation token provided is incorrect", ArgumentName="continuation-token")
-    found = page(call, request, from_token(token) if token else request.get("StartAfter", ""))
+    keys = page(call, request, from_token(token) if token else request.get("StartAfter", ""))
     return {
-        **_described(request, found, bucket, with_owner=request.get("FetchOwner", False)),
-        "KeyCount": len(found.objects) + len(found.common_prefixes),
+        **_described(request, keys, bucket, with_owner=request.get("FetchOwner", False)),
+        "KeyCount": len(keys.objects) + len(keys.common_prefixes),
         "ContinuationToken": token,
-        "NextContinuationToken": to_token(found.next) if found.next is not None else None,
+        "NextContinuationToken": to_token(keys.next) if keys.next is not None else None,
         "StartAfter": encode(request["StartAfter"]) if "StartAfter" in request else None,
     }
 
@@ -36,11 +36,11 @@ def list_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """A page that continues at a key; with a delimiter, at ``NextMarker``."""
     bucket, encode = bucket_of(call, request), encoder(request)
     marker = request.get("Marker", "")
-    found = page(call, request, marker)
+    keys = page(call, request, marker)
     return {
-        **_described(request, found, bucket, with_owner=True),
+        **_described(request, keys, bucket, with_owner=True),
         "Marker": encode(marker),
-        "NextMarker": encode(found.next) if found.next is not None and request.get("Delimiter") else None,
+        "NextMarker": encode(keys.next) if keys.next is not None and request.get("Delimiter") else None,
     }
 
 
@@ -78,7 +78,7 @@ def page(call: Call, request: dict[str, Any], start_after: str) -> Page:
     )
 
 
-def _described(request: dict[str, Any], found: Page, bucket: Bucket, *, with_owner: bool) -> dict[str, Any]:
+def _described(request: dict[str, Any], keys: Page, bucket: Bucket, *, with_owner: bool) -> dict[str, Any]:
     encode = encoder(request)
     shared = {"StorageClass": "STANDARD"} | ({"Owner": owner(bucket.account)} if with_owner else {})
     return {
@@ -87,9 +87,9 @@ def _described(request: dict[str, Any], found: Page, bucket: Bucket, *, with_own
         "Delimiter": encode(request["Delimiter"]) if request.get("Delimiter") else None,
         "MaxKeys": limited(request, "MaxKeys"),
         "EncodingType": request.get("EncodingType"),
-        "IsTruncated": found.next is not None,
-        "Contents": [entry(info, encode) | shared for info in found.objects] or None,
-        "CommonPrefixes": common_prefixes(found.common_prefixes, encode),
+        "IsTruncated": keys.next is not None,
+        "Contents": [entry(info, encode) | shared for info in keys.objects] or None,
+        "CommonPrefixes": common_prefixes(keys.common_prefixes, encode),
     }
 
 

@@ -11,7 +11,7 @@ from sagewright.services.s3._body import check_checksum, received
 from sagewright.services.s3._conditions import write_guard
 from sagewright.services.s3._encryption import shown_encryption
 from sagewright.services.s3._errors import BadDigest, EntityTooLarge, InvalidArgument, InvalidRequest, MalformedXML
-from sagewright.services.s3._ranges import copied
+from sagewright.services.s3._ranges import copied_range
 from sagewright.services.s3._request import (
     attributes_of,
     bucket_of,
@@ -71,7 +71,7 @@ def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     upload = _upload_of(call, request)
     number = _part_number(request)
     source = copy_source(call, request)
-    first, length = copied(request.get("CopySourceRange"), source.size)
+    first, length = copied_range(request.get("CopySourceRange"), source.size)
     if length > MAX_COPY:
         raise EntityTooLarge(ProposedSize=length, MaxSizeAllowed=MAX_COPY)
     objects = call.platform.objects
@@ -86,7 +86,7 @@ def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("s3", "CompleteMultipartUpload")
 def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Make the object. Asked again, as after a lost answer, it says the same as long as the object is there."""
+    """Create the object. A repeated call, as after a lost answer, gets the same answer while the object exists."""
     try:
         return _completed(call, _complete(call, request))
     except NoSuchUpload:
@@ -110,9 +110,9 @@ def _complete(call: Call, request: dict[str, Any]) -> StoredObject:
             raise BadDigest("The checksum type does not match that of the upload.")
         if request.get("MpuObjectSize", planned.size) != planned.size:
             raise InvalidRequest("The provided 'x-amz-mp-object-size' header does not match what was computed.")
-        claimed = request.get(f"Checksum{upload.algorithm}")
-        if claimed is not None:
-            check_checksum(upload.algorithm, claimed, planned.checksum.value)
+        sent = request.get(f"Checksum{upload.algorithm}")
+        if sent is not None:
+            check_checksum(upload.algorithm, sent, planned.checksum.value)
 
     return call.platform.objects.uploads.complete(upload, choices, write_guard(request), check)
 
@@ -139,17 +139,17 @@ def abort_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any
 def list_parts(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     upload = _upload_of(call, request)
     limit, marker = limited(request, "MaxParts"), part_marker(request)
-    found = call.platform.objects.uploads.parts(upload, marker, limit + 1)
-    shown = found[:limit]
+    parts = call.platform.objects.uploads.parts(upload, marker, limit + 1)
+    page = parts[:limit]
     return {
         "Bucket": upload.bucket,
         "Key": upload.key,
         "UploadId": upload.id,
         "PartNumberMarker": marker,
-        "NextPartNumberMarker": shown[-1].number if shown else None,
+        "NextPartNumberMarker": page[-1].number if page else None,
         "MaxParts": limit,
-        "IsTruncated": bool(limit) and len(found) > limit,
-        "Parts": [_part(upload, part) for part in shown] or None,
+        "IsTruncated": bool(limit) and len(parts) > limit,
+        "Parts": [_part(upload, part) for part in page] or None,
         "StorageClass": "STANDARD",
         "ChecksumAlgorithm": upload.algorithm,
         "ChecksumType": upload.checksum_type,
@@ -161,12 +161,12 @@ def list_parts(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def list_multipart_uploads(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     bucket, encode = bucket_of(call, request), encoder(request)
     limit, prefix, delimiter = limited(request, "MaxUploads"), request.get("Prefix", ""), request.get("Delimiter", "")
-    found = call.platform.objects.uploads.list(bucket.name)
-    entries = _folded(_after(found, request), prefix, delimiter, request.get("KeyMarker", ""))
-    shown = entries[:limit]
-    uploads = [upload for _, upload in shown if upload is not None]
+    all_uploads = call.platform.objects.uploads.list(bucket.name)
+    entries = _folded(_after(all_uploads, request), prefix, delimiter, request.get("KeyMarker", ""))
+    page = entries[:limit]
+    uploads = [upload for _, upload in page if upload is not None]
     truncated = bool(limit) and len(entries) > limit
-    last, last_upload = shown[-1] if truncated else (None, None)
+    last, last_upload = page[-1] if truncated else (None, None)
     return {
         "Bucket": bucket.name,
         "KeyMarker": encode(request.get("KeyMarker", "")),
@@ -191,7 +191,7 @@ def list_multipart_uploads(call: Call, request: dict[str, Any]) -> dict[str, Any
             for upload in uploads
         ]
         or None,
-        "CommonPrefixes": common_prefixes(tuple(name for name, upload in shown if upload is None), encode),
+        "CommonPrefixes": common_prefixes(tuple(name for name, upload in page if upload is None), encode),
     }
 
 
@@ -235,8 +235,8 @@ def _after(uploads: Sequence[Upload], request: dict[str, Any]) -> list[Upload]:
     if not upload_id:
         return [upload for upload in uploads if upload.key > key]
     same = [upload for upload in uploads if upload.key == key]
-    marked = next((place for place, upload in enumerate(same) if upload.id == upload_id), len(same))
-    return same[marked + 1 :] + [upload for upload in uploads if upload.key > key]
+    index = next((position for position, upload in enumerate(same) if upload.id == upload_id), len(same))
+    return same[index + 1 :] + [upload for upload in uploads if upload.key > key]
 
 
 def _folded(uploads: Sequence[Upload], prefix: str, delimiter: str, marker: str) -> list[tuple[str, Upload | None]]:

@@ -1,6 +1,6 @@
-"""What a bucket can have on AWS and never has here: answered as AWS answers for a bucket that has none of it.
+"""Settings of buckets that have no effect here: reading them answers as AWS does for a bucket without the setting.
 
-To set any of it is refused (NotImplemented), for a rule that is stored and not carried out would be a lie.
+Setting them is refused (NotImplemented): a rule that is stored but has no effect would mislead.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ for _name, _result in _ANSWERS.items():
 
 @operation("s3", "GetBucketAcl")
 def get_bucket_acl(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """The one list that there is: the owner may do everything."""
+    """The only ACL that buckets have: the owner may do everything."""
     return _acl(bucket_of(call, request).account)
 
 
 @operation("s3", "GetObjectAcl")
 def get_object_acl(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """As of its bucket."""
+    """The ACL of the object's bucket."""
     object_of(call, request)
     return _acl(bucket_of(call, request).account)
 

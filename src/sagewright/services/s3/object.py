@@ -20,7 +20,7 @@ from sagewright.services.s3._errors import (
     MalformedXML,
     NotImplementedHeader,
 )
-from sagewright.services.s3._ranges import wanted
+from sagewright.services.s3._ranges import requested_range
 from sagewright.services.s3._request import (
     HEADERS,
     NULL_VERSION,
@@ -60,9 +60,9 @@ def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("s3", "GetObject")
 def get_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    found = object_of(call, request)
-    answer, (offset, length) = _described(found, request)
-    return {"Body": call.platform.objects.body(found.extent, offset, length), **answer}
+    stored = object_of(call, request)
+    answer, (offset, length) = _described(stored, request)
+    return {"Body": call.platform.objects.body(stored.extent, offset, length), **answer}
 
 
 @operation("s3", "HeadObject")
@@ -70,52 +70,52 @@ def head_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     return _described(object_of(call, request), request)[0]
 
 
-def _described(found: StoredObject, request: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int]]:
-    """The answer to GET and HEAD, and the part of the object that it is about: offset and length."""
-    check_read(request, found)
-    part = _part_wanted(found, request)
-    whole = part is None
-    offset, length = part = part or (0, found.size)
+def _described(stored: StoredObject, request: dict[str, Any]) -> tuple[dict[str, Any], tuple[int, int]]:
+    """The answer to GET and HEAD, and the offset and length of the bytes that it is about."""
+    check_read(request, stored)
+    extent = _requested_part(stored, request)
+    whole = extent is None
+    offset, length = extent = extent or (0, stored.size)
     answer: dict[str, Any] = {
         "AcceptRanges": "bytes",
         "ContentLength": length,
-        "ETag": quoted(found.etag),
-        "LastModified": seconds(found.modified),
-        "Metadata": found.attributes.metadata,
-        **found.attributes.headers,
-        **shown_encryption(found.attributes.headers),
+        "ETag": quoted(stored.etag),
+        "LastModified": seconds(stored.modified),
+        "Metadata": stored.attributes.metadata,
+        **stored.attributes.headers,
+        **shown_encryption(stored.attributes.headers),
     }
     if not whole and length:
-        answer["ContentRange"] = f"bytes {offset}-{offset + length - 1}/{found.size}"
+        answer["ContentRange"] = f"bytes {offset}-{offset + length - 1}/{stored.size}"
     if "VersionId" in request:
         answer["VersionId"] = NULL_VERSION
-    if found.attributes.tags:
-        answer["TagCount"] = len(found.attributes.tags)
-    if "PartNumber" in request and found.parts:
-        answer["PartsCount"] = len(found.parts)
+    if stored.attributes.tags:
+        answer["TagCount"] = len(stored.attributes.tags)
+    if "PartNumber" in request and stored.parts:
+        answer["PartsCount"] = len(stored.parts)
     if request.get("ChecksumMode") == "ENABLED":
-        answer |= _checksum(found, request, whole=whole)
-    return answer | {member: request[name] for name, member in _OVERRIDES.items() if name in request}, part
+        answer |= _checksum(stored, request, whole=whole)
+    return answer | {member: request[name] for name, member in _OVERRIDES.items() if name in request}, extent
 
 
-def _checksum(found: StoredObject, request: dict[str, Any], *, whole: bool) -> dict[str, str]:
-    """The checksum of what is sent: of the whole, or of the one part; there is none of any other range."""
-    if whole or ("PartNumber" in request and not found.parts):
-        return checksum_members(found.checksum)
-    value = found.parts[request["PartNumber"] - 1].checksum if "PartNumber" in request else ""
-    return checksum_members(dataclasses.replace(found.checksum, value=value)) if value else {}
+def _checksum(stored: StoredObject, request: dict[str, Any], *, whole: bool) -> dict[str, str]:
+    """The checksum of the bytes in the answer: the whole object or one part. Other ranges have none."""
+    if whole or ("PartNumber" in request and not stored.parts):
+        return checksum_members(stored.checksum)
+    value = stored.parts[request["PartNumber"] - 1].checksum if "PartNumber" in request else ""
+    return checksum_members(dataclasses.replace(stored.checksum, value=value)) if value else {}
 
 
-def _part_wanted(found: StoredObject, request: dict[str, Any]) -> tuple[int, int] | None:
+def _requested_part(stored: StoredObject, request: dict[str, Any]) -> tuple[int, int] | None:
     """The bytes that ``Range`` or ``PartNumber`` ask for, None for all; raises InvalidRange and InvalidPartNumber."""
     if "PartNumber" in request:
         if "Range" in request:
             raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
-        sizes, number = [part.size for part in found.parts] or [found.size], request["PartNumber"]
+        sizes, number = [part.size for part in stored.parts] or [stored.size], request["PartNumber"]
         if not 1 <= number <= len(sizes):
             raise InvalidPartNumber(PartNumberRequested=number, ActualPartCount=len(sizes))
         return sum(sizes[: number - 1]), sizes[number - 1]
-    return wanted(request.get("Range", ""), found.size)
+    return requested_range(request.get("Range", ""), stored.size)
 
 
 @operation("s3", "DeleteObject")
@@ -133,11 +133,11 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Delete up to 1,000 objects; each that cannot be deleted is an entry of ``Errors``."""
     check_document(call)
     bucket = bucket_of(call, request)
-    wanted = request.get("Delete", {}).get("Objects", [])
-    if not 1 <= len(wanted) <= MAX_DELETE or any("Key" not in entry for entry in wanted):
+    entries = request.get("Delete", {}).get("Objects", [])
+    if not 1 <= len(entries) <= MAX_DELETE or any("Key" not in entry for entry in entries):
         raise MalformedXML
     deleted, errors, at_once = [], [], []
-    for entry in wanted:
+    for entry in entries:
         try:
             version = entry.get("VersionId")
             action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
@@ -219,8 +219,8 @@ def copy_source(call: Call, request: dict[str, Any]) -> StoredObject:
     action = "s3:GetObjectVersion" if version else "s3:GetObject"
     in_its_account = call.platform.access.demand(call, action, s3_arn(name, key))
     bucket = named_bucket(in_its_account, name, request.get("ExpectedSourceBucketOwner"))
-    found = call.platform.objects.head(bucket.name, key)
-    if found is None:
+    source = call.platform.objects.head(bucket.name, key)
+    if source is None:
         raise NoSuchKey(Key=key)
-    check_copy_source(request, found)
-    return found
+    check_copy_source(request, source)
+    return source

@@ -1,6 +1,6 @@
-"""Bucket policies: who may use a bucket, beyond what their own policies say.
+"""Bucket policies: who may use a bucket, in addition to the users' own policies.
 
-Kept as resources of IAM's region, so that the gateway's memory of permissions hears of every change.
+They are resources of IAM's region, so that every change of one invalidates the cache of permissions.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html
 """
@@ -14,13 +14,13 @@ from typing import Any
 from sagewright.access.identity import GLOBAL, bucket_policy, bucket_policy_arn, ids_of_principals
 from sagewright.access.permissions import s3_arn
 from sagewright.access.policy import Malformed, Statement, parse
+from sagewright.core import Json
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.s3._errors import AccessDenied, MalformedPolicy, NoSuchBucketPolicy, PolicyTooLarge
 from sagewright.services.s3._request import bucket_of
 from sagewright.store.objects import Bucket
 from sagewright.store.resources import AlreadyExists, Resource, Stale
 
-Json = dict[str, Any]
 KIND = "BucketPolicy"
 PUBLIC_ACCESS = "public access block"
 """The bucket setting that says what becomes of public policies."""
@@ -35,7 +35,7 @@ FIXED_KEYS = (
 
 @operation("s3", "PutBucketPolicy")
 def put_bucket_policy(call: Call, request: Json) -> None:
-    """Set the policy, which must speak of this bucket and of principals that exist."""
+    """Set the policy. It must name this bucket, and principals that exist."""
     bucket = bucket_of(call, request)
     text: str = request["Policy"]
     _check(call, bucket, text)
@@ -54,13 +54,13 @@ def put_bucket_policy(call: Call, request: Json) -> None:
 
 
 def restrict(call: Call, bucket: str) -> None:
-    """Write a bucket's policy anew, after what its public access block says of public policies has changed."""
+    """Write a bucket's policy again, after the bucket's public access block has changed."""
     while True:
-        found, now = bucket_policy(call.platform.resources, bucket), call.platform.objects.bucket(bucket)
-        if found is None or now is None:
+        policy, now = bucket_policy(call.platform.resources, bucket), call.platform.objects.bucket(bucket)
+        if policy is None or now is None:
             return
         try:
-            _write(call, now, found.spec["Policy"])
+            _write(call, now, policy.spec["Policy"])
         except (AlreadyExists, Stale):  # another call came between
             continue
         return
@@ -71,9 +71,9 @@ def _write(call: Call, bucket: Bucket, text: str) -> None:
     spec: dict[str, Any] = {"Policy": text, "Principals": ids_of_principals(resources, parse(text))}
     if bucket.settings.get(PUBLIC_ACCESS, {}).get("RestrictPublicBuckets") and is_public(text):
         spec["Restricted"] = "true"
-    found = bucket_policy(resources, bucket.name)
-    if found is not None:
-        resources.update(found, spec=spec)
+    policy = bucket_policy(resources, bucket.name)
+    if policy is not None:
+        resources.update(policy, spec=spec)
         return
     arn = bucket_policy_arn(bucket.name)
     resources.create(account=bucket.account, region=GLOBAL, kind=KIND, name=bucket.name, arn=arn, spec=spec)
@@ -81,7 +81,7 @@ def _write(call: Call, bucket: Bucket, text: str) -> None:
 
 @operation("s3", "GetBucketPolicy")
 def get_bucket_policy(call: Call, request: Json) -> Json:
-    return {"Policy": _found(call, request).spec["Policy"]}
+    return {"Policy": _policy_of(call, request).spec["Policy"]}
 
 
 @operation("s3", "DeleteBucketPolicy")
@@ -92,8 +92,8 @@ def delete_bucket_policy(call: Call, request: Json) -> None:
 
 @operation("s3", "GetBucketPolicyStatus")
 def get_bucket_policy_status(call: Call, request: Json) -> Json:
-    """Whether the policy lets everybody in, in the sense of S3's "The meaning of public"."""
-    return {"PolicyStatus": {"IsPublic": is_public(_found(call, request).spec["Policy"])}}
+    """Whether the policy lets everybody in, by S3's "The meaning of public"."""
+    return {"PolicyStatus": {"IsPublic": is_public(_policy_of(call, request).spec["Policy"])}}
 
 
 def is_public(text: str) -> bool:
@@ -103,17 +103,17 @@ def is_public(text: str) -> bool:
 
 def forget_policy(call: Call, bucket: str) -> None:
     """Remove a bucket's policy with the bucket."""
-    found = bucket_policy(call.platform.resources, bucket)
-    if found is not None:
-        call.platform.resources.delete(found)
+    policy = bucket_policy(call.platform.resources, bucket)
+    if policy is not None:
+        call.platform.resources.delete(policy)
 
 
-def _found(call: Call, request: Json) -> Resource:
+def _policy_of(call: Call, request: Json) -> Resource:
     bucket = bucket_of(call, request)
-    found = bucket_policy(call.platform.resources, bucket.name)
-    if found is None:
+    policy = bucket_policy(call.platform.resources, bucket.name)
+    if policy is None:
         raise NoSuchBucketPolicy(BucketName=bucket.name)
-    return found
+    return policy
 
 
 def _check(call: Call, bucket: Bucket, text: str) -> None:
@@ -135,7 +135,7 @@ def _check(call: Call, bucket: Bucket, text: str) -> None:
             raise MalformedPolicy("Allow with NotPrincipal is not allowed")
         if not statement.resources.texts:
             raise MalformedPolicy("Missing required field Resource")
-        if not all(_speaks_of(text, bucket.name) for text in statement.resources.texts):
+        if not all(_names_bucket(text, bucket.name) for text in statement.resources.texts):
             raise MalformedPolicy("Policy has invalid resource")
         if not all(text == "*" or text.lower().startswith("s3:") for text in statement.actions.texts):
             raise MalformedPolicy("Policy has invalid action")
@@ -143,7 +143,7 @@ def _check(call: Call, bucket: Bucket, text: str) -> None:
             raise MalformedPolicy("Invalid principal in policy")
 
 
-def _speaks_of(resource: str, bucket: str) -> bool:
+def _names_bucket(resource: str, bucket: str) -> bool:
     """Whether the resource of a statement is the bucket, or objects in it, by name or by a pattern that fits it."""
     arn, _, _ = resource.partition("/")
     pattern = re.escape(arn).replace(r"\*", ".*").replace(r"\?", ".")
@@ -151,7 +151,7 @@ def _speaks_of(resource: str, bucket: str) -> bool:
 
 
 def _exists(call: Call, kind: str, name: str) -> bool:
-    """Whether a principal can be there: of this account only what is there, of others what looks like one."""
+    """Whether a principal may exist: in this account it must exist, in others its name must have the right form."""
     if kind != "AWS" or name == "*":
         return name != "" and (kind != "*" or name == "*")
     if name.isdigit():

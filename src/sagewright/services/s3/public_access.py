@@ -1,7 +1,8 @@
-"""Public access blocks: what becomes of bucket policies that let everybody in.
+"""Public access blocks, which limit bucket policies that let everybody in.
 
-Of the four settings two act: BlockPublicPolicy refuses such a policy, RestrictPublicBuckets keeps other accounts out
-while there is one. The two about ACLs hold anyway, for there are none. A bucket has no block until one is put.
+Two of the four settings have an effect: BlockPublicPolicy refuses such a policy, RestrictPublicBuckets keeps other
+accounts out while the bucket has one. The two about ACLs always hold, since there are no ACLs. A bucket has no block
+until one is put.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
 """
@@ -23,8 +24,8 @@ _SETTINGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restri
 def put_public_access_block(call: Call, request: dict[str, Any]) -> None:
     """Replace all four settings; those that are not given are off."""
     check_document(call)
-    bucket, given = bucket_of(call, request), request["PublicAccessBlockConfiguration"]
-    call.platform.objects.configure(bucket.name, PUBLIC_ACCESS, {name: given.get(name, False) for name in _SETTINGS})
+    bucket, settings = bucket_of(call, request), request["PublicAccessBlockConfiguration"]
+    call.platform.objects.configure(bucket.name, PUBLIC_ACCESS, {name: settings.get(name, False) for name in _SETTINGS})
     restrict(call, bucket.name)
 
 

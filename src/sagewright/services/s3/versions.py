@@ -1,6 +1,6 @@
 """Versions. No bucket is versioned: each object is the one version of its key, and its id is ``null``.
 
-Code that empties a bucket by its versions therefore works. To turn versioning on is refused.
+So code that empties a bucket by its versions works. Turning versioning on is refused.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ def list_object_versions(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             ArgumentName="version-id-marker",
             ArgumentValue=version_marker,
         )
-    found = page(call, request, key_marker)
+    keys = page(call, request, key_marker)
     version = {"VersionId": NULL_VERSION, "IsLatest": True, "StorageClass": "STANDARD", "Owner": owner(bucket.account)}
-    at_object = bool(found.objects) and found.objects[-1].key == found.next
+    at_object = bool(keys.objects) and keys.objects[-1].key == keys.next
     return {
         "Name": bucket.name,
         "Prefix": encode(request.get("Prefix", "")),
         "Delimiter": encode(request["Delimiter"]) if request.get("Delimiter") else None,
         "KeyMarker": encode(key_marker),
         "VersionIdMarker": version_marker,
-        "NextKeyMarker": encode(found.next) if found.next is not None else None,
-        "NextVersionIdMarker": NULL_VERSION if found.next is not None and at_object else None,
+        "NextKeyMarker": encode(keys.next) if keys.next is not None else None,
+        "NextVersionIdMarker": NULL_VERSION if keys.next is not None and at_object else None,
         "MaxKeys": limited(request, "MaxKeys"),
         "EncodingType": request.get("EncodingType"),
-        "IsTruncated": found.next is not None,
-        "Versions": [entry(info, encode) | version for info in found.objects] or None,
-        "CommonPrefixes": common_prefixes(found.common_prefixes, encode),
+        "IsTruncated": keys.next is not None,
+        "Versions": [entry(info, encode) | version for info in keys.objects] or None,
+        "CommonPrefixes": common_prefixes(keys.common_prefixes, encode),
     }
