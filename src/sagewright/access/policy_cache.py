@@ -1,7 +1,7 @@
-"""Who asks and what is asked for, with their policies, compiled once and kept until IAM changes.
+"""The policies of callers and of resources, compiled once and kept until IAM changes.
 
-``ResourceStore.changes`` counts the writes of this server, and after ``STALE_SECONDS`` this server sees the writes of
-others on the same database too.
+``ResourceStore.changes`` counts the writes of this server. Writes of other servers on the same database take effect
+here within ``STALE_SECONDS``.
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ T = TypeVar("T")
 STALE_SECONDS = 5.0
 HOUR = 3600.0
 MEMORY = 20_000
-"""The most values that a memory keeps; when it is full it forgets all of them."""
+"""The most values that a memory keeps; a full one drops all of them."""
 SESSION = "SageMaker"
 """The name that SageMaker gives to its sessions of roles."""
 ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 """The actions that a role's trust policy decides about."""
-_S3 = "arn:aws:s3:::"
 _S3 = "arn:aws:s3:::"
 
 
@@ -48,37 +47,37 @@ class Memory(Generic[T]):
     def __init__(self, resources: ResourceStore, clock: Clock) -> None:
         self._resources = resources
         self._clock = clock
-        self._kept: dict[Any, tuple[int, float, T]] = {}
+        self._entries: dict[Any, tuple[int, float, T]] = {}
 
     def get(self, key: object) -> T | None:
         """The value kept for ``key``, None when there is none any more."""
-        found = self._kept.get(key)
-        if found is None or found[0] != self._resources.changes(GLOBAL) or self._clock.now() >= found[1]:
+        entry = self._entries.get(key)
+        if entry is None or entry[0] != self._resources.changes(GLOBAL) or self._clock.now() >= entry[1]:
             return None
-        return found[2]
+        return entry[2]
 
     def version(self) -> tuple[int, float]:
         """The state of IAM now. Take it before you compute a value, and give it to ``put``."""
         return self._resources.changes(GLOBAL), self._clock.now() + STALE_SECONDS
 
     def put(self, key: object, version: tuple[int, float], value: T) -> None:
-        if len(self._kept) >= MEMORY:
-            self._kept = {}
-        self._kept[key] = (*version, value)
+        if len(self._entries) >= MEMORY:
+            self._entries = {}
+        self._entries[key] = (*version, value)
 
     def of(self, key: object, make: Callable[[], T]) -> T:
         """The value kept for ``key``; when there is none, ``make`` computes it."""
-        found = self.get(key)
-        if found is None:
+        value = self.get(key)
+        if value is None:
             version = self.version()
-            found = make()
-            self.put(key, version, found)
-        return found
+            value = make()
+            self.put(key, version, value)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the key (None for nobody's), what its policies say, and the ARN of the user or role behind it."""
+    """A caller: its key (None for a request without one), its policies, and the ARN of the user or role behind it."""
 
     key: Credential | None
     principal: Principal
@@ -87,7 +86,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The policy of a resource, None when it has none; its owner's account, empty when that is the call's."""
+    """The policy of a resource, None when it has none; and its owner's account, empty when that is the call's."""
 
     policies: Policies | None = None
     account: str = ""
@@ -100,7 +99,7 @@ class Samples(Protocol):
     def account(self) -> str: ...
 
     def public(self, name: str) -> bool:
-        """Whether everybody may read this bucket, as no policy of ours says."""
+        """Whether the bucket is a public sample bucket, which everybody may read."""
         ...
 
 
@@ -135,22 +134,22 @@ class PolicyCache:
 
     def session_of(self, role_arn: str) -> Credential | None:
         """The session in which SageMaker takes on a role, as a key that nobody signs with; None without the role."""
-        found = self._sessions.get(role_arn)
-        if found is None:
+        session = self._sessions.get(role_arn)
+        if session is None:
             version, role = self._sessions.version(), role_of(self._resources, role_arn)
             if role is None:
                 return None
             principal, identifier, now = session_arn(role, SESSION), session_id(role, SESSION), self._clock.now()
-            found = Credential(role.arn, "", principal, role.account, identifier, None, now + HOUR, now)
-            self._sessions.put(role_arn, version, found)
-        return found
+            session = Credential(role.arn, "", principal, role.account, identifier, None, now + HOUR, now)
+            self._sessions.put(role_arn, version, session)
+        return session
 
     def caller(self, key: Credential | None) -> Caller:
-        """Who signs with the key, and what their policies say."""
+        """The signer with the key, and its policies."""
         return self._callers.of(key.id, partial(self._find_caller, key)) if key is not None else NOBODY
 
     def remembered_caller(self, key: Credential) -> Caller | None:
-        """The same from memory alone; None when it is not there."""
+        """Like ``caller``, from memory alone; None when memory lacks it."""
         return self._callers.get(key.id)
 
     def _find_caller(self, key: Credential) -> Caller:
