@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from sagewright.access.decision import NOTHING, Layer, Outcome, decide
 from sagewright.access.identity import GLOBAL, role_of
@@ -18,6 +17,7 @@ from sagewright.access.policy import Access, Decision, Policies
 from sagewright.access.policy_cache import PLAIN, Caller, Memory, PolicyCache, Samples, Target
 from sagewright.access.request_context import MustWait, RequestContext
 from sagewright.access.role_making import MAKING, can_be_made, command, make_at_first_use
+from sagewright.core import Json
 from sagewright.core.clock import Clock
 from sagewright.core.errors import AccessDeniedException, AwsError, ValidationException
 from sagewright.nouns.operations import Call, Permission
@@ -26,7 +26,6 @@ from sagewright.store.resources import Resource, ResourceStore
 from sagewright.store.tags import TagStore
 from sagewright.wire.models import SERVED
 
-Json = Mapping[str, Any]
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
 NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sagewright.access.identity import GLOBAL, holder_of
+from sagewright.core import Json
 from sagewright.core.arns import Arn
 from sagewright.nouns.declaration import Noun, all_nouns
 from sagewright.nouns.operations import Call, Permission
 from sagewright.wire.models import service_model
 
-Json = Mapping[str, Any]
 READING = ("List", "Describe", "Get", "Search", "Simulate")
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sagewright.access.permissions import account_of, service_of, table
+from sagewright.core import Json
 from sagewright.core.arns import Arn
 from sagewright.nouns.operations import Call, Permission
 from sagewright.store.credentials import Credential
 
 Context = dict[str, list[str]]
-Json = Mapping[str, Any]
 _S3 = "arn:aws:s3:::"
 PRINCIPAL_TYPES = {"assumed-role": "AssumedRole", "federated-user": "FederatedUser", "user": "User"}
 
@@ -250,12 +250,13 @@ def _members(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _request_tags(request: Json) -> Context:
-    """Tags of SageMaker, IAM and STS are lists of pairs, those of CloudWatch Logs a map, of S3's objects a query."""
+    """The tags of a request: a list of pairs in SageMaker, IAM and STS, a map in Logs, a query string in S3."""
     if "Tagging" in request:
         return _request_object_tags(request["Tagging"])
-    tags = request.get("Tags", request.get("tags", ()))
+    tags: Any = request.get("Tags", request.get("tags", ()))
     values = dict(tags) if isinstance(tags, Mapping) else {tag["Key"]: tag.get("Value", "") for tag in tags}
-    keys = [*values, *request.get("TagKeys", request.get("tagKeys", ()))]
+    names: Any = request.get("TagKeys", request.get("tagKeys", ()))
+    keys = [*values, *names]
     context = {f"aws:RequestTag/{key}": [value] for key, value in values.items()}
     return context | ({"aws:TagKeys": keys} if keys else {})
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import Workload
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.role_objects import AccessDenied
@@ -28,7 +29,6 @@ from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
 log = logging.getLogger(__name__)
-Json = dict[str, Any]
 
 STARTUP_POLL_SECONDS = 0.1
 HEALTH_SECONDS = 5.0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.backends.base import InstanceReport, Report, Workload
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.engine.job_metrics import Ingested, ingest
 from sagewright.engine.lifecycle import RUN
@@ -24,7 +25,6 @@ from sagewright.store import log_files
 from sagewright.store.events import Event
 from sagewright.store.resources import Change, Resource
 
-Json = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 STAGES = ("downloading", "running", "packing")

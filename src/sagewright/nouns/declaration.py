@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sagewright.core import Json
 from sagewright.core.arns import Arn
 from sagewright.core.errors import AwsError, ValidationException
 from sagewright.engine.lifecycle import Lifecycle
@@ -22,8 +23,6 @@ from sagewright.nouns.tags import tag_set
 from sagewright.store.events import Event
 from sagewright.store.resources import AlreadyExists, Change, Resource
 from sagewright.wire.models import input_shape, output_shape
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from sagewright.core import Json
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
 from sagewright.core.errors import AwsError
@@ -20,8 +21,6 @@ from sagewright.store.objects import ObjectStore
 from sagewright.store.resources import Resource, ResourceStore
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import Request
-
-Json = dict[str, Any]
 
 
 class Principal(NamedTuple):

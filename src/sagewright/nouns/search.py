@@ -14,14 +14,13 @@ from typing import Any
 
 from botocore.model import StructureShape
 
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.nouns.declaration import Noun, all_nouns
 from sagewright.nouns.listing import PAGE, position_of, token_of
 from sagewright.nouns.operations import Call
 from sagewright.store.resources import Resource
 from sagewright.wire.models import output_shape
-
-Json = dict[str, Any]
 
 MOST_CONDITIONS = 50
 _OTHER_NAMES = {"ExperimentTrial": "Trial", "ExperimentTrialComponent": "TrialComponent"}

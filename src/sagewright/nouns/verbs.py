@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from sagewright.core import Json
 from sagewright.core.errors import ResourceInUse
 from sagewright.nouns.declaration import Noun, Refusal, register
 from sagewright.nouns.listing import list_resources
@@ -13,7 +14,6 @@ from sagewright.nouns.operations import Call, Operation, Result, add
 from sagewright.store.resources import Resource
 from sagewright.wire.models import service_model
 
-Json = dict[str, Any]
 Verb: TypeAlias = Callable[[Noun, Call, Json], Result]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
-from typing import Any
 
+from sagewright.core import Json
 from sagewright.core.errors import AwsError
 from sagewright.core.ids import request_id
 from sagewright.gateway.aws import steps
@@ -23,7 +23,6 @@ from sagewright.wire.routing import Route
 
 OPERATION = "InvokeEndpointWithResponseStream"
 SUFFIX = "/invocations-response-stream"
-Json = dict[str, Any]
 
 
 class StreamedInvocations:

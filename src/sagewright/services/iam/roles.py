@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.access.identity import GLOBAL, ids_of_principals
+from sagewright.core import Json
 from sagewright.core.ids import unique_id
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.iam._entities import (
@@ -27,8 +26,6 @@ from sagewright.services.iam._entities import (
     tag_set,
 )
 from sagewright.store.resources import AlreadyExists, Resource
-
-Json = dict[str, Any]
 
 
 def describe(role: Resource) -> Json:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 import random
 from collections.abc import Sequence
-from typing import Any
 
 from sagewright.backends.base import Input, InputFile
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.core.s3_uri import split
 from sagewright.engine.role_objects import RoleObjects
@@ -19,8 +19,6 @@ from sagewright.services.sagemaker._shared.s3_uris import (
     require_objects,
     require_readable,
 )
-
-Json = dict[str, Any]
 
 MANIFEST = "ManifestFile"
 

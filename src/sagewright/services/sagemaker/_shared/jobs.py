@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sagewright.backends.base import Input, Limits
+from sagewright.core import Json
 from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.engine.placement import instance_type, limits_on_this_machine
 from sagewright.engine.run import Outcome, Refused
@@ -16,8 +16,6 @@ from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resol
 from sagewright.nouns.declaration import Refusal
 from sagewright.nouns.members import members_of
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 DAY = 86400
 VOLUME_GIB = 30

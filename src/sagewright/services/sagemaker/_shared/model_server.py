@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sagewright.backends.base import Input
+from sagewright.core import Json
 from sagewright.core.s3_uri import is_s3
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.run import Refused
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
 from sagewright.services.sagemaker._shared.requirements import requirements_in
 from sagewright.services.sagemaker._shared.s3_uris import inputs_below, object_at
-
-Json = dict[str, Any]
 
 MODEL = "/opt/ml/model"
 CODE = "/opt/ml/model/code"

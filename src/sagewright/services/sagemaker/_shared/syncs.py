@@ -5,16 +5,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sagewright.backends.base import Input, Sync
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.core.s3_uri import split
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.services.sagemaker._shared.inputs import require_distinct
 from sagewright.services.sagemaker._shared.s3_uris import inputs_below, joined, require_bucket
-
-Json = dict[str, Any]
 
 ROOT = "/opt/ml"
 CHECKPOINTS = "/opt/ml/checkpoints"

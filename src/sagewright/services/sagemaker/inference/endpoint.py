@@ -6,9 +6,9 @@ Contract: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-infere
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from sagewright.backends.base import Limits, Workload
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.engine.deployment import DeploymentController, FleetKind, VariantPlan
 from sagewright.engine.lifecycle import STANDING
@@ -23,8 +23,6 @@ from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
 from sagewright.services.sagemaker._shared.requirements import wanted
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 WORDS = {
     "pending": "Creating",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.access.role_sessions import objects_as
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.nouns.declaration import Noun, Refusal
@@ -13,8 +12,6 @@ from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import require_image
 from sagewright.services.sagemaker._shared.model_server import containers, is_one_object, model_data, submit_directory
 from sagewright.services.sagemaker._shared.s3_uris import object_exists, some_below
-
-Json = dict[str, Any]
 
 
 def check(call: Call, request: Json) -> None:

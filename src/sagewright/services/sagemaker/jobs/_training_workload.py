@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.core import Json
 from sagewright.core.s3_uri import is_s3, split
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
@@ -34,8 +34,6 @@ from sagewright.services.sagemaker._shared.s3_uris import (
 )
 from sagewright.services.sagemaker._shared.syncs import CHECKPOINTS, of_training
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 CODE = "/opt/ml/code"

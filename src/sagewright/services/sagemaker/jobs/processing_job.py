@@ -13,6 +13,7 @@ from typing import Any
 
 from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Sync, Workload
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.role_objects import RoleObjects
@@ -27,8 +28,6 @@ from sagewright.services.sagemaker._shared.requirements import requirements_at, 
 from sagewright.services.sagemaker._shared.s3_uris import require_bucket
 from sagewright.services.sagemaker._shared.syncs import destination
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 ROOT = "/opt/ml/processing"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.access.role_sessions import objects_as
+from sagewright.core import Json
 from sagewright.core.errors import ResourceInUse, ValidationException
 from sagewright.core.s3_uri import is_s3
 from sagewright.engine.lifecycle import RUN
@@ -24,8 +25,6 @@ from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket
 from sagewright.services.sagemaker._shared.syncs import require_synced
 from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, metric_definitions, plan, submit_directory
 from sagewright.store.resources import Resource
-
-Json = dict[str, Any]
 
 TRAIL = {
     "preparing": ("Starting", "Building the environment of the training image, once for all its jobs"),

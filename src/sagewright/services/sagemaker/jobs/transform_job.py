@@ -14,6 +14,7 @@ from typing import Any
 
 from sagewright.access.role_sessions import objects_as
 from sagewright.backends.base import Input, Output, Workload
+from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, Plan, Refused, RunController, RunKind
@@ -29,8 +30,6 @@ from sagewright.services.sagemaker._shared.s3_uris import require_bucket
 from sagewright.services.sagemaker._shared.syncs import destination
 from sagewright.store.resources import Resource
 from sagewright_runtime.shared import json_paths as paths
-
-Json = dict[str, Any]
 
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 ROOT = "/opt/ml/transform"
