@@ -49,7 +49,7 @@ class Principal:
     sessions: tuple[Policies, ...] = ()
 
     names: Names = field(init=False)
-    """All of them."""
+    """All three together."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", self.itself | self.holder | self.account)

@@ -21,7 +21,7 @@ DAY_MS = 86_400_000
 
 
 class AlreadyExists(Exception):
-    """A group or a stream of that name is there already."""
+    """A group or a stream of that name exists already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class LogStore:
         return self._groups(account, region, _begins(log_groups.c.name, prefix), log_groups.c.name > after)
 
     def retain(self, group: LogGroup, days: int | None) -> None:
-        """Keep the group's events for so many days; None keeps them forever."""
+        """Keep the group's events for this number of days; None keeps them forever."""
         with self._database.write() as connection:
             connection.execute(update(log_groups).where(log_groups.c.id == group.id).values(retention_days=days))
 

@@ -131,7 +131,7 @@ class MetricStore:
         self._clock = clock
 
     def put(self, account: str, region: str, namespace: str, points: Iterable[Point]) -> None:
-        """Store points, all or none. A point that has a source and is there already is left as it is.
+        """Store points, all or none. A point of the same source that exists already stays.
 
         Points with numbers that CloudWatch does not know (a loss that became NaN) are left out.
         """

@@ -42,7 +42,7 @@ from sagewright.store.schema import events, resources, tags
 
 
 class AlreadyExists(Exception):
-    """A resource of this kind and name is there already; ``existing`` is it."""
+    """A resource of this kind and name exists already; ``existing`` is it."""
 
     def __init__(self, existing: Resource) -> None:
         super().__init__(existing.arn)

@@ -18,7 +18,7 @@ TAG_LIMIT = 50
 
 
 class NoSuchEntity(AwsError):
-    """The role, user, policy or key is not there."""
+    """The role, user, policy or key does not exist."""
 
     code = "NoSuchEntity"
     status = 404

@@ -38,7 +38,7 @@ class Uses:
 
     @classmethod
     def find(cls, call: Call) -> Uses:
-        """Those of the caller's account."""
+        """The uses of policies in the caller's account."""
         uses = cls()
         for kind in ("Role", "User"):
             for holder in call.platform.resources.list(call.account, GLOBAL, kind):

@@ -25,7 +25,7 @@ class NotFound(AwsError):
 
 
 class AlreadyThere(AwsError):
-    """The group or the stream is there already."""
+    """The group or the stream exists already."""
 
     code = "ResourceAlreadyExistsException"
 

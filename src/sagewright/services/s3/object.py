@@ -120,7 +120,7 @@ def _requested_part(stored: StoredObject, request: dict[str, Any]) -> tuple[int,
 
 @operation("s3", "DeleteObject")
 def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Delete; a key that is not there is no error."""
+    """Delete; a key that does not exist is no error."""
     bucket = bucket_of(call, request)
     check_version(request.get("VersionId"))
     check_write(request)

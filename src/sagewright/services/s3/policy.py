@@ -86,7 +86,7 @@ def get_bucket_policy(call: Call, request: Json) -> Json:
 
 @operation("s3", "DeleteBucketPolicy")
 def delete_bucket_policy(call: Call, request: Json) -> None:
-    """Remove the policy; one that is not there is no error."""
+    """Remove the policy; one that does not exist is no error."""
     forget_policy(call, bucket_of(call, request).name)
 
 

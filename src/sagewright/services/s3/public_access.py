@@ -39,7 +39,7 @@ def get_public_access_block(call: Call, request: dict[str, Any]) -> dict[str, An
 
 @operation("s3", "DeletePublicAccessBlock")
 def delete_public_access_block(call: Call, request: dict[str, Any]) -> None:
-    """Remove the block; one that is not there is no error."""
+    """Remove the block; one that does not exist is no error."""
     bucket = bucket_of(call, request)
     call.platform.objects.configure(bucket.name, PUBLIC_ACCESS, None)
     restrict(call, bucket.name)

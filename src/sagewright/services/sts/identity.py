@@ -1,4 +1,4 @@
-"""Who calls, and temporary keys: of a role's session, of oneself, of a federated user."""
+"""GetCallerIdentity, and temporary keys: for a role's session, for the caller itself, for a federated user."""
 
 from __future__ import annotations
 
