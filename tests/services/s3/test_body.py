@@ -82,7 +82,7 @@ def test_empty_body_gets_its_100_continue(server: ServerProcess) -> None:
         with connection.makefile("rb") as answer:
             assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
             assert answer.readline() == b"\r\n"
-            assert answer.readline() == b"HTTP/1.1 403 Forbidden\r\n"
+            assert answer.readline() == b"HTTP/1.1 404 Not Found\r\n"
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS")
