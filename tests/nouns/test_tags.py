@@ -49,3 +49,21 @@ def test_wrong_tags_are_refused_and_nothing_is_changed(
         assert refused.value.response["Error"]["Code"] == "ValidationException"
     assert it.list_tags(ResourceArn=model)["Tags"] == before
     assert it.list_models(NameContains=name)["Models"] == []
+
+
+def test_a_page_of_tags_has_all_that_a_resource_may_have_and_a_token_that_was_never_given_is_refused(
+    client: Callable[..., Any],
+) -> None:
+    it = client("sagemaker")
+    name = f"full-{uuid.uuid4().hex[:8]}"
+    tags = [{"Key": f"k{number:02}", "Value": "v"} for number in range(50)]
+    arn = it.create_model(ModelName=name, PrimaryContainer={"Image": SKLEARN}, ExecutionRoleArn=ROLE, Tags=tags)[
+        "ModelArn"
+    ]
+    for more in ({}, {"MaxResults": 50}, {"MaxResults": 1000}):
+        page = it.list_tags(ResourceArn=arn, **more)
+        assert page["Tags"] == tags
+        assert "NextToken" not in page
+    with pytest.raises(ClientError, match="Invalid NextToken") as refused:
+        it.list_tags(ResourceArn=arn, NextToken="bm8=")
+    assert refused.value.response["Error"]["Code"] == "ValidationException"

@@ -12,8 +12,8 @@ from typing import IO, Protocol
 from sagewright.gateway.http import heads
 from sagewright.gateway.http.exchange import Exchange
 from sagewright.gateway.http.limits import ClientGone
-from sagewright.gateway.http.sending import FILE_CHUNK, Sender, Sending, send_parts
-from sagewright.wire.http import Response
+from sagewright.gateway.http.sending import FILE_CHUNK, SENDFILE_FROM, Sender, Sending, file_chunks, send_parts
+from sagewright.wire.http import FileBody, Response
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +69,22 @@ def answer(connection: Answering, exchange: Exchange) -> None:
     except Exception:
         log.exception("the application failed at %s %s", request.method, request.raw_path)
         response = _failure()
+    if isinstance(response.body, FileBody) and response.body.length < SENDFILE_FROM:
+        _read_small(response, response.body)
     if isinstance(response.body, bytes) or not heads.has_body(request.method, response.status):
         connection.later(connection.reply, exchange, response)
     else:
         Sending(connection, exchange, response).go_on()
+
+
+def _read_small(response: Response, body: FileBody) -> None:
+    """Read a small file here: to hand its pieces from thread to thread costs more. One that is cut stays a file."""
+    try:
+        data = b"".join(file_chunks(body))
+    except OSError:
+        return
+    if len(data) == body.length:
+        response.body = data
 
 
 def answer_from_file(connection: Answering, exchange: Exchange, response: Response) -> None:

@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
         exchange = self._head.exchange(method, version, self.peer, keep_alive=self._parser.should_keep_alive())
         request = exchange.request
         request.secure, request.door = self.secure or self.door is not None, self.door
-        request.proved = partial(self._prove, exchange)
+        request.proved = self._prove
         self._receiving = exchange
         self._body_until = math.inf
         if exchange.expects and exchange.declared == 0:
@@ -212,10 +212,10 @@ class Connection(asyncio.Protocol):
             last.keep_alive = False
         self._ending = True
 
-    def _prove(self, exchange: Exchange) -> None:
-        """From any thread: who sends the request is proven."""
-        self.proven = True
-        if exchange.reservation is not None:
+    def _prove(self) -> None:
+        """From any thread: who sends the request that is being answered is proven."""
+        self.proven, exchange = True, self._active
+        if exchange is not None and exchange.reservation is not None:
             self.later(self._intake.prove, exchange)
 
     def enqueue(self, exchange: Exchange) -> None:

@@ -185,7 +185,7 @@ class Sending:
                 with sock:
                     yield from _send_file(connection, sock, head, body, outlet)
             else:
-                chunks = _file_chunks(body) if isinstance(body, FileBody) else body
+                chunks = file_chunks(body) if isinstance(body, FileBody) else body
                 yield from _send_chunks(outlet, head, chunks, size, chunked=chunked)
         finally:
             close(body)
@@ -231,7 +231,7 @@ def close(chunks: object) -> None:
         closing()
 
 
-def _file_chunks(body: FileBody) -> Iterator[bytes]:
+def file_chunks(body: FileBody) -> Iterator[bytes]:
     """The bytes of ``body`` in pieces; fewer than promised where a file is shorter."""
     for part in body.slices:
         rest = part.length

@@ -32,7 +32,9 @@ def add_tags(call: Call, request: Json) -> Result:
 
 @operation("sagemaker", "ListTags")
 def list_tags(call: Call, request: Json) -> Result:
-    """All tags of a resource: there are never more than a page of them."""
+    """All tags of a resource: a page has room for 50, and there are no more, so that no token is ever given."""
+    if "NextToken" in request:
+        raise ValidationException("Invalid NextToken: it was not made by this operation.")
     return {"Tags": _tags(call.platform.tags.of(_resource(call, request["ResourceArn"]).arn))}
 
 
