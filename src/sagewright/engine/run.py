@@ -35,6 +35,8 @@ _NOTHING_SAID = 'ErrorMessage ""'
 REASON_LENGTH = 1024
 OVERDUE_SECONDS = 60.0
 """An agent that has ended its job so long after it should have been killed does not live, or is stopped itself."""
+OVERRUN_SECONDS = 10.0
+"""An agent whose process runs so long after the end of its time and its grace does not look at the clock itself."""
 
 
 class Refused(Exception):
@@ -156,6 +158,7 @@ class RunController:
             "role": workload.role,
             "destinations": {name: list(to) for name, to in plan.destinations.items()},
             "syncs": bool(workload.syncs),
+            "most_seconds": workload.limits.max_runtime_seconds,
         }
         change = self._change(resource, now + POLL_SECONDS, phase="starting", run=run)
         word, _ = self._kind.trail.get("preparing", ("", ""))
@@ -176,7 +179,7 @@ class RunController:
             phase = "running"
         # Who ends a run writes so first and does it in the next act, maybe again: a server killed in between must not
         # find a run that ended for no reason that it knows of.
-        if not report.ended and (phase == "stopping" or "culprit" in resource.run):
+        if not report.ended and (phase == "stopping" or resource.run.keys() & {"culprit", "overrun"}):
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
             if now > resource.run.get("ends_by", now) and not all(map(_keeps_outputs, report.instances)):
                 self._tools.backend.kill(resource.run["handle"])
@@ -188,11 +191,21 @@ class RunController:
             entered.append(("stopping", now))
         if report.ended:
             return self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
+        if "ends_by" not in resource.run and self._overran(resource, report, now):
+            run, due = run | ends_by | {"overrun": True}, now
         culprit = next(filter(_failed, report.instances), None)
         if culprit and self._kind.together and "culprit" not in resource.run:
             # One instance failed: the others would wait for it for ever.
             run, due = run | ends_by | {"culprit": culprit.host}, now
         return self._change(resource, due, phase=phase, status=status, run=run, entered=entered)
+
+    def _overran(self, resource: Resource, report: Report, now: float) -> bool:
+        """Whether the process of an instance runs on though its agent should have ended it long ago."""
+        most = resource.run.get("most_seconds", 0)
+        late = most + self._tools.settings.stop_grace_seconds + OVERRUN_SECONDS
+        began = [at for each in report.instances if not _keeps_outputs(each) for stage, at in each.stages
+                 if stage == "running"]  # fmt: skip
+        return bool(most and began) and now > min(began) + late
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
         """The stages all instances reached since the last look, with the time the last of them did."""
@@ -218,7 +231,7 @@ class RunController:
         metrics = ingest(self._tools, resource, self._kind.namespace)
         if metrics.more:
             return self._change(resource, now, status=metrics.status, run=metrics.run)
-        timed_out = any(instance.timed_out for instance in report.instances)
+        timed_out = "overrun" in resource.run or any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
         reason = "" if stopped else self._blame(resource, report)
         synced = self._saving.synced(resource, final=True)
