@@ -41,7 +41,8 @@ def install(what: list[str], folder: str | None = None) -> None:
 
     Raises ``InstallFailed``.
     """
-    import site  # noqa: PLC0415 (rare, as all below)
+    import importlib  # noqa: PLC0415 (rare, as all below)
+    import site  # noqa: PLC0415
     import subprocess  # noqa: PLC0415
     import sysconfig  # noqa: PLC0415
     import tempfile  # noqa: PLC0415
@@ -70,6 +71,7 @@ def install(what: list[str], folder: str | None = None) -> None:
     site.addsitedir(site_packages)  # editable packages are found by .pth files
     added = [path for path in sys.path if path not in before and path != site_packages]
     sys.path[:] = [site_packages, *added, *before]
+    importlib.invalidate_caches()  # the directory may have been looked for before it was there
 
 
 def _marker() -> dict[str, Any]:

@@ -139,10 +139,19 @@ def test_a_failure_file_that_is_none_does_not_hide_the_reason(jobs: Jobs, make: 
     assert "INFO" not in job["FailureReason"]
 
 
-def test_a_job_whose_agent_was_stopped_itself_ends_when_it_is_to_end(server: ServerProcess, jobs: Jobs) -> None:
-    name = jobs.start("while True: pass")
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["its time", "a stop"])
+def test_a_job_whose_agent_was_stopped_itself_ends_when_it_is_to_end(
+    server: ServerProcess, jobs: Jobs, ending: str
+) -> None:
+    seconds = 2 if ending == "its time" else 600
+    name = jobs.start("while True: pass", StoppingCondition={"MaxRuntimeInSeconds": seconds})
     jobs.wait(name, lambda job: job["SecondaryStatus"] == "Training")
     (claim,) = server.data_dir.glob("runs/*/algo-1/agent.pid")
     os.kill(documents.pid_of(claim.read_text()), signal.SIGSTOP)
-    jobs.sagemaker.stop_training_job(TrainingJobName=name)
-    assert jobs.wait(name)["TrainingJobStatus"] == "Stopped"
+    if ending == "a stop":
+        jobs.sagemaker.stop_training_job(TrainingJobName=name)
+    job = jobs.wait(name)
+    assert job["TrainingJobStatus"] == "Stopped"
+    assert job["SecondaryStatus"] == ("MaxRuntimeExceeded" if ending == "its time" else "Stopped")
+    eventually(lambda: not list(server.data_dir.glob("runs/*")), what=lambda: "the run is not removed")

@@ -26,16 +26,21 @@ class Walker:
     def __init__(self) -> None:
         self.inside: set[str] = set()
         self.overlaps = 0
+        self.acts: dict[str, int] = {}
         self.lock = threading.Lock()
 
     def act(self, resource: Resource) -> Change:
         with self.lock:
             self.overlaps += resource.id in self.inside
             self.inside.add(resource.id)
-        if resource.spec.get("raises"):
+        self.acts[resource.id] = count = self.acts.get(resource.id, 0) + 1
+        if resource.spec.get("raises") or (resource.spec.get("raises_in_turn") and count % 2):
             with self.lock:
                 self.inside.discard(resource.id)
             raise ZeroDivisionError("boom")
+        if resource.spec.get("raises_in_turn") and resource.phase == "starting":
+            self.inside.discard(resource.id)
+            return Change(due=0.0)
         position = self.path.index(resource.phase)
         with self.lock:
             self.inside.discard(resource.id)
@@ -100,6 +105,30 @@ def test_an_act_that_raises_or_breaks_the_table_fails_the_resource(
     assert "ZeroDivisionError: boom" in reasons[raising.name]
     assert "cannot go from pending to succeeded" in reasons[jumping.name]
     assert reasons[fine.name] == ""
+
+
+def test_acts_that_raise_and_end_well_in_turn_fail_the_resource_too(
+    store: ResourceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagewright.engine.reconciler.ATTEMPTS", 3)
+    made, walker = make(store, "in-turn", raises_in_turn=True), Walker()
+    reconciler = Reconciler(store, {"K": walker}, SystemClock())
+    reconciler.start()
+    eventually(lambda: phases(store) == {"failed"})
+    reconciler.stop()
+    # One is forgotten as the phase changes; of three in the next phase the last is the end.
+    assert walker.acts[made.id] == 7
+
+
+def test_acts_that_raise_seldom_do_not_fail_the_resource(store: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sagewright.engine.reconciler.ATTEMPTS", 2)
+    monkeypatch.setattr("sagewright.engine.reconciler.FORGET_SECONDS", 0.0)
+    made, walker = make(store, "in-turn", raises_in_turn=True), Walker()
+    reconciler = Reconciler(store, {"K": walker}, SystemClock())
+    reconciler.start()
+    eventually(lambda: walker.acts.get(made.id, 0) > 8)
+    reconciler.stop()
+    assert phases(store) == {"starting"}
 
 
 def test_a_hint_is_acted_on_before_the_next_poll(store: ResourceStore, monkeypatch: pytest.MonkeyPatch) -> None:

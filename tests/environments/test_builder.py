@@ -89,14 +89,6 @@ def test_a_line_that_the_job_could_not_reach_is_named_before_anything_is_built(t
     assert builder.find(Wanted(SIX, f"six\n{line}\n", has_network=True)) is None
 
 
-def test_a_package_without_a_wheel_is_named_where_no_index_is_reached(cache: Path) -> None:
-    builder, text = Builder(cache), "docopt==0.6.2\n"
-    path = builder.build(SIX, text)
-    assert builder.find(Wanted(SIX, text, has_network=True)) == path
-    with pytest.raises(BuildFailed, match=r"'docopt==0\.6\.2' has no wheel"):
-        builder.find(Wanted(SIX, text))
-
-
 @pytest.fixture
 def drip(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drip]:
     Builder(cache).build(SIX)

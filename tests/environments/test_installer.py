@@ -12,7 +12,16 @@ from tests.kit.package_index import Drip
 
 from sagewright.environments.builder import Builder
 from sagewright.environments.catalog import EnvironmentSpec
-from sagewright.environments.installer import Bounds, BuildFailed, Watched, disk_usage, index_urls, run, sandboxed
+from sagewright.environments.installer import (
+    Bounds,
+    BuildFailed,
+    Watched,
+    disk_usage,
+    index_urls,
+    pip_variables,
+    run,
+    sandboxed,
+)
 
 SIX = EnvironmentSpec(name="six-1", framework="six", version="1", requirements=("six==1.16.0",))
 
@@ -75,3 +84,19 @@ def test_the_operators_indexes_are_known_by_variables_and_settings(tmp_path: Pat
     (tmp_path / "uv/uv.toml").write_text('[[index]]\nurl = "https://b.example/simple"\n')
     env = {"UV_INDEX": "mine=https://a.example/simple https://c.example", "XDG_CONFIG_HOME": str(tmp_path)}
     assert set(index_urls(env)) >= {"https://a.example/simple", "https://b.example/simple", "https://c.example"}
+
+
+def test_pip_in_a_job_is_told_of_the_operators_index_and_of_no_password() -> None:
+    env = {
+        "UV_DEFAULT_INDEX": "https://me:secret@a.example/simple",
+        "UV_INDEX": "mine=https://b.example/simple",
+        "PIP_TRUSTED_HOST": "a.example",
+        "PIP_FIND_LINKS": "/opt/files",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
+    assert pip_variables(env) == {
+        "PIP_INDEX_URL": "https://a.example/simple",
+        "PIP_EXTRA_INDEX_URL": "https://b.example/simple",
+        "PIP_TRUSTED_HOST": "a.example",
+    }
+    assert pip_variables({**env, "PIP_INDEX_URL": "https://c.example"})["PIP_INDEX_URL"] == "https://c.example"

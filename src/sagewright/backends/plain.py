@@ -14,11 +14,13 @@ Memory, cores and run time are limited as in the sandbox, by control groups or b
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from sagewright.backends import doors
 from sagewright.backends.local import BASE, RUNTIME, Instance, LocalBackend
+from sagewright.environments import installer
 
 
 class PlainBackend(LocalBackend):
@@ -40,6 +42,7 @@ class PlainBackend(LocalBackend):
             PIP_PREFIX=str(instance.directory / "home/.sagewright"),
             SAGEMAKER_BASE_DIR=base,
             SAGEWRIGHT_RUN_DIR=str(instance.directory / "run"),
+            **installer.pip_variables(os.environ),
         )
         return {
             "seen": base,

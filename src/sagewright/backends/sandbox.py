@@ -18,6 +18,7 @@ from typing import Any
 from sagewright.backends import doors, seccomp
 from sagewright.backends.base import Workload
 from sagewright.backends.local import BASE, RUNTIME, Instance, LocalBackend
+from sagewright.environments import installer, sources
 from sagewright.environments.bubblewrap import find_bwrap, python_roots, top_level
 from sagewright_runtime.shared import pod
 
@@ -80,7 +81,7 @@ class SandboxBackend(LocalBackend):
             "door": doors.order(instance.workload, instance.secret, shared=shared, files=_FILES) if has_door else None,
             "command": {
                 "argv": list(instance.workload.argv),
-                "env": instance.environment(path, SAGEWRIGHT_RUN_DIR=SOCKETS, **({} if shared else _WITHOUT_INDEX)),
+                "env": instance.environment(path, SAGEWRIGHT_RUN_DIR=SOCKETS, **_pip(instance, shared=shared)),
                 "cwd": f"{BASE}/code",
                 "sandbox": {
                     "bwrap": sources.program(bwrap),
@@ -124,6 +125,14 @@ class SandboxBackend(LocalBackend):
         if workload.socket:
             arguments += ["--bind", sources.of(directory / "run"), SOCKETS]
         return arguments
+
+
+def _pip(instance: Instance, *, shared: bool) -> dict[str, str]:
+    """How pip in a job finds packages: by the operator's index, or among what the server has fetched for the job."""
+    if shared:
+        return installer.pip_variables(os.environ)
+    fetched = Path(instance.workload.environment, sources.FOLDER)
+    return _WITHOUT_INDEX | ({"PIP_FIND_LINKS": str(fetched)} if fetched.is_dir() else {})
 
 
 class _Sources:

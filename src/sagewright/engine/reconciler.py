@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 10.0
 POLL_SECONDS = 1.0
 ATTEMPTS = 5
+FORGET_SECONDS = 60.0
+"""An act that raised is forgotten so long after, or when its resource has moved on; not at the next act that ends well:
+acts that raise and end well in turn would go on so for ever."""
 FETCH_SECONDS = 0.2
 """How often to look whether what an act needs has been fetched."""
 
@@ -59,7 +62,7 @@ class Reconciler:
         self._queue: list[tuple[float, str]] = []
         self._busy: set[str] = set()
         self._again: set[str] = set()
-        self._attempts: dict[str, int] = {}
+        self._raised: dict[str, tuple[int, float]] = {}
         self._stopping = False
         self._paused = False
         self._threads = [
@@ -105,7 +108,7 @@ class Reconciler:
             with self._wake:
                 self._paused = False
                 self._queue.clear()
-                self._attempts.clear()
+                self._raised.clear()
                 self._wake.notify_all()
 
     def _dispatch(self) -> None:
@@ -167,14 +170,18 @@ class Reconciler:
         except Exception as error:
             if outage(error):  # not the act's fault: it waits until the disk or the database is back
                 raise
-            count = self._attempts[resource.id] = self._attempts.get(resource.id, 0) + 1
+            now = self._clock.now()
+            before, at = self._raised.get(resource.id, (0, now))
+            count = 1 if now - at > FORGET_SECONDS else before + 1
+            self._raised[resource.id] = count, now
             log.exception("act on %s raised (attempt %d of %d)", resource.arn, count, ATTEMPTS)
             if count >= ATTEMPTS:
-                self._attempts.pop(resource.id, None)
+                self._raised.pop(resource.id, None)
                 return controller.broken(resource, f"InternalServerError: {type(error).__name__}: {error}")
-            return Change(due=self._clock.now() + 0.2 * 2**count)
-        self._attempts.pop(resource.id, None)
+            return Change(due=now + 0.2 * 2**count)
         following = "gone" if change.gone else change.phase
+        if following not in (None, resource.phase) or change.due is None:
+            self._raised.pop(resource.id, None)
         if following is not None and not controller.lifecycle.allows(resource.phase, following):
             reason = f"InternalServerError: {resource.kind} cannot go from {resource.phase} to {following}"
             log.error("%s: %s", resource.arn, reason)

@@ -36,6 +36,9 @@ REASON_LENGTH = 1024
 OVERDUE_SECONDS = 60.0
 """Seconds after the grace of a stop. A job that still runs then has an agent that died or is suspended: the server
 kills the run itself."""
+OVERRUN_SECONDS = 10.0
+"""Seconds after the end of a job's time and its grace. A process that still runs then has an agent that is suspended:
+the server stops the run itself."""
 
 
 class Refused(Exception):
@@ -157,6 +160,7 @@ class RunController:
             "role": workload.role,
             "destinations": {name: list(to) for name, to in plan.destinations.items()},
             "syncs": bool(workload.syncs),
+            "most_seconds": workload.limits.max_runtime_seconds,
         }
         change = self._change(resource, now + POLL_SECONDS, phase="starting", run=run)
         word, _ = self._kind.trail.get("preparing", ("", ""))
@@ -177,7 +181,7 @@ class RunController:
             phase = "running"
         # That a run is to end is written first and done in the next act, perhaps twice: after a server was killed in
         # between, the next one must know why the run ended.
-        if not report.ended and (phase == "stopping" or "culprit" in resource.run):
+        if not report.ended and (phase == "stopping" or resource.run.keys() & {"culprit", "overrun"}):
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
             if now > resource.run.get("ends_by", now) and not all(map(_keeps_outputs, report.instances)):
                 self._tools.backend.kill(resource.run["handle"])
@@ -189,11 +193,21 @@ class RunController:
             stages.append(("stopping", now))
         if report.ended:
             return self._change(resource, now, phase="saving", status=status, run=run, stages=stages)
+        if "ends_by" not in resource.run and self._overran(resource, report, now):
+            run, due = run | ends_by | {"overrun": True}, now
         failed_first = next(filter(_failed, report.instances), None)
         if failed_first and self._kind.together and "culprit" not in resource.run:
             # One instance failed: the others would wait for it for ever.
             run, due = run | ends_by | {"culprit": failed_first.host}, now
         return self._change(resource, due, phase=phase, status=status, run=run, stages=stages)
+
+    def _overran(self, resource: Resource, report: Report, now: float) -> bool:
+        """Whether the process of an instance runs on though its agent should have ended it long ago."""
+        most = resource.run.get("most_seconds", 0)
+        late = most + self._tools.settings.stop_grace_seconds + OVERRUN_SECONDS
+        running = [each for each in report.instances if not _keeps_outputs(each)]
+        began = [at for each in running for stage, at in each.stages if stage == "running"]
+        return bool(most and began) and now > min(began) + late
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
         """The stages that all instances have reached since the last poll, each with the time of the last instance."""
@@ -219,7 +233,7 @@ class RunController:
         metrics = ingest(self._tools, resource, self._kind.namespace)
         if metrics.more:
             return self._change(resource, now, status=metrics.status, run=metrics.run)
-        timed_out = any(instance.timed_out for instance in report.instances)
+        timed_out = "overrun" in resource.run or any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
         reason = "" if stopped else self._first_failure(resource, report)
         sync = self._saving.store_synced(resource, final=True)

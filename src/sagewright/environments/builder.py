@@ -27,7 +27,7 @@ from pathlib import Path
 
 import uv
 
-from sagewright.environments import catalog, interpreters
+from sagewright.environments import catalog, interpreters, sources
 from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.environments.installer import INDEXES, Bounds, BuildFailed, Log, Watched, disk_usage, run, sandboxed
 from sagewright.environments.requirements import Requirements, name_of, needs_network, parse
@@ -131,8 +131,9 @@ class Builder:
                     raise BuildFailed(f"requirements.txt: the line {line!r} is installed over the network {_ELSEWHERE}")
         path = self.ready(wanted.spec, wanted.requirements)
         if path is not None and not wanted.has_network:
-            for line in json.loads((path / _MARKER).read_text("utf-8"))["own"]:
-                if name_of(line):
+            built = json.loads((path / _MARKER).read_text("utf-8"))
+            for line in built["own"]:
+                if name_of(line) and line not in built.get("fetched", ()):
                     raise BuildFailed(f"requirements.txt: the line {line!r} has no wheel and {_BUILT} {_ELSEWHERE}")
         return path
 
@@ -165,15 +166,17 @@ class Builder:
             if (path / _MARKER).exists():
                 return
             shutil.rmtree(path, ignore_errors=True)
+            fetched: list[str] = []
             try:
                 if base is None:
                     self._install_base(path, spec, watched, log)
                 else:
-                    extra = self._install_layer(path, base, extra, watched, log)
+                    extra, fetched = self._install_layer(path, base, extra, watched, log)
             except BaseException:
                 shutil.rmtree(path, ignore_errors=True)
                 raise
             built = {"name": spec.name, "requirements": extra.lines, "own": extra.own, "built_at": time.time()}
+            built |= {"fetched": fetched}
             (path / _MARKER).write_text(json.dumps(built), "utf-8")
 
     def warm(self, names: Iterable[str], log: Log = lambda _: None) -> dict[str, Path]:
@@ -231,7 +234,7 @@ class Builder:
         parts = {
             "layout": _LAYOUT,
             "requirements": spec.requirements,
-            "extra": extra.lines,
+            "extra": [*extra.lines, "with sources"] if extra.lines else (),
             "index": {name: self._env[name] for name in _INDEX if name in self._env},
             "python": _interpreter(spec.python),
             "platform": f"{sys.platform} {platform.machine()} {platform.libc_ver()}",
@@ -270,31 +273,44 @@ class Builder:
 
     def _install_layer(
         self, path: Path, base: Path, extra: Requirements, watched: Watched, log: Log
-    ) -> Requirements:  # fmt: skip
-        """Install what is named; returns the requirements, with the lines that have no wheels made the job's own."""
+    ) -> tuple[Requirements, list[str]]:
+        """Install what is named. Lines that have no wheels become the job's own.
+
+        Returns the requirements, and those of the job's own lines whose source distributions lie in the environment.
+        """
         shutil.copytree(base, path, symlinks=True, copy_function=os.link, ignore=shutil.ignore_patterns(_MARKER))
         cache = path / _CACHE
         cache.mkdir()
         constraints = cache / "constraints.txt"
         constraints.write_text("\n".join(extra.constraints), "utf-8")
+        fetched: list[str] = []
         with sandboxed(path, cache, self._env) as (program, env):
             held = ["--constraints", str(constraints)] if extra.constraints else []
-            argv = [*program, *_install(path), *held, *_QUIET]
+            argv = [program[-1], *_install(path), *held, *_QUIET]
+
+            def execute(command: list[str], text: str) -> None:
+                run([*program[:-1], *command], env, self._root, watched, log, text)
+
             for _ in range(_MOST_WITHOUT_WHEELS):
                 if not extra.named:
                     break
                 try:
-                    run(argv, env, self._root, watched, log, "\n".join(extra.named))
+                    execute(argv, "\n".join(extra.named))
                     break
                 except BuildFailed as failure:
                     found = _NO_WHEEL.search(str(failure))
                     less = extra.without(found[1]) if found else extra
-                    if less == extra:
+                    if found is None or less == extra:
                         raise
+                    lines = [line for line in less.own if line not in extra.own]
                     extra = less
+                with suppress(BuildFailed, sources.NoSource):
+                    watched.require()
+                    extra = extra.needing(sources.fetch(lines, found[1], path, program[-1], execute))
+                    fetched += lines
         shutil.rmtree(cache, ignore_errors=True)
         self._compile(path)
-        return extra
+        return extra, fetched
 
     def _compile(self, path: Path) -> None:
         # By the interpreter below the environment and without `site`: what was just installed must not run here.

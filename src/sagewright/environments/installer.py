@@ -33,6 +33,8 @@ _URL = re.compile(r"https?://[^\s\"'\]]+")
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _ETC = ("ca-certificates", "pki", "ssl", "localtime", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "uv")
 INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+_PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES")
+_PASSWORD = re.compile(r"://[^/@\s]+@")
 _FILES = ("UV_FIND_LINKS", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_CONFIG_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -176,6 +178,16 @@ def index_urls(env: Mapping[str, str]) -> list[str]:
         with suppress(OSError, ValueError):
             texts.append(file.read_text("utf-8"))
     return [url for text in texts for url in _URL.findall(text)]
+
+
+def pip_variables(env: Mapping[str, str]) -> dict[str, str]:
+    """How pip in a job on this machine's network reaches the operator's index; without passwords."""
+    settings = {name: env[name] for name in _PIP if env.get(name)}
+    for name, others in (("PIP_INDEX_URL", INDEXES[:1] + INDEXES[2:3]), ("PIP_EXTRA_INDEX_URL", INDEXES[1::2])):
+        urls = [url for other in others for url in _URL.findall(env.get(other, ""))]
+        if urls:
+            settings.setdefault(name, " ".join(urls))
+    return {name: _PASSWORD.sub("://", text) for name, text in settings.items()}
 
 
 def _readable(env: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 MAX_BYTES = 1 << 20
@@ -49,9 +49,13 @@ class Requirements:
 
     def without(self, package: str) -> Requirements:
         """The same, with the lines that name ``package`` made the job's own."""
-        moved = tuple(line for line in self.named if _same(name_of(line), package))
+        moved = tuple(line for line in self.named if same_package(name_of(line), package))
         kept = tuple(line for line in self.named if line not in moved)
         return Requirements(kept, self.constraints, (*self.own, *moved))
+
+    def needing(self, lines: Iterable[str]) -> Requirements:
+        """The same, with packages that others need."""
+        return Requirements(tuple(sorted({*self.named, *lines})), self.constraints, self.own)
 
 
 def name_of(line: str) -> str:
@@ -60,7 +64,8 @@ def name_of(line: str) -> str:
     return match["name"] if match else ""
 
 
-def _same(one: str, other: str) -> bool:
+def same_package(one: str, other: str) -> bool:
+    """Whether two spellings name one package."""
     return re.sub(r"[-_.]+", "-", one).lower() == re.sub(r"[-_.]+", "-", other).lower()
 
 

@@ -14,7 +14,7 @@ from sagewright.core.s3_uri import is_s3
 from sagewright.engine.role_objects import AccessDenied, RoleObjects
 from sagewright.engine.run import Refused
 from sagewright.environments.catalog import EnvironmentSpec, UnknownImage, resolve
-from sagewright.services.sagemaker._shared.requirements import requirements_in
+from sagewright.services.sagemaker._shared.requirements import requirements_among, requirements_in
 from sagewright.services.sagemaker._shared.s3_uris import inputs_below, object_at
 
 MODEL = "/opt/ml/model"
@@ -94,8 +94,8 @@ def _inputs(container: Json, objects: RoleObjects) -> tuple[tuple[Input, ...], s
         if not files:
             raise Refused(f"Could not find model data at {uri}.")
         inputs.append(Input(MODEL, files, unpack=packed))
-        if packed:
-            requirements = requirements_in(Path(files[0].source), "code/requirements.txt")
+        path = "code/requirements.txt"
+        requirements = requirements_in(Path(files[0].source), path) if packed else requirements_among(files, path)
     submitted = submit_directory(container)
     if submitted and submitted != uri:
         files = object_at(objects, submitted)

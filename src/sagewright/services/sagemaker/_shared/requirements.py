@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from sagewright.backends.base import Input, Limits
+from sagewright.backends.base import Input, InputFile, Limits
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Wanted
 from sagewright.environments.catalog import EnvironmentSpec
@@ -69,6 +69,12 @@ def requirements_at(inputs: Iterable[Input], path: str) -> str | None:
             if f"{entry.path}/{file.name}" == path:
                 return requirements_in(Path(file.source))
     return None
+
+
+def requirements_among(files: Iterable[InputFile], name: str) -> str | None:
+    """The requirements file ``name`` of files that are not packed, or None."""
+    paths = {file.name: Path(file.source) for file in files}
+    return flattened(name, lambda path: _start(paths[path]) if path in paths else None)
 
 
 def requirements_beside_the_code(channels: Iterable[Input]) -> str | None:
