@@ -160,6 +160,7 @@ class House:
             access=Authorizer(resources, self.credentials, clock),
             hint=lambda _: None,
         )
+        platform.objects.create_bucket("bucket", "123456789012", "us-east-1")
         self.key = self.credentials.issue(USER, "AIDAUSER", administrator=True)
         self.platform, self.doors = platform, Doors(platform, self.settings)
         own = {"/_sagewright/own": lambda _: Response(200, {}, b"own")}

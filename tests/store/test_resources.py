@@ -238,13 +238,13 @@ def test_each_place_sees_to_its_own_work(world: World) -> None:
         assert {each.id for each in place.in_phases([KIND], ["running"])} == {own.id, anybodys.id}
         assert place.lease("server", other.id, 10) is None
         assert place.lease("server", own.id, 10) is not None
-        assert [place.here(each) for each in (own, other, anybodys)] == [True, False, True]
+        assert [place.is_ours(each) for each in (own, other, anybodys)] == [True, False, True]
     places[0].release()
     assert places[1].lease("next", made[1].id, 10) is None, "of another place, which may be alive"
     leased = places[0].lease("next", made[0].id, 10)
     assert leased is not None
     kept = places[0].apply("next", leased, Change(due=2.0, run={"handle": {"a": "\0"}}))
     assert kept is not None
-    assert places[0].here(kept)
+    assert places[0].is_ours(kept)
     world.clock.pass_(11)
     assert made[0].id in {identifier for identifier, _ in places[0].due(9)}, "whatever characters its notes hold"

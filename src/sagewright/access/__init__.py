@@ -1,1 +1,1 @@
-"""May this caller do this? Policies, conditions, identities and the decision, as the IAM User Guide has them."""
+"""Whether a caller may do something: policies, conditions, identities and the decision, by the IAM User Guide."""

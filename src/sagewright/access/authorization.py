@@ -1,7 +1,7 @@
-"""May this caller do that? The gateway asks here after it read a call's parameters and before it carries the call out.
+"""Whether a caller may do what it asks for. The gateway checks after reading a call's parameters, before the handler.
 
-``policy_cache`` keeps policies compiled until IAM changes. Answers that depend on no condition and no variable are kept
-as well, so that a call usually costs one look into a dictionary.
+``policy_cache`` keeps policies compiled until IAM changes. Decisions that depend on no condition and no variable are
+kept as well, so that a check usually costs one look-up in a dictionary.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Json = Mapping[str, Any]
 SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
 NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
-"""Members of requests that use a role without passing it."""
+"""Members of requests that name a role without passing it to a service."""
 POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
-"""A bucket's owner may do these whatever the policy says, so that a mistake in it locks nobody out."""
+"""A bucket's owner may always do these, so that a mistake in the policy does not lock the owner out."""
 
 
 class Authorizer:
@@ -51,7 +51,7 @@ class Authorizer:
         self._credentials = credentials
         self._make_roles = make_roles
         self._policies = PolicyCache(resources, clock, samples)
-        self._granted = Memory[bool](resources, clock)
+        self._allowed = Memory[bool](resources, clock)
         self._tags = Memory[Mapping[str, str]](resources, clock)
 
     def require(self, call: Call, request: Json) -> Call:
@@ -59,9 +59,9 @@ class Authorizer:
 
         Raises ``AwsError`` in AWS's words: AccessDenied, and ValidationException for a role that cannot be passed.
         """
-        named = request.get(NAMED_ROLES.get((call.service, call.operation), ""))
-        if isinstance(named, str):
-            self._make_missing(call, named)
+        role_arn = request.get(NAMED_ROLES.get((call.service, call.operation), ""))
+        if isinstance(role_arn, str):
+            self._make_missing_role(call, role_arn)
         target = "*"
         for number, permission in enumerate(needed(call, request)):
             target = permission.resource if number == 0 else target
@@ -71,7 +71,7 @@ class Authorizer:
         return call
 
     def demand(self, call: Call, action: str, resource: str, request: Json | None = None) -> Call:
-        """As ``require``, for ``action`` on ``resource`` that a handler finds itself."""
+        """Like ``require``, for an ``action`` on a ``resource`` that only the handler knows."""
         return self._demand(call, request or {}, Permission(action, resource))
 
     def session_of(self, role_arn: str) -> Credential | None:
@@ -88,28 +88,28 @@ class Authorizer:
         caller = self._policies.caller(key)
         for permission in permissions:
             target = replace(self._policies.target(permission), account=owner)
-            outcome, _ = self._ask(call, {}, permission, caller, target)
+            outcome, _ = self._decide(call, {}, permission, caller, target)
             if not outcome.allowed:
                 return permission, denied(call, permission, outcome)
         return None
 
     def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
         """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
-        if self._granted.get((SERVICE, role_arn)) is not None:
+        if self._allowed.get((SERVICE, role_arn)) is not None:
             return True
-        version = self._granted.version()
+        version = self._allowed.version()
         trust = self._policies.trust_at(role_arn)
-        decision = _ask_trust(trust, role_arn, call, work) if trust is not None else NOTHING
+        decision = _decide_trust(trust, role_arn, call, work) if trust is not None else NOTHING
         if decision.allowed and decision.fixed:
-            self._granted.put((SERVICE, role_arn), version, True)
+            self._allowed.put((SERVICE, role_arn), version, True)
         return decision.allowed
 
     def is_remembered(self, access_key_id: str, action: str, resource: str) -> bool:
-        """Whether memory holds a yes to exactly this question. False means unknown: call ``require``. Never waits."""
+        """Whether memory holds that this is allowed. False means unknown: call ``require``. Never waits."""
         key = self._credentials.find(access_key_id) if access_key_id else None
         if key is not None and key.administrator and not key.session and not action.startswith("s3:"):
             return True
-        return self._granted.get((access_key_id, action, resource)) is not None
+        return self._allowed.get((access_key_id, action, resource)) is not None
 
     def allows_at_once(self, call: Call, request: Json, permission: Permission) -> bool:
         """Whether memory alone shows that the caller may do that, to a resource that has no policy of its own.
@@ -120,24 +120,24 @@ class Authorizer:
         caller = self._policies.remembered_caller(key) if key is not None else None
         if caller is None:
             return False
-        version = self._granted.version()
+        version = self._allowed.version()
         try:
-            outcome, lasting = self._ask(call, request, permission, caller, PLAIN, hurry=True)
+            outcome, lasting = self._decide(call, request, permission, caller, PLAIN, hurry=True)
         except MustWait:
             return False
         if outcome.allowed and lasting:
-            self._granted.put((call.principal.access_key_id, permission.action, permission.resource), version, True)
+            self._allowed.put((call.principal.access_key_id, permission.action, permission.resource), version, True)
         return outcome.allowed
 
-    def known_tags(self, tags: TagStore, arn: str, *, look: bool) -> Mapping[str, str] | None:
-        """The tags of an ARN, from memory until tags or resources change; None when memory lacks them and not ``look``.
+    def tags_of(self, tags: TagStore, arn: str, *, may_read: bool) -> Mapping[str, str] | None:
+        """The tags of an ARN, from memory until tags or resources change. None: not in memory, and not ``may_read``.
 
         Resources are created with their tags, so a change of a region's resources may be a change of tags there.
         """
         parts = arn.split(":", 4)
         region = (parts[3] if len(parts) > 3 else "") or GLOBAL
         key = (arn, tags.changes, self._resources.changes(region))
-        return self._tags.of(key, partial(tags.of, arn)) if look else self._tags.get(key)
+        return self._tags.of(key, partial(tags.of, arn)) if may_read else self._tags.get(key)
 
     def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
         """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
@@ -151,7 +151,7 @@ class Authorizer:
         key_id = call.principal.access_key_id
         if self.is_remembered(key_id, permission.action, permission.resource):
             return call
-        version = self._granted.version()
+        version = self._allowed.version()
         key = self._credentials.find(key_id) if key_id else None
         target = self._policies.target(permission)
         owner = target.account or call.account
@@ -159,16 +159,16 @@ class Authorizer:
         unlimited = own and key is not None and key.administrator and not key.session
         if unlimited and (target.policies is None or call.operation in POLICY_OPERATIONS):
             return call
-        outcome, lasting = self._ask(call, request, permission, self._policies.caller(key), target)
+        outcome, lasting = self._decide(call, request, permission, self._policies.caller(key), target)
         if not outcome.allowed:
             raise denied(call, permission, outcome)
         if owner != call.account:
             return call._replace(principal=call.principal._replace(account=owner))
         if own and lasting:
-            self._granted.put((key_id, permission.action, permission.resource), version, True)
+            self._allowed.put((key_id, permission.action, permission.resource), version, True)
         return call
 
-    def _ask(
+    def _decide(
         self,
         call: Call,
         request: Json,
@@ -178,13 +178,13 @@ class Authorizer:
         *,
         hurry: bool = False,
     ) -> tuple[Outcome, bool]:
-        """The answer, and whether it is the same whenever the same caller asks for the same.
+        """The outcome, and whether it is the same for every such access of the caller.
 
-        In a ``hurry`` it raises ``MustWait`` rather than look something up in the store.
+        In a ``hurry`` it raises ``MustWait`` rather than read the store.
         """
         context = RequestContext(call, request, permission, caller.key, caller.holder_arn, hurry=hurry)
         access = Access(permission.action, permission.resource, lambda: context, caller.principal.names)
-        # A call that another account's bucket let in acts in that account, but its caller stays a stranger there.
+        # A call to another account's bucket acts in that account, but its caller still belongs to its own account.
         foreign = caller.key is not None and caller.key.account != (target.account or call.account)
         outcome = decide(caller.principal, access, target.policies, foreign=foreign)
         return outcome, outcome.fixed or context.lasting
@@ -195,12 +195,12 @@ class Authorizer:
             raise AccessDeniedException("Cross-account pass role is not allowed.")
         keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
-        self._make_missing(call, arn)
+        self._make_missing_role(call, arn)
         if not self.trusts_sagemaker(call, arn, target):
             raise ValidationException(not_assumed(arn) + self._advice(call, arn))
 
-    def _make_missing(self, call: Call, arn: str) -> None:
-        """Make a role at its first use, when the server is to make roles and the caller may make this one."""
+    def _make_missing_role(self, call: Call, arn: str) -> None:
+        """Create a role at its first use, when the server creates roles and the caller may create this one."""
         if not self._make_roles or not can_be_made(arn, call.account) or role_of(self._resources, arn) is not None:
             return
         try:
@@ -212,7 +212,7 @@ class Authorizer:
         make_at_first_use(self._resources, arn, call.principal.arn)
 
     def _advice(self, call: Call, arn: str) -> str:
-        """What to do about a role that is not there."""
+        """Advice on a role that does not exist, for the end of an error message."""
         if role_of(self._resources, arn) is not None or not can_be_made(arn, call.account):
             return ""
         alike = self._resources.get(call.account, GLOBAL, "Role", arn.rpartition("/")[2])
@@ -222,14 +222,14 @@ class Authorizer:
 
 
 def not_assumed(arn: str) -> str:
-    """What AWS says of a role that SageMaker cannot take on."""
+    """AWS's message for a role that SageMaker cannot assume."""
     return (
         f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to assume "
         "the role."
     )
 
 
-def _ask_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:
+def _decide_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:
     context = {
         "aws:SourceAccount": [call.account],
         "aws:SourceArn": [target],
@@ -240,7 +240,7 @@ def _ask_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:
 
 
 def denied(call: Call, permission: Permission, outcome: Outcome) -> AwsError:
-    """AccessDenied in the words of the service's protocol.
+    """AccessDenied with the code, status and message of the service's protocol.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """

@@ -18,7 +18,7 @@ from operator import eq, ge, gt, le, lt
 from sagewright.access.patterns import Context, arn_like, fill, like
 
 Check = Callable[[str, str], bool]
-"""Whether a value of the request (second) is what the policy wants (first)."""
+"""Whether a value of the request (second) fits the policy's value (first)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,10 @@ class Test:
     """Whether the policy's version lets values have ``${variables}``."""
 
 
-def _compared(read: Callable[[str], float], compare: Callable[[float, float], bool]) -> Check:
-    def check(wanted: str, value: str) -> bool:
+def _order_check(read: Callable[[str], float], compare: Callable[[float, float], bool]) -> Check:
+    def check(expected: str, value: str) -> bool:
         try:
-            return compare(read(value), read(wanted))
+            return compare(read(value), read(expected))
         except (ValueError, OverflowError):
             return False
 
@@ -44,31 +44,31 @@ def _compared(read: Callable[[str], float], compare: Callable[[float, float], bo
 
 @lru_cache(maxsize=1024)
 def _time(text: str) -> float:
-    """Seconds since the epoch of an ISO 8601 date or of such a number."""
+    """Seconds since the epoch, from an ISO 8601 date or such a number."""
     try:
         return float(text)
     except ValueError:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 @lru_cache(maxsize=1024)
-def _in_network(wanted: str, value: str) -> bool:
+def _in_network(network: str, value: str) -> bool:
     try:
-        return ip_address(value) in ip_network(wanted, strict=False)
+        return ip_address(value) in ip_network(network, strict=False)
     except ValueError:
         return False
 
 
-def _same_bytes(wanted: str, value: str) -> bool:
+def _same_bytes(expected: str, value: str) -> bool:
     try:
-        return base64.b64decode(wanted, validate=True) == base64.b64decode(value, validate=True)
+        return base64.b64decode(expected, validate=True) == base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         return False
 
 
-def _same(wanted: str, value: str) -> bool:
-    return wanted.lower() == value.lower()
+def _same(expected: str, value: str) -> bool:
+    return expected.lower() == value.lower()
 
 
 _ORDERS = {"Equals": eq, "LessThan": lt, "LessThanEquals": le, "GreaterThan": gt, "GreaterThanEquals": ge}
@@ -81,8 +81,8 @@ _CHECKS: dict[str, Check] = {
     "Bool": _same,
     "BinaryEquals": _same_bytes,
     "IpAddress": _in_network,
-    **{f"Numeric{name}": _compared(float, order) for name, order in _ORDERS.items()},
-    **{f"Date{name}": _compared(_time, order) for name, order in _ORDERS.items()},
+    **{f"Numeric{name}": _order_check(float, order) for name, order in _ORDERS.items()},
+    **{f"Date{name}": _order_check(_time, order) for name, order in _ORDERS.items()},
 }
 _PATTERNS = ("StringLike", "ArnEquals", "ArnLike")
 _NEGATED = {
@@ -98,7 +98,7 @@ _NEGATED = {
 ALL, ANY = "ForAllValues", "ForAnyValue"
 
 
-def known(operator: str) -> bool:
+def is_operator(operator: str) -> bool:
     """Whether the language has such an operator."""
     sets, _, name = operator.rpartition(":")
     plain = name.removesuffix("IfExists")
@@ -111,7 +111,7 @@ Holds = Callable[[Context], bool]
 
 @lru_cache(maxsize=4096)
 def compiled(test: Test) -> Holds:
-    """A condition as a function. Its values are alternatives, and a negated one holds when none of them fits."""
+    """A condition as a function. Its values are alternatives; a negated condition holds when none of them fits."""
     sets, _, name = test.operator.rpartition(":")
     key, plain = test.key.lower(), name.removesuffix("IfExists")
     if name == "Null":
@@ -120,35 +120,35 @@ def compiled(test: Test) -> Holds:
     negated = plain in _NEGATED
     absent = sets == ALL or (sets != ANY and negated) or plain != name
     every = sets == ALL or (negated and sets != ANY)
-    wanted = _wanted(test, pattern=_NEGATED.get(plain, plain) in _PATTERNS)
+    expected_values = _expected_values(test, pattern=_NEGATED.get(plain, plain) in _PATTERNS)
     check = _CHECKS[_NEGATED.get(plain, plain)]
 
     def holds(context: Context) -> bool:
         values = context.get(key)
         if not values:
             return absent
-        alternatives = wanted(context)
+        alternatives = expected_values(context)
         for value in values:
             fits = False
             for one in alternatives:
                 if check(one, value):
                     fits = True
                     break
-            hit = fits != negated
-            if hit != every:
-                return hit
+            result = fits != negated
+            if result != every:
+                return result
         return every
 
     return holds
 
 
-def _wanted(test: Test, *, pattern: bool) -> Callable[[Context], Sequence[str]]:
-    """The policy's values; one whose variable the context lacks fits nothing and is left out."""
+def _expected_values(test: Test, *, pattern: bool) -> Callable[[Context], Sequence[str]]:
+    """The policy's values with variables filled in, except those with a variable that the context lacks."""
     if not test.variables or not any("${" in value for value in test.values):
         return lambda _: test.values
 
     def filled(context: Context) -> list[str]:
-        found = (fill(value, context, pattern=pattern) for value in test.values)
-        return [value for value in found if value is not None]
+        values = (fill(value, context, pattern=pattern) for value in test.values)
+        return [value for value in values if value is not None]
 
     return filled

@@ -1,7 +1,7 @@
-"""What all policies together say: those of the principal, what limits it, and that of the resource.
+"""The decision on an access: the principal's policies, its limits and the resource's policy together.
 
-An explicit Deny in any of them wins. Else, inside one account, either side may allow: the principal's own policies (as
-far as its permissions boundary and session policies allow it too) or the resource's. Between accounts both must.
+An explicit Deny in any of them wins. Otherwise, inside one account, either side may allow: the principal's own policies
+(if its permissions boundary and session policies allow the access too) or the resource's. Between accounts both must.
 
 Source: IAM User Guide, "Policy evaluation logic" with its pages on a single account, on cross-account access, and
 "Permissions boundaries for IAM entities".
@@ -30,15 +30,15 @@ Names = frozenset[tuple[str, str]]
 EVERYTHING = Decision("allowed")
 NOTHING = Decision("implicitDeny")
 EVERYBODY: Names = frozenset((("AWS", "*"),))
-"""The principal that stands for everybody, callers without a key among them."""
+"""The principal that stands for everybody, also for callers without a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: what a resource's policy may call it, and the policies that speak for it.
+    """The caller: the names that a resource's policy may use for it, and its own policies.
 
-    ``itself`` are names of exactly this caller, ``holder`` names of the role it is a session of, ``account`` those of
-    its account. ``identity`` None is the account's administrator, who may do everything, as a root user may.
+    ``itself`` are the names of exactly this caller, ``holder`` those of its session's role, ``account`` those of its
+    account. ``identity`` None is the account's administrator, who may do everything, as a root user may.
     """
 
     itself: Names
@@ -56,7 +56,7 @@ class Principal:
 
 
 class Outcome(NamedTuple):
-    """The decision and the layer that made it, when it is a denial; ``fixed`` when no context can change it."""
+    """The decision and, for a denial, the layer that made it. ``fixed``: no context can change it."""
 
     decision: Decision
     layer: Layer = Layer.IDENTITY
@@ -76,10 +76,10 @@ def decide(
     foreign: bool = False,
     explain: bool = False,
 ) -> Outcome:
-    """Whether ``principal``, whose ``names`` are the access's principals, may.
+    """Whether ``principal`` may do ``access``, whose principals are the names of ``principal``.
 
-    ``resource`` is the resource's policy, ``foreign`` when another account owns it. ``explain`` also finds the policies
-    that had a part in it, and the context keys they missed.
+    ``resource`` is the resource's policy, ``foreign`` when another account owns it. ``explain`` also collects the
+    policies that decided, and the context keys that conditions missed.
     """
     own = principal.identity
     if own is not None and principal.boundary is None and not principal.sessions and resource is None and not foreign:
@@ -90,15 +90,16 @@ def decide(
     if principal.boundary is not None:
         layers.append((Layer.BOUNDARY, ask(principal.boundary, access)))
     layers += [(Layer.SESSION, ask(policies, access)) for policies in principal.sessions]
-    theirs = ask(resource, access) if resource is not None else NOTHING
-    denial = next((layer for layer in (*layers, (Layer.RESOURCE, theirs)) if layer[1].verdict == "explicitDeny"), None)
-    refusing = denial or _refusing(principal, access, resource, layers, (theirs if foreign else None))
-    allowing = layers[0][1] if layers[0][1].allowed else theirs
+    of_resource = ask(resource, access) if resource is not None else NOTHING
+    answers = [*layers, (Layer.RESOURCE, of_resource)]
+    denial = next((answer for answer in answers if answer[1].verdict == "explicitDeny"), None)
+    refusing = denial or _refusing(principal, access, resource, layers, (of_resource if foreign else None))
+    allowing = layers[0][1] if layers[0][1].allowed else of_resource
     return Outcome(
         decision=refusing[1] if refusing is not None else allowing,
         layer=refusing[0] if refusing is not None else Layer.IDENTITY,
-        fixed=theirs.fixed and all(decision.fixed for _, decision in layers),
-        missing=tuple(dict.fromkeys(key for found in (*(each for _, each in layers), theirs) for key in found.missing)),
+        fixed=all(decision.fixed for _, decision in answers),
+        missing=tuple(dict.fromkeys(key for _, decision in answers for key in decision.missing)),
     )
 
 
@@ -112,11 +113,11 @@ def _refusing(
     layers: Sequence[Answer],
     owner: Decision | None,
 ) -> Answer | None:
-    """The layer that does not allow, where none denies; None when nothing refuses.
+    """The first layer that does not allow, where none denies; None when the access is allowed.
 
-    Between accounts (``owner`` is what the other account's resource says) all must allow. Inside one, a resource's
-    policy that names the caller itself asks nobody else; one that names its role (or everybody) is limited by boundary
-    and session; one that names the account leaves it to the account's own policies.
+    Between accounts (``owner`` is the decision of the other account's resource) all must allow. Inside one account, a
+    resource's policy that names the caller itself is enough; where it names the caller's role or everybody, boundary
+    and session policies limit it; where it names the account, the account's own policies decide.
     """
     own, *limits = layers
     limited = next((layer for layer in limits if not layer[1].allowed), None)

@@ -1,4 +1,4 @@
-"""Who a principal is and which policies speak for it: roles, users, and the policies AWS ships.
+"""Principals and the policies that apply to them: roles, users, and the policies AWS ships.
 
 Roles, users and customer-managed policies are resources of the region ``global``. A holder (a role or a user) keeps
 the ARNs of its attached policies and the texts of its inline ones in its status. The policies under
@@ -45,11 +45,11 @@ class AwsPolicy:
 def aws_policies() -> Mapping[str, AwsPolicy]:
     """The policies AWS manages, by ARN."""
     records = json.loads((files("sagewright.access") / "aws_managed_policies.json").read_bytes())
-    found = {}
+    policies = {}
     for record in records:
         name, path = record["PolicyName"], record["Path"]
         arn = f"{AWS_POLICIES}{path}{name}"
-        found[arn] = AwsPolicy(
+        policies[arn] = AwsPolicy(
             arn=arn,
             name=name,
             id="ANPA" + base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()[:17],
@@ -59,11 +59,11 @@ def aws_policies() -> Mapping[str, AwsPolicy]:
             updated=datetime.fromisoformat(record["UpdateDate"]).timestamp(),
             document=json.dumps(record["Document"]),
         )
-    return found
+    return policies
 
 
 def role_of(resources: ResourceStore, arn: str) -> Resource | None:
-    """The role that ``arn`` names, be it the role's own or that of a session of it; None when it is not there."""
+    """The role that ``arn`` names, by its own ARN or that of one of its sessions; None when it does not exist."""
     try:
         parsed = Arn.parse(arn)
     except ValueError:
@@ -71,47 +71,48 @@ def role_of(resources: ResourceStore, arn: str) -> Resource | None:
     kind, _, rest = parsed.resource.partition("/")
     if parsed.service == "sts" and kind == "assumed-role":
         return resources.get(parsed.account, GLOBAL, "Role", rest.split("/")[0])
-    found = resources.by_arn(arn)
-    return found if found is not None and found.kind == "Role" else None
+    role = resources.by_arn(arn)
+    return role if role is not None and role.kind == "Role" else None
 
 
 def holder_of(resources: ResourceStore, arn: str) -> Resource | None:
     """The role or user whose policies speak for the principal ``arn``."""
-    found = role_of(resources, arn) or resources.by_arn(arn)
-    return found if found is not None and found.kind in ("Role", "User") else None
+    holder = role_of(resources, arn) or resources.by_arn(arn)
+    return holder if holder is not None and holder.kind in ("Role", "User") else None
 
 
 def holder_of_key(resources: ResourceStore, key: Credential) -> Resource | None:
-    """The role or user whose policies speak for who signs with ``key``; None when it was deleted.
+    """The role or user whose policies apply to the signer with ``key``; None when it was deleted.
 
-    A role or a user made later under the same name is another one: the ids tell them apart.
+    A role or user created later under the same name has another id, and is not the holder.
     """
     holder = holder_of(resources, key.session.get("Source", key.principal))
     if holder is None:
         return None
-    known = key.session.get("SourceId", "") if "Source" in key.session else key.user_id
-    return holder if known.partition(":")[0] in ("", id_of(holder)) else None
+    identifier = key.session.get("SourceId", "") if "Source" in key.session else key.user_id
+    return holder if identifier.partition(":")[0] in ("", id_of(holder)) else None
 
 
 def name_is_taken(resources: ResourceStore, account: str, kind: str, name: str) -> bool:
-    """Whether the account has an entity of IAM of that name; names that differ in capitals alone are one."""
+    """Whether the account has an entity of IAM of that name, in any mix of capitals."""
     alike = Query(name_contains=name, limit=1_000_000, specs=False)
     return any(each.name.lower() == name.lower() for each in resources.list(account, GLOBAL, kind, alike))
 
 
 def ids_of_principals(resources: ResourceStore, statements: Sequence[Statement]) -> dict[str, str]:
-    """The ids of the roles and users that a policy names as principals, by the ARNs that it has for them."""
-    named = {name for each in statements for kind, name in each.principals or () if kind == "AWS"}
-    found = {arn: holder_of(resources, arn) for arn in sorted(named)}
-    return {arn: id_of(holder) for arn, holder in found.items() if holder is not None}
+    """The ids of the roles and users that a policy names as principals, by their ARNs in the policy."""
+    arns = {name for each in statements for kind, name in each.principals or () if kind == "AWS"}
+    holders = {arn: holder_of(resources, arn) for arn in sorted(arns)}
+    return {arn: id_of(holder) for arn, holder in holders.items() if holder is not None}
 
 
 def with_ids(
     resources: ResourceStore, statements: tuple[Statement, ...], ids: Mapping[str, str]
 ) -> tuple[Statement, ...]:
-    """Statements that let in whom they named when they were written: an id is in place of an ARN that another has now.
+    """Statements that keep naming the principals of the time they were written.
 
-    ``ids`` is what ``ids_of_principals`` said then.
+    Where another principal has the ARN now, the old principal's id replaces the ARN. ``ids`` is the result of
+    ``ids_of_principals`` at that time.
     """
     new = {}
     for arn, identifier in ids.items():
@@ -134,12 +135,12 @@ def id_of(holder: Resource) -> str:
 
 def policies_of(resources: ResourceStore, holder: Resource) -> list[Policy]:
     """A holder's policies, inline and attached, ready to be evaluated."""
-    found = [Policy(name, holder.kind.lower(), parse(text)) for name, text in holder.status["Inline"].items()]
-    return found + [policy for arn in holder.status["Attached"] if (policy := managed(resources, arn)) is not None]
+    policies = [Policy(name, holder.kind.lower(), parse(text)) for name, text in holder.status["Inline"].items()]
+    return policies + [policy for arn in holder.status["Attached"] if (policy := managed(resources, arn)) is not None]
 
 
 def managed(resources: ResourceStore, arn: str) -> Policy | None:
-    """The managed policy with that ARN, AWS's or the customer's, in its version in force; None when it is not there."""
+    """The managed policy with that ARN, AWS's or the customer's, in its default version; None without it."""
     shipped = aws_policies().get(arn)
     if shipped is not None:
         return Policy(shipped.name, "aws-managed", parse(shipped.document))
@@ -150,7 +151,7 @@ def managed(resources: ResourceStore, arn: str) -> Policy | None:
 
 
 def boundary_of(resources: ResourceStore, holder: Resource) -> Policies | None:
-    """The permissions boundary of a holder; one whose policy is gone allows nothing."""
+    """The permissions boundary of a holder; one whose policy was deleted allows nothing."""
     arn = holder.status.get("Boundary")
     if arn is None:
         return None
@@ -159,16 +160,18 @@ def boundary_of(resources: ResourceStore, holder: Resource) -> Policies | None:
 
 
 def principal_of(resources: ResourceStore, key: Credential, holder: Resource | None) -> Principal:
-    """Who signs with ``key``, with all that speaks for and limits them. ``holder`` is the user or role behind it.
+    """The principal that signs with ``key``, with its policies and limits. ``holder`` is the user or role behind it.
 
-    What a session was given (``key.session``): texts of ``Policies`` and ARNs of managed ``PolicyArns`` limit it,
-    together: either may allow. A federated user's ``Source`` is the user who made it.
+    Session policies (``key.session``: texts in ``Policies``, ARNs in ``PolicyArns``) limit it as one set: an Allow in
+    any of them is enough. A federated user's ``Source`` is the user who created it.
     """
-    given = [Policy("SessionPolicy", "none", parse(text)) for text in key.session.get("Policies", ())]
-    given += [policy for arn in key.session.get("PolicyArns", ()) if (policy := managed(resources, arn)) is not None]
+    session_policies = [Policy("SessionPolicy", "none", parse(text)) for text in key.session.get("Policies", ())]
+    session_policies += [
+        policy for arn in key.session.get("PolicyArns", ()) if (policy := managed(resources, arn)) is not None
+    ]
     limited = "Policies" in key.session or "PolicyArns" in key.session
     if holder is None and not key.administrator:
-        return Principal(itself=EVERYBODY, identity=Policies(()))  # whose role or user is gone is nobody any more
+        return Principal(itself=EVERYBODY, identity=Policies(()))  # its role or user was deleted
     account = f"arn:aws:iam::{key.account}:root"
     return Principal(
         itself=frozenset((("AWS", key.principal),)),
@@ -176,7 +179,7 @@ def principal_of(resources: ResourceStore, key: Credential, holder: Resource | N
         account=frozenset((("AWS", key.account), ("AWS", account), ("AWS", "*"))),
         identity=None if key.administrator else Policies(policies_of(resources, holder) if holder is not None else []),
         boundary=None if key.administrator or holder is None else boundary_of(resources, holder),
-        sessions=(Policies(given),) if limited else (),
+        sessions=(Policies(session_policies),) if limited else (),
     )
 
 
@@ -186,21 +189,21 @@ def bucket_policy(resources: ResourceStore, bucket: str) -> Resource | None:
 
 
 def bucket_policy_arn(bucket: str) -> str:
-    """The key under which a bucket's policy is kept; no bucket's or object's ARN is like it."""
+    """The ARN under which a bucket's policy is stored; no bucket and no object has such an ARN."""
     return f"arn:aws:s3:::{bucket}?policy"
 
 
 def default_document(policy: Resource) -> str:
-    """The text of the version of a customer-managed policy that is in force."""
+    """The text of the default version of a customer-managed policy."""
     text: str = policy.status["Versions"][policy.status["DefaultVersionId"]]["Document"]
     return text
 
 
 def session_arn(role: Resource, session: str) -> str:
-    """The principal of a session of a role, as GetCallerIdentity tells it."""
+    """The ARN of a session of a role, as in GetCallerIdentity."""
     return f"arn:aws:sts::{role.account}:assumed-role/{role.name}/{session}"
 
 
 def session_id(role: Resource, session: str) -> str:
-    """The unique id of that principal."""
+    """The unique id of a session of a role."""
     return f"{role.spec['RoleId']}:{session}"

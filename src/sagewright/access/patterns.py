@@ -11,16 +11,16 @@ from functools import lru_cache
 from typing import TypeAlias
 
 Context: TypeAlias = Mapping[str, Sequence[str]]
-"""What is known of a request: condition key, in lower case, to its values."""
+"""The context of a request: the values of each condition key, in lower case."""
 
 _LITERAL = "\0"
-"""Stands before a character that means only itself. It occurs in no ARN, and policies with it are refused."""
+"""Escapes the next character. It occurs in no ARN, and policies that contain it are refused."""
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _DEFAULT = re.compile(r"\s*([^,]+?)\s*,\s*'([^']*)'\s*")
 
 
 def like(pattern: str, text: str) -> bool:
-    """Whether ``text`` is what ``pattern`` says: ``*`` is any text, ``?`` any one character."""
+    """Whether ``text`` matches ``pattern``: ``*`` is any text, ``?`` any one character."""
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
     return _regex(pattern).fullmatch(text) is not None
@@ -37,16 +37,16 @@ def any_like(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 
 def arn_like(pattern: str, text: str) -> bool:
-    """The same for ARNs in conditions, whose six parts are compared one by one."""
-    wanted, given = pattern.split(":", 5), text.split(":", 5)
-    return len(wanted) == len(given) == 6 and all(map(like, wanted, given))
+    """``like`` for ARNs in conditions, whose six parts are compared one by one."""
+    pattern_parts, text_parts = pattern.split(":", 5), text.split(":", 5)
+    return len(pattern_parts) == len(text_parts) == 6 and all(map(like, pattern_parts, text_parts))
 
 
 @lru_cache(maxsize=4096)
 def _regex(pattern: str) -> re.Pattern[str]:
-    """Each piece between two ``*`` is taken where it first fits and never tried again.
+    """Matches each piece between two ``*`` at its first position only, without backtracking.
 
-    That is right for such patterns, and keeps a hostile one (``*a*a*a*…``) from taking exponential time.
+    That is correct for such patterns, and keeps a hostile one (``*a*a*a*…``) from taking exponential time.
     """
     first, *rest = (_piece(piece) for piece in re.split(rf"(?<!{_LITERAL})\*", pattern))
     if not rest:
@@ -71,9 +71,9 @@ def fill(text: str, context: Context, *, pattern: bool) -> str | None:
 
     def value(match: re.Match[str]) -> str:
         nonlocal missing
-        found = _value(match[1], context)
-        missing = missing or found is None
-        return re.sub(r"([*?])", rf"{_LITERAL}\1", found or "") if pattern else found or ""
+        replacement = _value(match[1], context)
+        missing = missing or replacement is None
+        return re.sub(r"([*?])", rf"{_LITERAL}\1", replacement or "") if pattern else replacement or ""
 
     filled = _VARIABLE.sub(value, text)
     return None if missing else filled

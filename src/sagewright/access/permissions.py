@@ -37,7 +37,7 @@ def service_of(service: str) -> str:
 
 @cache
 def action_of(service: str, operation: str) -> str | None:
-    """The action an operation needs, None when it needs none or asks for each item itself."""
+    """The action an operation needs; None when it needs none, or when its handler checks each item."""
     if operation in (*table()["free"].get(service, ()), *table()["each"].get(service, ())):
         return None
     return f"{service_of(service)}:{table()['actions'].get(service, {}).get(operation, operation)}"
@@ -46,8 +46,8 @@ def action_of(service: str, operation: str) -> str | None:
 class _Rule(NamedTuple):
     """What calls of one operation need.
 
-    ``action`` on ``resource`` and on the resources that the members in ``also`` name; on ``resource`` further the
-    actions ``besides``, and those of ``members`` where the request has the member.
+    They need ``action`` on ``resource`` and on the resources that the members in ``also`` name. On ``resource`` they
+    also need the actions ``besides``, and those of ``members`` where the request has the member.
     """
 
     action: str | None
@@ -75,31 +75,31 @@ def _rule(service: str, operation: str) -> _Rule:
 
 
 def needed(call: Call, request: Json) -> list[Permission]:
-    """The permissions ``call`` needs, its main one first, without those to pass roles."""
+    """The permissions ``call`` needs, the main one first, without iam:PassRole."""
     rule = _rule(call.service, call.operation)
     if rule.action is None:
         return []
     action = f"{rule.action}Version" if rule.versioned and "VersionId" in request else rule.action
     resource = rule.resource(call, request)
-    found = [Permission(action, resource)]
-    found += [Permission(further, resource) for further in rule.besides]
-    found += [Permission(further, resource) for member, further in rule.members if request.get(member)]
+    permissions = [Permission(action, resource)]
+    permissions += [Permission(further, resource) for further in rule.besides]
+    permissions += [Permission(further, resource) for member, further in rule.members if request.get(member)]
     for member, path in rule.also:
         if member in request:
-            found.append(Permission(action, _sagemaker_arn(call, path, request[member])))
+            permissions.append(Permission(action, _sagemaker_arn(call, path, request[member])))
     if rule.tags and request.get("Tags"):
-        found.append(Permission("sagemaker:AddTags", resource, (("sagemaker:TaggingAction", call.operation),)))
-    return found
+        permissions.append(Permission("sagemaker:AddTags", resource, (("sagemaker:TaggingAction", call.operation),)))
+    return permissions
 
 
 def passed_roles(call: Call, request: Json) -> list[str]:
     """The ARNs of roles that the call hands to the service, in order, each once."""
     if call.service != "sagemaker" or call.operation.startswith(READING):
         return []
-    found: dict[str, None] = {}
+    arns: dict[str, None] = {}
     for path in _role_paths(call.service, call.operation):
-        found.update((arn, None) for arn in _values_at(request, path))
-    return list(found)
+        arns.update((arn, None) for arn in _values_at(request, path))
+    return list(arns)
 
 
 @cache
@@ -184,9 +184,9 @@ def _sagemaker_arn(call: Call, path: str, name: str) -> str:
 @cache
 def noun_of(operation: str) -> Noun | None:
     """The noun an operation of SageMaker is about: ``UpdateEndpointWeightsAndCapacities`` is about ``Endpoint``."""
-    fitting = [noun for noun in all_nouns() if noun.service == "sagemaker" and _after_verb(operation, noun.kind)]
-    exact = [noun for noun in fitting if operation.endswith(noun.kind)]
-    return max(exact or fitting, key=lambda noun: len(noun.kind), default=None)
+    nouns = [noun for noun in all_nouns() if noun.service == "sagemaker" and _after_verb(operation, noun.kind)]
+    exact = [noun for noun in nouns if operation.endswith(noun.kind)]
+    return max(exact or nouns, key=lambda noun: len(noun.kind), default=None)
 
 
 def _after_verb(operation: str, kind: str) -> bool:
@@ -196,11 +196,11 @@ def _after_verb(operation: str, kind: str) -> bool:
 
 def _logs(call: Call, request: Json) -> str:
     if "resourceArn" in request:
-        tagged = log_group_name(call, request["resourceArn"])
-        return request["resourceArn"] if tagged is None else log_group_arn(call, tagged)
+        tagged_group = log_group_name(call, request["resourceArn"])
+        return request["resourceArn"] if tagged_group is None else log_group_arn(call, tagged_group)
     group = request.get("logGroupName") or request.get("logGroupIdentifier") or ""
-    named = log_group_name(call, group)
-    name = group if named is None else named
+    group_name = log_group_name(call, group)
+    name = group if group_name is None else group_name
     prefix = "log-group" if call.operation.find("Destination") < 0 else "destination"
     return str(Arn("logs", call.region, call.account, f"{prefix}:{name}:log-stream:{request.get('logStreamName', '')}"))
 
@@ -239,9 +239,9 @@ def _iam(call: Call, request: Json) -> str:
 
 
 def _entity_arn(call: Call, kind: str, name: str, path: str) -> str:
-    found = call.platform.resources.get(call.account, GLOBAL, kind, name)
-    if found is not None:
-        return found.arn
+    entity = call.platform.resources.get(call.account, GLOBAL, kind, name)
+    if entity is not None:
+        return entity.arn
     words = {"InstanceProfile": "instance-profile"}.get(kind, kind.lower())
     return f"arn:aws:iam::{call.account}:{words}{path}{name}"
 

@@ -1,8 +1,8 @@
-"""What policy documents say: parsed once, asked often. Pure functions over the IAM policy language.
+"""Policy documents: parsed once, evaluated often. Pure functions over the IAM policy language.
 
-An ``Access`` (this principal, this action, this resource, in this context) meets statements; an explicit Deny wins over
-an Allow, and what nothing allows is denied. Identity policies, trust policies and resource policies are all documents
-of the same language; the last two name principals.
+An ``Access`` (principal, action, resource, context) is evaluated against statements: an explicit Deny wins over an
+Allow, and an access that nothing allows is denied. Identity, trust and resource policies are documents of the same
+language; the last two name principals.
 
 Source: IAM User Guide, "IAM JSON policy reference" and "Policy evaluation logic".
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from sagewright.access.conditions import Holds, Test, compiled, known
+from sagewright.access.conditions import Holds, Test, compiled, is_operator
 from sagewright.access.patterns import Context, any_like, fill, like
 
 Effect: TypeAlias = Literal["Allow", "Deny"]
@@ -59,7 +59,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A document with where it comes from: ``source`` is its name, ``kind`` one of IAM's source types."""
+    """A document with its origin: ``source`` is its name, ``kind`` one of IAM's source types."""
 
     source: str
     kind: str
@@ -70,9 +70,10 @@ _NO_CONTEXT: Context = {}
 
 
 class Access(NamedTuple):
-    """What is asked. ``principals`` are all the (kind, name) pairs that stand for the caller.
+    """An access to decide on. ``principals`` are all the (kind, name) pairs that stand for the caller.
 
-    ``context`` may have keys in any case; one that is made when a statement first depends on it, in lower case.
+    ``context`` may be a function, which is called when a statement first depends on it. Its keys are in lower case;
+    those of a mapping may be in any case.
     """
 
     action: str
@@ -82,9 +83,9 @@ class Access(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The answer: the policies whose statements made it, and context keys that conditions missed.
+    """The verdict, the policies whose statements made it, and the context keys that conditions missed.
 
-    ``fixed`` when the verdict would be the same in any context.
+    ``fixed``: the verdict is the same in every context.
     """
 
     verdict: Verdict
@@ -98,31 +99,31 @@ class Decision(NamedTuple):
 
 
 class _Rule(NamedTuple):
-    """A statement that speaks of an action, ready to be asked."""
+    """A statement about one action, compiled."""
 
     policy: Policy
     statement: Statement
     verdict: Verdict
     fixed: bool
     covers: Callable[[str, Context], bool]
-    """Whether it speaks of this resource."""
+    """Whether the statement applies to this resource."""
     tests: tuple[Holds, ...]
 
 
 class Policies:
-    """Policies that speak together, ready to be asked many times: what speaks of an action is compiled for it once."""
+    """Policies evaluated as one set. The statements about an action are compiled when the action first comes up."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:
         self.policies = tuple(policies)
-        self._about: dict[str, tuple[_Rule, ...]] = {}
+        self._rules: dict[str, tuple[_Rule, ...]] = {}
 
     def decide(self, access: Access) -> Decision:
-        """Whether they allow ``access``, looking at no more than that takes: a Deny, else an Allow, is enough.
+        """Whether they allow ``access``. Evaluation stops at the first Deny, or else the first Allow.
 
-        Statements that depend on the context come last, so that mostly nobody has to ask for it.
+        Statements that depend on the context come last, so that the context is seldom computed.
         """
         fixed, context = True, _NO_CONTEXT
-        for rule in self._speaking_of(access.action):
+        for rule in self._rules_for(access.action):
             if rule.statement.principals is not None and not _addresses(rule.statement, access):
                 continue
             if not rule.fixed and context is _NO_CONTEXT:
@@ -139,11 +140,11 @@ class Policies:
         return Decision("implicitDeny", fixed=fixed)
 
     def evaluate(self, access: Access) -> Decision:
-        """The same, with every policy that had a part in it and every key that was missed."""
+        """Like ``decide``, with every policy that decided and every context key that was missing."""
         context = _lowered(access.context)
         applying: dict[str, list[Policy]] = {"Allow": [], "Deny": []}
         missing: dict[str, None] = {}
-        for rule in self._speaking_of(access.action):
+        for rule in self._rules_for(access.action):
             statement = rule.statement
             if not _addresses(statement, access) or not rule.covers(access.resource, context):
                 continue
@@ -156,19 +157,19 @@ class Policies:
             return Decision("allowed", tuple(dict.fromkeys(applying["Allow"])), tuple(missing))
         return Decision("implicitDeny", (), tuple(missing))
 
-    def _speaking_of(self, action: str) -> tuple[_Rule, ...]:
-        found = self._about.get(action)
-        if found is None:
+    def _rules_for(self, action: str) -> tuple[_Rule, ...]:
+        rules = self._rules.get(action)
+        if rules is None:
             low = action.lower()
-            fitting = [
+            matching = [
                 _rule(policy, statement)
                 for policy in self.policies
                 for statement in policy.statements
                 if any(like(text.lower(), low) for text in statement.actions.texts) != statement.actions.negated
             ]
-            found = tuple(sorted(fitting, key=lambda rule: (rule.verdict == "allowed", not rule.fixed)))
-            self._about[action] = found
-        return found
+            rules = tuple(sorted(matching, key=lambda rule: (rule.verdict == "allowed", not rule.fixed)))
+            self._rules[action] = rules
+        return rules
 
 
 def _rule(policy: Policy, statement: Statement) -> _Rule:
@@ -258,7 +259,7 @@ def _tests(raw: dict[str, Any], *, variables: bool) -> tuple[Test, ...]:
     if not isinstance(condition, dict) or not all(isinstance(tests, dict) for tests in condition.values()):
         raise Malformed("Syntax errors in policy.")
     for operator in condition:
-        if not known(operator):
+        if not is_operator(operator):
             raise Malformed(f"Invalid Condition type : {operator}.")
     return tuple(
         Test(operator, key, _values(values), variables)
@@ -275,18 +276,18 @@ def _values(value: object) -> tuple[str, ...]:
 
 
 def _addresses(statement: Statement, access: Access) -> bool:
-    """Whether the statement speaks of this principal."""
+    """Whether the statement applies to this principal."""
     if statement.principals is None:
         return True
-    named = any(pair == ("*", "*") or pair in access.principals for pair in statement.principals)
-    return named != statement.principals_negated
+    matches = any(pair == ("*", "*") or pair in access.principals for pair in statement.principals)
+    return matches != statement.principals_negated
 
 
 def _coverage(statement: Statement) -> Callable[[str, Context], bool]:
-    """Whether the statement speaks of a resource."""
+    """A function that says whether the statement applies to a resource."""
     texts, negated = statement.resources.texts, statement.resources.negated
     if not texts:
-        return lambda _resource, _context: True  # trust policies speak of the role they belong to
+        return lambda _resource, _context: True  # a trust policy applies to its own role
     if not statement.templated:
         fits = any_like(texts)
         return lambda resource, _context: fits(resource) != negated
@@ -294,7 +295,7 @@ def _coverage(statement: Statement) -> Callable[[str, Context], bool]:
     def covers(resource: str, context: Context) -> bool:
         filled = [fill(text, context, pattern=True) for text in texts]
         if negated and None in filled and statement.effect == "Allow":
-            return False  # what an unknown value leaves out is unknown
+            return False  # NotResource with an unknown variable: it is unknown what it excludes
         return any(text is not None and like(text, resource) for text in filled) != negated
 
     return covers

@@ -1,4 +1,4 @@
-"""What conditions may look at: the caller, the request, its tags and members, and the resource's tags.
+"""The values that conditions may compare: the caller, the request, its tags and members, and the resource's tags.
 
 Sources: IAM User Guide, "AWS global condition context keys"; Service Authorization Reference for the services' own.
 """
@@ -23,14 +23,14 @@ PRINCIPAL_TYPES = {"assumed-role": "AssumedRole", "federated-user": "FederatedUs
 
 
 class MustWait(Exception):
-    """A condition looks at what only the store knows, and there is no time to ask it."""
+    """A condition depends on something that only the store knows, and the caller may not wait for the store."""
 
 
 class RequestContext(Mapping[str, list[str]]):
-    """The context of one question, in lower case. Each part is worked out when a condition first asks for it.
+    """The context of one access, by keys in lower case. Each value is computed when a condition first reads it.
 
-    ``key`` is the caller's, None for nobody's; ``holder_arn`` the user or role behind it. On the event loop the context
-    is in a ``hurry``: it raises ``MustWait`` rather than read tags.
+    ``key`` is the caller's, None for a request without one; ``holder_arn`` the user or role behind it. On the event
+    loop the context is in a ``hurry``: it raises ``MustWait`` rather than read tags.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RequestContext(Mapping[str, list[str]]):
         self.key = key
         self.resource = permission.resource
         self.lasting = True
-        """Whether all that was looked at is the same whenever this caller asks the same question."""
+        """Whether every value read so far is the same for each such access of this caller."""
         self._request = request
         self._permission = permission
         self._holder_arn = holder_arn
@@ -62,8 +62,8 @@ class RequestContext(Mapping[str, list[str]]):
                 return [value]
         plain = _PLAIN.get(name)
         if plain is not None:
-            found = plain(self)
-            return default if found is None else [found]
+            result = plain(self)
+            return default if result is None else [result]
         family = name.partition("/")[0]
         if family == "aws:principaltag":
             return self._principal_tags.get(name, default)
@@ -74,10 +74,10 @@ class RequestContext(Mapping[str, list[str]]):
         return self._members.get(name, default)
 
     def __getitem__(self, name: str) -> list[str]:
-        found: list[str] | None = self.get(name)
-        if found is None:
+        values: list[str] | None = self.get(name)
+        if values is None:
             raise KeyError(name)
-        return found
+        return values
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
@@ -93,7 +93,7 @@ class RequestContext(Mapping[str, list[str]]):
 
     @property
     def holder(self) -> str | None:
-        """Of a role's session the role; of all others themselves."""
+        """The ARN of the role for a session of a role, the caller's own for others."""
         if self.key is None:
             return None
         role = ":assumed-role/" in self.key.principal
@@ -101,7 +101,7 @@ class RequestContext(Mapping[str, list[str]]):
 
     @cached_property
     def _members(self) -> Context:
-        return _about_members(self.call, self._request) | _lowered(_request_tags(self._request))
+        return _member_context(self.call, self._request) | _lowered(_request_tags(self._request))
 
     @cached_property
     def _principal_tags(self) -> Context:
@@ -119,22 +119,22 @@ class RequestContext(Mapping[str, list[str]]):
 
     @cached_property
     def _object_tags(self) -> Context:
-        """Tags of the object of S3 that is asked for."""
+        """The tags of the S3 object that the access is about."""
         bucket, _, key = self.resource.removeprefix(_S3).partition("/")
         if not self.resource.startswith(_S3) or not key:
             return {}
         if self._hurry:
             raise MustWait
-        found = self.call.platform.objects.head(bucket, key)
-        tags = found.attributes.tags if found is not None else {}
+        stored = self.call.platform.objects.head(bucket, key)
+        tags = stored.attributes.tags if stored is not None else {}
         return _lowered({f"s3:ExistingObjectTag/{name}": [value] for name, value in tags.items()})
 
     def _tags(self, arn: str) -> Mapping[str, str]:
         platform = self.call.platform
-        found = platform.access.known_tags(platform.tags, arn, look=not self._hurry)
-        if found is None:
+        tags = platform.access.tags_of(platform.tags, arn, may_read=not self._hurry)
+        if tags is None:
             raise MustWait
-        return found
+        return tags
 
 
 def _lowered(context: Context) -> Context:
@@ -153,7 +153,7 @@ def _user_name(about: RequestContext) -> str | None:
 
 
 def _principal(key: Credential) -> tuple[str, str]:
-    """The kind and the name of who signs."""
+    """The kind and the name of the signer."""
     kind, _, name = Arn.parse(key.principal).resource.partition("/")
     return kind, name
 
@@ -178,7 +178,7 @@ def _temporary(about: RequestContext) -> Credential | None:
     return about.key if about.key is not None and about.key.expires is not None else None
 
 
-# The keys that have one value, and how it is found; None where the key is not there.
+# The keys that have one value, with the function that gives it; None where the request lacks the key.
 _PLAIN: Mapping[str, Callable[[RequestContext], str | None]] = {
     "aws:principalarn": lambda about: about.holder,
     "aws:principalaccount": lambda about: about.key.account if about.key is not None else None,
@@ -214,29 +214,29 @@ _LASTING = frozenset(
         "iam:passedtoservice",
     )
 )
-"""What an access key fixes; and the service that roles are passed to, which is always SageMaker."""
+"""Keys whose values follow from the access key, and the service that roles are passed to, always SageMaker."""
 
 
-def _about_members(call: Call, request: Json) -> Context:
-    wanted = _wanted(service_of(call.service))
-    if not wanted:
+def _member_context(call: Call, request: Json) -> Context:
+    keys = _condition_keys(service_of(call.service))
+    if not keys:
         return {}
-    found: Context = {}
+    context: Context = {}
     for member, value in _members(request):
-        if member in wanted:
-            found.setdefault(wanted[member], []).append(value)
-    return found
+        if member in keys:
+            context.setdefault(keys[member], []).append(value)
+    return context
 
 
 @cache
-def _wanted(service: str) -> Mapping[str, str]:
-    """The condition key that tells each member of a request."""
+def _condition_keys(service: str) -> Mapping[str, str]:
+    """The condition key of each member of a request."""
     keys: Mapping[str, list[str]] = table()["keys"].get(service, {})
     return {member: name.lower() for name, members in keys.items() for member in members}
 
 
 def _members(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every scalar below ``value`` with the name of the member that holds it, be it alone or in a list."""
+    """Every scalar below ``value`` with the name of its member, or of the list's member that it is in."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _members(item, key)
@@ -254,18 +254,18 @@ def _request_tags(request: Json) -> Context:
     if "Tagging" in request:
         return _request_object_tags(request["Tagging"])
     tags = request.get("Tags", request.get("tags", ()))
-    given = dict(tags) if isinstance(tags, Mapping) else {tag["Key"]: tag.get("Value", "") for tag in tags}
-    keys = [*given, *request.get("TagKeys", request.get("tagKeys", ()))]
-    found = {f"aws:RequestTag/{key}": [value] for key, value in given.items()}
-    return found | ({"aws:TagKeys": keys} if keys else {})
+    values = dict(tags) if isinstance(tags, Mapping) else {tag["Key"]: tag.get("Value", "") for tag in tags}
+    keys = [*values, *request.get("TagKeys", request.get("tagKeys", ()))]
+    context = {f"aws:RequestTag/{key}": [value] for key, value in values.items()}
+    return context | ({"aws:TagKeys": keys} if keys else {})
 
 
 def _request_object_tags(tagging: Any) -> Context:
     pairs = parse_qsl(tagging, keep_blank_values=True) if isinstance(tagging, str) else ()
     if isinstance(tagging, Mapping):
         pairs = [(tag.get("Key", ""), tag.get("Value", "")) for tag in tagging.get("TagSet", ())]
-    found = {f"s3:RequestObjectTag/{key}": [value] for key, value in pairs}
-    return found | ({"s3:RequestObjectTagKeys": [key for key, _ in pairs]} if pairs else {})
+    context = {f"s3:RequestObjectTag/{key}": [value] for key, value in pairs}
+    return context | ({"s3:RequestObjectTagKeys": [key for key, _ in pairs]} if pairs else {})
 
 
 def _iso(seconds: float) -> str:

@@ -1,7 +1,7 @@
-"""Roles that Sagewright makes itself: the execution role at the first start, and others at their first use.
+"""Roles that Sagewright creates itself: the execution role at the first start, and others at their first use.
 
-``SAGEWRIGHT_ROLES`` says whether an unknown role is made (``create``) or refused (``strict``). Only what the caller
-could make with IAM's own operations is made, so this is no way to more rights.
+``SAGEWRIGHT_ROLES`` says whether an unknown role is created (``create``) or refused (``strict``). A role is created
+only when the caller could create it with IAM's own operations, so nobody gains rights by it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sagewright.store.resources import AlreadyExists, Resource, ResourceStore
 log = logging.getLogger(__name__)
 
 POLICIES = tuple(f"{AWS_POLICIES}/{name}" for name in ("AmazonSageMakerFullAccess", "AmazonS3FullAccess"))
-"""The first alone would let jobs use only buckets with "sagemaker" in their names."""
+"""With the first policy alone, jobs could use only buckets with "sagemaker" in their names."""
 TRUST: Mapping[str, Any] = {
     "Effect": "Allow",
     "Principal": {"Service": "sagemaker.amazonaws.com"},
@@ -29,7 +29,7 @@ TRUST: Mapping[str, Any] = {
 }
 SESSION_SECONDS = 43_200
 MAKING = (("iam:CreateRole", ""), *(("iam:AttachRolePolicy", policy) for policy in POLICIES))
-"""What making a role takes: actions, and the policy that is attached."""
+"""The permissions that creating a role takes: actions, each with the policy to attach."""
 _RESOURCE = re.compile(r"role(?P<path>/(?:[\w+=,.@-]+/){0,32})(?P<name>[\w+=,.@-]{1,64})", re.ASCII)
 
 
@@ -69,11 +69,11 @@ def make_at_first_use(resources: ResourceStore, arn: str, caller: str) -> None:
 def make(resources: ResourceStore, arn: str, *, role_id: str, trust: str, description: str) -> Resource:
     """Make a role with the policies that ordinary work needs. Raises ``AlreadyExists``."""
     parsed = Arn.parse(arn)
-    found = _RESOURCE.fullmatch(parsed.resource)
-    assert found is not None, arn
+    match = _RESOURCE.fullmatch(parsed.resource)
+    assert match is not None, arn
     spec = {
-        "Path": found["path"],
-        "RoleName": found["name"],
+        "Path": match["path"],
+        "RoleName": match["name"],
         "RoleId": role_id,
         "AssumeRolePolicyDocument": trust,
         "Description": description,
@@ -83,7 +83,7 @@ def make(resources: ResourceStore, arn: str, *, role_id: str, trust: str, descri
         account=parsed.account,
         region=GLOBAL,
         kind="Role",
-        name=found["name"],
+        name=match["name"],
         arn=arn,
         spec=spec,
         status={"Attached": list(POLICIES), "Inline": {}},
@@ -92,9 +92,9 @@ def make(resources: ResourceStore, arn: str, *, role_id: str, trust: str, descri
 
 def command(arn: str) -> str:
     """The command line that makes the role."""
-    found = _RESOURCE.fullmatch(Arn.parse(arn).resource)
-    assert found is not None, arn
-    path = "" if found["path"] == "/" else f" --path {found['path']}"
-    attached = [f"aws iam attach-role-policy --role-name {found['name']} --policy-arn {policy}" for policy in POLICIES]
-    made = f"aws iam create-role --role-name {found['name']}{path} --assume-role-policy-document "
-    return " && ".join((made + shlex.quote(trust_of(TRUST)), *attached))
+    match = _RESOURCE.fullmatch(Arn.parse(arn).resource)
+    assert match is not None, arn
+    path = "" if match["path"] == "/" else f" --path {match['path']}"
+    attached = [f"aws iam attach-role-policy --role-name {match['name']} --policy-arn {policy}" for policy in POLICIES]
+    create = f"aws iam create-role --role-name {match['name']}{path} --assume-role-policy-document "
+    return " && ".join((create + shlex.quote(trust_of(TRUST)), *attached))

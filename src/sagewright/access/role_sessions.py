@@ -1,6 +1,6 @@
-"""What roles may do when SageMaker takes them on: fetch the inputs of work, save its outputs.
+"""What roles may do when SageMaker assumes them: fetch the inputs of work, save its outputs.
 
-The questions are those of a session ``assumed-role/<Role>/SageMaker`` over TLS, without an address of its own.
+The checks are those for a session ``assumed-role/<Role>/SageMaker`` over TLS, without a source address.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RoleSessions:
 
 
 def objects_as(call: Call, role_arn: str, source: str) -> RoleObjects:
-    """The objects as a role will see them that a call gives to the work ``source``."""
+    """The objects with the rights of the role that a call gives to the work ``source``."""
     role = WorkRole(role_arn, call.account, call.region, source)
     return RoleObjects(call.platform.objects, RoleSessions(call.platform), role)
 

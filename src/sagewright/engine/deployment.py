@@ -30,20 +30,20 @@ from sagewright.store.resources import Change, Resource
 log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
-LOOK_SECONDS = 0.1
+STARTUP_POLL_SECONDS = 0.1
 HEALTH_SECONDS = 5.0
 BUILD_SECONDS = 5.0
 PING_SECONDS = 2.0
 STARTUP_SECONDS = 240
 GRACE_SECONDS = 30.0
 RETIRE_SECONDS = 2.0
-"""An old fleet serves on for so long after the switch: other servers learn of the new one within a second."""
+"""How long an old fleet serves after the switch. Other servers learn of the new one within a second."""
 LOG_LINES_IN_REASON = 40
 
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """How to serve one variant: ``workload`` makes the model server, given the environment's root and a log file."""
+    """How to serve one variant. ``workload`` gets the environment's root and a log file, and makes the model server."""
 
     name: str
     weight: float
@@ -52,7 +52,7 @@ class VariantPlan:
     workload: Callable[[Path, str], Workload]
     startup_seconds: float = STARTUP_SECONDS
     notes: tuple[str, ...] = ()
-    """What the log of each model server says before all else."""
+    """The first lines of the log of each model server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class DeploymentController:
             return self._delete(resource)
         if resource.phase in ("ready", "failed") and resource.wish != resource.run.get("granted", ""):
             return self._begin(resource)
-        acts = {"pending": self._begin, "starting": self._advance, "updating": self._advance, "ready": self._tend}
+        acts = {"pending": self._begin, "starting": self._advance, "updating": self._advance, "ready": self._maintain}
         return acts[resource.phase](resource) if resource.phase in acts else Change(due=None)
 
     def broken(self, resource: Resource, reason: str) -> Change:
@@ -106,7 +106,7 @@ class DeploymentController:
         )
 
     def _advance(self, resource: Resource) -> Change:
-        """Bring the next fleet one step on."""
+        """Take the next fleet one step further: build, start, wait for answers, switch."""
         if "next" not in resource.run:
             return self._settle({name: resource.run[name] for name in ("live", "retired", "settles")})
         fleet: Json = resource.run["next"]
@@ -133,21 +133,22 @@ class DeploymentController:
         ]
         weights = {plan.name: plan.weight for plan in plans}
         return Change(
-            due=now + LOOK_SECONDS, run={"next": {**fleet, "since": now, "weights": weights, "workers": workers}}
+            due=now + STARTUP_POLL_SECONDS,
+            run={"next": {**fleet, "since": now, "weights": weights, "workers": workers}},
         )
 
     def _await(self, resource: Resource, fleet: Json, plans: Sequence[VariantPlan]) -> Change:
         now = self._tools.clock.now()
-        for trouble in map(self._trouble, fleet["workers"]):
-            if trouble:
-                return self._fail(resource, trouble)
-        waiting = [worker for worker in fleet["workers"] if not self._answers(worker)]
-        if not waiting:
+        for failure in map(self._start_failure, fleet["workers"]):
+            if failure:
+                return self._fail(resource, failure)
+        silent = [worker for worker in fleet["workers"] if not self._answers(worker)]
+        if not silent:
             return self._switch(resource, fleet)
         longest = max(plan.startup_seconds for plan in plans)
         if now - fleet["since"] > longest:
-            return self._fail(resource, self._unhealthy(waiting[0], f"it did not answer within {longest:.0f} seconds"))
-        return Change(due=now + LOOK_SECONDS)
+            return self._fail(resource, self._unhealthy(silent[0], f"it did not answer within {longest:.0f} seconds"))
+        return Change(due=now + STARTUP_POLL_SECONDS)
 
     def _start(self, resource: Resource, fleet: Json, plan: VariantPlan, root: Path, index: int, attempt: int) -> Json:
         run = f"{resource.id}-{fleet['generation']}-{plan.name}-{index}-{attempt}"
@@ -166,7 +167,7 @@ class DeploymentController:
         }
 
     def _switch(self, resource: Resource, fleet: Json) -> Change:
-        """Route to the next fleet; an update has succeeded when every server does."""
+        """Route to the next fleet. An update has succeeded when every server routes to it."""
         now = self._tools.clock.now()
         self._tools.routes.put(resource, fleet)
         old = resource.run.get("live", {}).get("workers", ())
@@ -191,8 +192,8 @@ class DeploymentController:
 
     # --- a fleet that serves -------------------------------------------------------------------------------------
 
-    def _tend(self, resource: Resource) -> Change:
-        """Replace workers that died; end and forget those that were retired."""
+    def _maintain(self, resource: Resource) -> Change:
+        """Replace workers that died; end and remove the retired ones."""
         now = self._tools.clock.now()
         fleet: Json = resource.run["live"]
         steps = (self._retire(worker, now) for worker in resource.run.get("retired", ()))
@@ -225,7 +226,7 @@ class DeploymentController:
     # --- the end -------------------------------------------------------------------------------------------------
 
     def _delete(self, resource: Resource) -> Change:
-        """Stop routing, kill both fleets, and forget the endpoint: nothing is left to wait for."""
+        """Stop routing, kill both fleets and delete the endpoint's row."""
         now = self._tools.clock.now()
         if resource.phase != "deleting":
             return Change(due=now, phase="deleting", events=(Event(now, "Deleting"),))
@@ -234,11 +235,11 @@ class DeploymentController:
         self._drop(resource.run.get("live"))
         self._drop(resource.run.get("next"))
         self._drop({"workers": resource.run.get("retired", ())})
-        self._tools.backend.remove_all(resource.id)  # started by a server killed before it noted them
+        self._tools.backend.remove_all(resource.id)  # those too that a killed server started and did not note
         return Change(due=None, gone=True)
 
     def _fail(self, resource: Resource, reason: str) -> Change:
-        """Give the next fleet up; an endpoint that still has a live one goes on serving with it."""
+        """Give up the next fleet. An endpoint with a live fleet keeps serving with that one."""
         now = self._tools.clock.now()
         self._tools.preparation.forget(resource.id)
         self._drop(resource.run.get("next"))
@@ -257,7 +258,7 @@ class DeploymentController:
         )
 
     def _retire(self, worker: Json, now: float) -> Json | None:
-        """Take a retired worker one step on: it answers the requests that it has, ends, and is forgotten (None)."""
+        """Take a retired worker one step further: it answers its pending requests, ends, and is removed (None)."""
         if self._tools.backend.poll(worker["handle"]).ended:
             self._tools.backend.remove(worker["handle"])
             return None
@@ -279,8 +280,8 @@ class DeploymentController:
     def _answers(self, worker: Json) -> bool:
         return ping(self._socket(worker), PING_SECONDS).ok
 
-    def _trouble(self, worker: Json) -> str:
-        """Why a starting worker will never answer, or an empty text."""
+    def _start_failure(self, worker: Json) -> str:
+        """Why a starting worker cannot answer any more; an empty text while it still can."""
         report = self._tools.backend.poll(worker["handle"])
         if not report.ended:
             return ""
@@ -292,6 +293,6 @@ class DeploymentController:
             f"The primary container for production variant {worker['variant']} did not pass the ping health check: "
             f"{cause}. Please check CloudWatch logs for this endpoint. It printed last:\n"
         )
-        printed = log_files.read_back(Path(worker["log"]), None, LOG_LINES_IN_REASON, log_files.EVERYTHING).events
-        output = "\n".join(event.message for event in printed)
+        last_lines = log_files.read_back(Path(worker["log"]), None, LOG_LINES_IN_REASON, log_files.EVERYTHING).events
+        output = "\n".join(event.message for event in last_lines)
         return reason + output[max(0, len(output) + len(reason) - REASON_LENGTH) :]

@@ -51,7 +51,7 @@ class Routes:
         """Look one endpoint up in the store: another server may have made it a moment ago."""
         for kind in self._kinds:
             resource = self._resources.get(key.account, key.region, kind, key.endpoint)
-            if resource is not None and _serves(resource) and self._resources.here(resource):
+            if resource is not None and _serves(resource) and self._resources.is_ours(resource):
                 self.put(resource, resource.run["live"])
 
     def follow(self, resources: Sequence[Resource]) -> None:

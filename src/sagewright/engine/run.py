@@ -1,6 +1,6 @@
 """The controller of work that ends: from a plan through a backend's run to saved outputs, for every RUN kind.
 
-A kind says what to run (``plan``), what each stage is called (``trail``) and what to remember at the end (``finish``).
+A kind says what to run (``plan``), which event each stage leaves (``trail``) and what its final status is (``finish``).
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ log = logging.getLogger(__name__)
 STAGES = ("downloading", "running", "packing")
 POLL_SECONDS = 2.0
 BUILD_SECONDS = 5.0
-_NOTHING_SAID = 'ErrorMessage ""'
+_EMPTY_MESSAGE = 'ErrorMessage ""'
 """The failure file of a script that ended without an exception."""
 REASON_LENGTH = 1024
 OVERDUE_SECONDS = 60.0
-"""An agent that has ended its job so long after it should have been killed does not live, or is stopped itself."""
+"""Seconds after the grace of a stop. A job that still runs then has an agent that died or is suspended: the server
+kills the run itself."""
 
 
 class Refused(Exception):
@@ -45,22 +46,22 @@ class Refused(Exception):
 class Plan:
     """What to run, once the environment's root is known.
 
-    ``destinations`` maps the name of an output or a sync to (bucket, key). What all instances packed becomes that
-    object; of an output that is not packed, and of a sync, every instance's files are saved below the key.
+    ``destinations`` maps the name of an output or a sync to (bucket, key). A packed output becomes one object with
+    that key. The files of any other output, and of a sync, are saved below the key, those of every instance.
     """
 
     wanted: Wanted
     workload: Callable[[Path], Workload]
     destinations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    """What the log of the work says before all else."""
+    """The first lines of the log of the work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended: ``phase`` is succeeded, stopped or failed; ``saved`` maps an output's name to its S3 URI.
 
-    ``message`` is what the first instance that has something to say left in ``/opt/ml/output/message``.
+    ``message`` is the content of ``/opt/ml/output/message`` on the first instance that has such a file.
     """
 
     phase: str
@@ -99,17 +100,17 @@ class RunController:
         self._saving = Saving(tools, kind.namespace)
 
     def waiting(self, spec: Json) -> Change | None:
-        """What is written of a new resource for which there is no room; None when it is to be acted on at once.
+        """The first change of a new resource that has to wait for free instances; None when it can start at once.
 
-        Work that can only wait costs nothing but its row: the first act comes with its turn.
+        Work that waits costs nothing but its row: the reconciler acts on it when its turn comes.
         """
         if self._tools.placement.has_room(self._kind.instances(spec)):
             return None
         now = self._tools.clock.now()
-        return replace(self._entered((), [("waiting", now)]), due=now + self._tools.placement.retry_seconds)
+        return replace(self._stage_change((), [("waiting", now)]), due=now + self._tools.placement.retry_seconds)
 
     def enqueue(self, resource: Resource) -> None:
-        """Put a new resource that waits into the queue, once it is stored."""
+        """Put a new resource into the queue of work that waits. The resource must be stored before."""
         self._tools.placement.enqueue(resource.id, self._kind.instances(resource.spec))
 
     def act(self, resource: Resource) -> Change:
@@ -127,7 +128,7 @@ class RunController:
             return Change(due=None)  # only the cleaning up failed, and the log says so
         now = self._tools.clock.now()
         return self._change(
-            resource, now, phase="failed", status={"FailureReason": reason[:REASON_LENGTH]}, entered=[("failed", now)]
+            resource, now, phase="failed", status={"FailureReason": reason[:REASON_LENGTH]}, stages=[("failed", now)]
         )
 
     # --- pending -------------------------------------------------------------------------------------------------
@@ -136,17 +137,17 @@ class RunController:
         now = self._tools.clock.now()
         if resource.wish == "stopped":
             self._tools.preparation.forget(resource.id)
-            return self._finished(resource, Outcome("stopped", "", None, now, False, {}))
+            return self._final_change(resource, Outcome("stopped", "", None, now, False, {}))
         try:
             if not self._tools.placement.acquire(resource.id, self._kind.instances(resource.spec)):
-                return self._change(resource, now + self._tools.placement.retry_seconds, entered=[("waiting", now)])
+                return self._change(resource, now + self._tools.placement.retry_seconds, stages=[("waiting", now)])
             plan = self._kind.plan(resource, self._tools)
             root = self._tools.preparation.path(plan.wanted, resource.id)
         except (Refused, BuildFailed, AwsError) as refusal:
-            reason = _why_not_begun(refusal)
-            return self._finished(resource, Outcome("failed", reason, None, now, False, {}))
+            reason = _start_failure(refusal)
+            return self._final_change(resource, Outcome("failed", reason, None, now, False, {}))
         if root is None:
-            return self._change(resource, now + BUILD_SECONDS, entered=[("preparing", now)])
+            return self._change(resource, now + BUILD_SECONDS, stages=[("preparing", now)])
         workload = plan.workload(root)
         for path in workload.log_files[:1]:
             log_files.begin(Path(path), (*plan.wanted.spec.notes, *plan.notes), int(now * 1000))
@@ -168,35 +169,35 @@ class RunController:
             return self._end(resource, report)
         now = self._tools.clock.now()
         metrics = ingest(self._tools, resource, self._kind.namespace)
-        synced = self._saving.synced(resource)
-        status, run = metrics.status, {**metrics.run, **self._saving.notes(resource, synced)}
-        entered = self._reached(resource, report)
+        sync = self._saving.store_synced(resource)
+        status, run = metrics.status, {**metrics.run, **self._saving.notes(resource, sync)}
+        stages = self._reached(resource, report)
         phase = resource.phase
-        if phase == "starting" and (report.ended or any(stage == "running" for stage, _ in entered)):
+        if phase == "starting" and (report.ended or any(stage == "running" for stage, _ in stages)):
             phase = "running"
-        # Who ends a run writes so first and does it in the next act, maybe again: a server killed in between must not
-        # find a run that ended for no reason that it knows of.
+        # That a run is to end is written first and done in the next act, perhaps twice: after a server was killed in
+        # between, the next one must know why the run ended.
         if not report.ended and (phase == "stopping" or "culprit" in resource.run):
             self._tools.backend.stop(resource.run["handle"], self._tools.settings.stop_grace_seconds)
             if now > resource.run.get("ends_by", now) and not all(map(_keeps_outputs, report.instances)):
                 self._tools.backend.kill(resource.run["handle"])
                 return self._change(resource, now)
-        due = now if metrics.more or synced.more else now + POLL_SECONDS
+        due = now if metrics.more or sync.more else now + POLL_SECONDS
         ends_by = {"ends_by": now + self._tools.settings.stop_grace_seconds + OVERDUE_SECONDS}
         if resource.wish == "stopped" and phase != "stopping" and not report.ended:
             phase, due, run = "stopping", now, run | ends_by
-            entered.append(("stopping", now))
+            stages.append(("stopping", now))
         if report.ended:
-            return self._change(resource, now, phase="saving", status=status, run=run, entered=entered)
-        culprit = next(filter(_failed, report.instances), None)
-        if culprit and self._kind.together and "culprit" not in resource.run:
+            return self._change(resource, now, phase="saving", status=status, run=run, stages=stages)
+        failed_first = next(filter(_failed, report.instances), None)
+        if failed_first and self._kind.together and "culprit" not in resource.run:
             # One instance failed: the others would wait for it for ever.
-            run, due = run | ends_by | {"culprit": culprit.host}, now
-        return self._change(resource, due, phase=phase, status=status, run=run, entered=entered)
+            run, due = run | ends_by | {"culprit": failed_first.host}, now
+        return self._change(resource, due, phase=phase, status=status, run=run, stages=stages)
 
     def _reached(self, resource: Resource, report: Report) -> list[tuple[str, float]]:
-        """The stages all instances reached since the last look, with the time the last of them did."""
-        seen = resource.run.get("stages", [])
+        """The stages that all instances have reached since the last poll, each with the time of the last instance."""
+        earlier = resource.run.get("stages", [])
         times: dict[str, list[float]] = {}
         for instance in report.instances:
             for stage, at in instance.stages:
@@ -204,7 +205,7 @@ class RunController:
         return [
             (stage, max(times[stage]))
             for stage in STAGES
-            if stage not in seen and len(times.get(stage, ())) == len(report.instances)
+            if stage not in earlier and len(times.get(stage, ())) == len(report.instances)
         ]
 
     # --- saving --------------------------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ class RunController:
     def _end(self, resource: Resource, report: Report | None) -> Change:
         now = self._tools.clock.now()
         if report is None:
-            return self._finished(
+            return self._final_change(
                 resource, Outcome("failed", "InternalServerError: the run was lost", None, now, False, {})
             )
         metrics = ingest(self._tools, resource, self._kind.namespace)
@@ -220,12 +221,12 @@ class RunController:
             return self._change(resource, now, status=metrics.status, run=metrics.run)
         timed_out = any(instance.timed_out for instance in report.instances)
         stopped = resource.phase == "stopping" or timed_out
-        reason = "" if stopped else self._blame(resource, report)
-        synced = self._saving.synced(resource, final=True)
-        refused = next(iter(synced.refused.values()), "")
+        reason = "" if stopped else self._first_failure(resource, report)
+        sync = self._saving.store_synced(resource, final=True)
+        refused = next(iter(sync.refused.values()), "")
         try:
-            saved = None if synced.more else self._saving.outputs(resource, report)
-        except AwsError as error:  # the bucket went away meanwhile, say
+            saved = None if sync.more else self._saving.outputs(resource, report)
+        except AwsError as error:  # the bucket was deleted meanwhile, for instance
             saved, refused = {}, f"{error.code}: {error.message}"
         if saved is None:
             return self._change(resource, now, status=metrics.status, run=metrics.run)  # and the next act goes on
@@ -243,31 +244,31 @@ class RunController:
             saved=saved,
             message=next((i.message for i in report.instances if i.message), ""),
         )
-        return self._finished(resource, outcome, report, metrics)
+        return self._final_change(resource, outcome, report, metrics)
 
-    def _blame(self, resource: Resource, report: Report) -> str:
-        """Why the run failed, by the instance that failed first; an empty text if none did."""
+    def _first_failure(self, resource: Resource, report: Report) -> str:
+        """The failure reason of the instance that failed first; an empty text when none failed."""
         failed = list(filter(_failed, report.instances))
         first = resource.run.get("culprit")
         failed.sort(key=lambda instance: instance.host != first)
         return failure_reason(failed[0]) if failed else ""
 
-    def _finished(
+    def _final_change(
         self, resource: Resource, outcome: Outcome, report: Report | None = None, metrics: Ingested | None = None
     ) -> Change:
         status, run = (metrics.status, metrics.run) if metrics else ({}, {})
         merged = resource.status | status
-        entered = self._reached(resource, report) if report else []
-        entered.append(("timed_out" if outcome.timed_out else outcome.phase, outcome.ended))
+        stages = self._reached(resource, report) if report else []
+        stages.append(("timed_out" if outcome.timed_out else outcome.phase, outcome.ended))
         final = {**status, **self._kind.finish(_with_status(resource, merged), self._tools, outcome)}
         if outcome.reason:
             final["FailureReason"] = outcome.reason[:REASON_LENGTH]
-        return self._change(resource, outcome.ended, phase=outcome.phase, status=final, run=run, entered=entered)
+        return self._change(resource, outcome.ended, phase=outcome.phase, status=final, run=run, stages=stages)
 
     def _clean(self, resource: Resource) -> Change:
         self._tools.placement.release(resource.id)
         self._tools.preparation.forget(resource.id)
-        # By name, for a run that was stopped while pending may have been started by a server killed before it said so.
+        # By name: a server that was killed may have started the run of a pending resource and not noted its handle.
         self._tools.backend.remove_all(resource.id)
         return Change(due=None, run={"handle": None})
 
@@ -279,20 +280,20 @@ class RunController:
         phase: str | None = None,
         status: Mapping[str, Any] | None = None,
         run: Mapping[str, Any] | None = None,
-        entered: list[tuple[str, float]] | None = None,
+        stages: list[tuple[str, float]] | None = None,
     ) -> Change:
-        """A change with what entering stages leaves."""
-        told = self._entered(resource.run.get("stages", ()), entered or [])
+        """A change that also records the new ones of ``stages``."""
+        base = self._stage_change(resource.run.get("stages", ()), stages or [])
         return replace(
-            told, due=due, phase=phase, status={**(status or {}), **told.status}, run={**(run or {}), **told.run}
+            base, due=due, phase=phase, status={**(status or {}), **base.status}, run={**(run or {}), **base.run}
         )
 
-    def _entered(self, seen: Sequence[str], entered: Sequence[tuple[str, float]]) -> Change:
-        """An event for each stage newly entered, each told once."""
-        new = [(stage, at) for stage, at in entered if stage not in seen]
-        told = [(*self._kind.trail[stage], at) for stage, at in new if stage in self._kind.trail]
-        events = tuple(Event(at, word, message) for word, message, at in told)
-        notes = {"stages": [*seen, *(stage for stage, _ in new)]} if new else {}
+    def _stage_change(self, earlier: Sequence[str], stages: Sequence[tuple[str, float]]) -> Change:
+        """Records the stages that are not among ``earlier``: an event for each, and their names in the run's notes."""
+        new = [(stage, at) for stage, at in stages if stage not in earlier]
+        transitions = [(*self._kind.trail[stage], at) for stage, at in new if stage in self._kind.trail]
+        events = tuple(Event(at, word, message) for word, message, at in transitions)
+        notes = {"stages": [*earlier, *(stage for stage, _ in new)]} if new else {}
         secondary = {self._kind.secondary: events[-1].word} if events and self._kind.secondary else {}
         return Change(due=None, status=secondary, run=notes, events=events)
 
@@ -302,7 +303,7 @@ def download_failed(denial: AccessDenied) -> str:
     return f"ClientError: Data download failed: Unable to download {denial.uri} ({denial.code}: {denial.message})"
 
 
-def _why_not_begun(refusal: Exception) -> str:
+def _start_failure(refusal: Exception) -> str:
     """The FailureReason of a run that could not begin."""
     if isinstance(refusal, AccessDenied):
         return download_failed(refusal)
@@ -312,8 +313,8 @@ def _why_not_begun(refusal: Exception) -> str:
 
 
 def _failed(instance: InstanceReport) -> bool:
-    """Whether an instance ended, and not well; one whose process never started has no exit code, and one that ended
-    well may have made outputs that could not be kept."""
+    """Whether an instance failed. It has no exit code when its process never started, and a reason beside exit code 0
+    when its outputs could not be kept."""
     if instance.stage != "ended":
         return instance.stage == "lost"
     return instance.exit_code != 0 or bool(instance.reason and not instance.timed_out)
@@ -322,23 +323,23 @@ def _failed(instance: InstanceReport) -> bool:
 def failure_reason(instance: InstanceReport) -> str:
     """What went wrong on an instance, in AWS's frame with the agent's digest and the failure file's text inside."""
     if instance.stage == "lost":
-        return f"InternalServerError: {instance.reason or 'the agent of the job ended without a word'}"
+        return f"InternalServerError: {instance.reason or 'the agent of the job ended without a report'}"
     if not instance.exit_code or instance.out_of_memory:
         return f"ClientError: {instance.reason}"
-    said = instance.failure.strip()
+    failure_text = instance.failure.strip()
     digest = instance.reason
-    if said and digest.startswith("exited with code"):  # the failure file says more, but for what the program printed
+    if failure_text and digest.startswith("exited with code"):  # the failure file says more, except what was printed
         printed = digest.partition(": ")[2]
-        said, digest = said.replace(_NOTHING_SAID, f'ErrorMessage "{printed}"'), ""
-    elif digest in said:
+        failure_text, digest = failure_text.replace(_EMPTY_MESSAGE, f'ErrorMessage "{printed}"'), ""
+    elif digest in failure_text:
         digest = ""
-    text = "\n".join(part for part in (digest, said) if part)
+    text = "\n".join(part for part in (digest, failure_text) if part)
     room = REASON_LENGTH - len(f"AlgorithmError: , exit code: {instance.exit_code}")
     return f"AlgorithmError: {text[:room]}, exit code: {instance.exit_code}"
 
 
 def _keeps_outputs(instance: InstanceReport) -> bool:
-    """Whether an instance is over with the user's process: what it does yet takes as long as its outputs are large."""
+    """Whether the user's process has ended on an instance. Packing the outputs then takes as long as they are large."""
     return instance.stage in ("packing", "ended", "lost")
 
 

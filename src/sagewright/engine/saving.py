@@ -1,6 +1,6 @@
-"""What a job made becomes objects: its outputs at the end, files of its synced directories while it runs.
+"""Saves what a job wrote as objects: its outputs at the end, the files of its synced directories while it runs.
 
-Everything here may be done twice, by a server that was killed and by the next one, and then gives the same objects.
+Every step may be carried out twice, by a server that was killed and by the next one; the objects are the same.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from sagewright.store.resources import Resource
 from sagewright_runtime.shared import spool
 
 PORTION_SECONDS = 0.5
-"""How long one act stores files; the next act goes on."""
+"""How long one act stores files; the next act continues."""
 RETRY_SECONDS = 30.0
-"""How long an output that S3 refused is left alone while the job runs."""
+"""How long nothing is stored for an output that S3 refused, while the job runs."""
 MOST_KEY_BYTES = 1024
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
-    """What was done with the spool: whether there is ``more`` to do at once, and why outputs were ``refused``."""
+class SyncReport:
+    """The result of storing from the spools: whether there is ``more`` to store now, and why S3 ``refused`` outputs."""
 
     more: bool = False
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
 class Saving:
-    """Stores what runs leave. ``log_group`` is where their logs are."""
+    """Stores the files of runs. ``log_group`` is where their logs are."""
 
     def __init__(self, tools: Tools, log_group: str) -> None:
         self._tools = tools
@@ -43,68 +43,68 @@ class Saving:
 
     # --- while it runs -------------------------------------------------------------------------------------------
 
-    def synced(self, resource: Resource, *, final: bool = False) -> Synced:
-        """Store a portion of what waits in the spools of the run. ``final``: nothing is left alone for now."""
+    def store_synced(self, resource: Resource, *, final: bool = False) -> SyncReport:
+        """Store a portion of what waits in the spools of the run. ``final``: even where S3 refused lately."""
         if not resource.run.get("syncs"):
-            return Synced()
+            return SyncReport()
         deadline = time.monotonic() + PORTION_SECONDS
-        left_alone = {} if final else self._left_alone(resource)
+        paused = {} if final else self._paused_outputs(resource)
         refused: dict[str, str] = {}
         for host in resource.run["handle"]["hosts"]:
-            place = self._tools.backend.instance_directory(resource.run["handle"], host) / spool.DIRECTORY
-            for number in spool.waiting(str(place)):
-                item = spool.read(str(place), number)
-                if item is None or item.output in left_alone or item.output in refused:
+            directory = self._tools.backend.instance_directory(resource.run["handle"], host) / spool.DIRECTORY
+            for number in spool.waiting(str(directory)):
+                item = spool.read(str(directory), number)
+                if item is None or item.output in paused or item.output in refused:
                     continue
                 try:
-                    self._take(resource, host, item)
+                    self._store_item(resource, host, item)
                 except AwsError as error:
                     refused[item.output] = f"{error.code}: {error.message}"
-                    self._refused(resource, host, item, refused[item.output])
+                    self._log_refusal(resource, host, item, refused[item.output])
                     continue
                 item.done()
                 if time.monotonic() > deadline:
-                    return Synced(True, {**left_alone, **refused})
-        return Synced(False, {**left_alone, **refused})
+                    return SyncReport(True, {**paused, **refused})
+        return SyncReport(False, {**paused, **refused})
 
-    def notes(self, resource: Resource, synced: Synced) -> dict[str, object]:
-        """What of ``synced`` the run remembers."""
+    def notes(self, resource: Resource, sync: SyncReport) -> dict[str, object]:
+        """The run's notes of ``sync``: which outputs S3 refused, and when to try again."""
         before = resource.run.get("refused") or {}
-        if dict(synced.refused) == before.get("outputs", {}):
+        if dict(sync.refused) == before.get("outputs", {}):
             return {}
         again = self._tools.clock.now() + RETRY_SECONDS
-        return {"refused": {"outputs": dict(synced.refused), "again": again} if synced.refused else None}
+        return {"refused": {"outputs": dict(sync.refused), "again": again} if sync.refused else None}
 
-    def _left_alone(self, resource: Resource) -> dict[str, str]:
-        noted = resource.run.get("refused")
-        if not noted or self._tools.clock.now() >= noted["again"]:
+    def _paused_outputs(self, resource: Resource) -> dict[str, str]:
+        notes = resource.run.get("refused")
+        if not notes or self._tools.clock.now() >= notes["again"]:
             return {}
-        return dict(noted["outputs"])
+        return dict(notes["outputs"])
 
-    def _take(self, resource: Resource, host: str, item: spool.Item) -> None:
+    def _store_item(self, resource: Resource, host: str, item: spool.Item) -> None:
         """Store one item. Raises ``AwsError`` when S3 refuses it."""
         bucket, prefix = resource.run["destinations"][item.output]
         key = f"{prefix}/{item.name}".lstrip("/")
-        if wrong := key_trouble(key):
-            self._say(resource, host, f"a file is not copied to S3: {wrong}")
+        if problem := key_trouble(key):
+            self._say(resource, host, f"a file is not copied to S3: {problem}")
         elif item.deleted:
             self._delete(resource, host, bucket, key)
-        elif Path(item.data).exists():  # else a server that was killed stored it
+        elif Path(item.data).exists():  # otherwise a server that was killed has stored it
             self._objects(resource).put_file(bucket, key, Path(item.data), move=True)
 
     def _delete(self, resource: Resource, host: str, bucket: str, key: str) -> None:
         try:
             self._objects(resource).delete(bucket, [key])
-        except AwsError as error:  # a copy too many is no reason to end the job
+        except AwsError as error:  # one object too many is no reason to end the job
             self._say(resource, host, f"{key} stays in s3://{bucket}, though the job deleted it: {error.message}")
 
     def _objects(self, resource: Resource) -> RoleObjects:
         return self._tools.objects_as(resource, resource.run.get("role"))
 
-    def _refused(self, resource: Resource, host: str, item: spool.Item, reason: str) -> None:
+    def _log_refusal(self, resource: Resource, host: str, item: spool.Item, reason: str) -> None:
         bucket, prefix = resource.run["destinations"][item.output]
-        noted = (resource.run.get("refused") or {}).get("outputs", {})
-        if noted.get(item.output) != reason:
+        notes = (resource.run.get("refused") or {}).get("outputs", {})
+        if notes.get(item.output) != reason:
             self._say(resource, host, f"files cannot be copied to s3://{bucket}/{prefix} for now: {reason}")
 
     def _say(self, resource: Resource, host: str, line: str) -> None:
@@ -116,35 +116,35 @@ class Saving:
     # --- at its end ----------------------------------------------------------------------------------------------
 
     def outputs(self, resource: Resource, report: Report) -> dict[str, str] | None:
-        """Make objects of the outputs, as the role of the work: their S3 URIs by name; None when there is more to do.
+        """Store the outputs with the rights of the work's role. Returns their S3 URIs by name; None when more remains.
 
-        Of files that several hosts wrote under one name the first host's is kept.
+        Where several hosts wrote a file of one name, the first host's is saved.
         """
         deadline = time.monotonic() + PORTION_SECONDS
         objects = self._objects(resource)
         saved: dict[str, str] = {}
         for name, (bucket, key) in resource.run["destinations"].items():
-            places = [Path(instance.outputs[name]) for instance in report.instances if name in instance.outputs]
-            if not places:
+            paths = [Path(instance.outputs[name]) for instance in report.instances if name in instance.outputs]
+            if not paths:
                 continue
-            # The last host's first: what the first host has replaces it, however often this is cut off.
-            files = [pair for place in reversed(places) if place.is_dir() for pair in _tree(place, key)]
-            if wrong := next(filter(None, (key_trouble(file_key) for _, file_key in files)), ""):
-                raise ValidationException(f"a file cannot be an object of S3: {wrong}")
+            # From the last host to the first, so that the first host's files win, however often this is cut off.
+            files = [pair for path in reversed(paths) if path.is_dir() for pair in _tree(path, key)]
+            if problem := next(filter(None, (key_trouble(file_key) for _, file_key in files)), ""):
+                raise ValidationException(f"a file cannot be an object of S3: {problem}")
             for file, file_key in files:
                 _keep(objects, file, bucket, file_key)
                 if time.monotonic() > deadline:
                     return None
-            if not places[0].is_dir():
-                _keep(objects, self._archive(resource, report, name, places), bucket, key)
+            if not paths[0].is_dir():
+                _keep(objects, self._archive(resource, report, name, paths), bucket, key)
             saved[name] = f"s3://{bucket}/{key}"
         return saved
 
-    def _archive(self, resource: Resource, report: Report, name: str, places: list[Path]) -> Path:
+    def _archive(self, resource: Resource, report: Report, name: str, paths: list[Path]) -> Path:
         if len(report.instances) == 1:
-            return places[0]
-        whole = places[0].with_name(f"{name}.of-all-hosts")
-        if left_out := merge(places, whole):
+            return paths[0]
+        whole = paths[0].with_name(f"{name}.of-all-hosts")
+        if left_out := merge(paths, whole):
             more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
             names = ", ".join(map(repr, left_out[:_NAMED]))
             line = f"several hosts wrote the same names; {name} has the first host's of {names}{more}"
@@ -162,7 +162,7 @@ def _keep(objects: RoleObjects, file: Path, bucket: str, key: str) -> None:
 
 
 def key_trouble(key: str) -> str:
-    """Why S3 can have no object of that key; empty when it can."""
+    """Why S3 cannot hold an object with that key; empty when it can."""
     try:
         length = len(key.encode())
     except UnicodeEncodeError:

@@ -70,7 +70,7 @@ class Access(Protocol):
     def allows_at_once(self, call: Call, request: Json, permission: Permission) -> bool:
         """Whether the caller may, as far as memory alone can tell. False means unknown. Never waits."""
 
-    def known_tags(self, tags: TagStore, arn: str, *, look: bool) -> Mapping[str, str] | None:
+    def tags_of(self, tags: TagStore, arn: str, *, may_read: bool) -> Mapping[str, str] | None:
         """The tags of an ARN; None when they are not in memory and may not be looked up."""
 
 

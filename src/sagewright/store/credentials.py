@@ -14,21 +14,20 @@ import string
 import threading
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from sagewright.core import Json
 from sagewright.core.arns import Arn
 from sagewright.core.clock import Clock
 from sagewright.store.database import Database
 from sagewright.store.outages import outage
 from sagewright.store.schema import access_keys
 
-Json = dict[str, Any]
 STALE_SECONDS = 30.0
 FORGET_SECONDS = 86_400.0
-"""Expired keys are told apart from unknown ones (ExpiredToken, InvalidClientTokenId) for this long."""
+"""How long an expired key is still known as such (ExpiredToken, and then InvalidClientTokenId)."""
 
 _KEY = string.ascii_uppercase + "234567"
 _SECRET = string.ascii_letters + string.digits
@@ -36,7 +35,7 @@ _SECRET = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An access key. ``principal`` is the ARN of a user or an assumed role, ``user_id`` its unique id as STS tells it.
+    """An access key. ``principal`` is the ARN of a user or an assumed role, ``user_id`` its unique id in STS.
 
     Temporary keys have a session ``token`` and a time at which they expire, in seconds since the epoch.
     """
@@ -53,8 +52,8 @@ class Credential:
     administrator: bool = False
     """The account's own key, which no policy of the account limits; like that of a root user."""
     session: Json = field(default_factory=dict)
-    """What limits and describes a session: ``Policies`` (texts), ``PolicyArns``, ``Tags``, ``Source``; the ``Run`` that
-    it ends with."""
+    """What limits and describes a session: ``Policies`` (texts), ``PolicyArns``, ``Tags``, ``Source``; the ``Run`` at
+    whose end it is revoked."""
 
     @property
     def access_key_id(self) -> str:
@@ -72,40 +71,40 @@ _COLUMNS = [access_keys.c[member.name] for member in fields(Credential)]
 
 
 class CredentialStore:
-    """Access keys in the database, with a memory in front."""
+    """Access keys in the database, with a cache in memory."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Credential]] = {}
+        self._cache: dict[str, tuple[float, Credential]] = {}
         self._generation = 0
 
     def remembered(self, access_key_id: str) -> Credential | None:
-        """The key, as far as memory knows it: None is no answer, ask ``find``. Never waits."""
-        known = self._known.get(access_key_id)
-        return known[1] if known is not None and self._clock.now() - known[0] < STALE_SECONDS else None
+        """The key from memory. None means unknown: call ``find``. Never waits."""
+        entry = self._cache.get(access_key_id)
+        return entry[1] if entry is not None and self._clock.now() - entry[0] < STALE_SECONDS else None
 
     def find(self, access_key_id: str) -> Credential | None:
         """The key, expired or not, or None when there is no such key or it is switched off."""
         now = self._clock.now()
-        known = self._known.get(access_key_id)
-        if known is not None and now - known[0] < STALE_SECONDS:
-            return known[1]
+        entry = self._cache.get(access_key_id)
+        if entry is not None and now - entry[0] < STALE_SECONDS:
+            return entry[1]
         generation = self._generation
         try:
-            found = self._select(access_keys.c.id == access_key_id)
+            keys = self._select(access_keys.c.id == access_key_id)
         except DBAPIError as error:
-            if known is not None and outage(error):  # endpoints go on answering while the database is away
-                return known[1]
+            if entry is not None and outage(error):  # endpoints go on answering while the database is away
+                return entry[1]
             raise
-        found = [key for key in found if key.active]
+        keys = [key for key in keys if key.active]
         with self._lock:
-            if found and generation == self._generation:  # else a remove may have come between, and must win
-                self._known[access_key_id] = (now, found[0])
-            elif not found:
-                self._known.pop(access_key_id, None)
-        return found[0] if found else None
+            if keys and generation == self._generation:  # otherwise a key may have been removed meanwhile
+                self._cache[access_key_id] = (now, keys[0])
+            elif not keys:
+                self._cache.pop(access_key_id, None)
+        return keys[0] if keys else None
 
     def of(self, principal: str) -> list[Credential]:
         """The keys of a principal, oldest first, those that are switched off too."""
@@ -114,7 +113,7 @@ class CredentialStore:
     def add(
         self, access_key_id: str, secret: str, principal: str, user_id: str, *, administrator: bool = False
     ) -> Credential:
-        """Make a given pair the lasting key of ``principal``, in place of what that id meant before."""
+        """Store a pair as a lasting key of ``principal``. It replaces any key with that id."""
         now = self._clock.now()
         account = Arn.parse(principal).account
         return self._insert(
@@ -132,7 +131,7 @@ class CredentialStore:
     ) -> Credential:
         """A new key of ``principal``: temporary (``ASIA…`` with a token) for ``seconds``, or lasting (``AKIA…``)."""
         now, temporary = self._clock.now(), seconds is not None
-        made = Credential(
+        key = Credential(
             id=("ASIA" if temporary else "AKIA") + "".join(secrets.choice(_KEY) for _ in range(16)),
             secret="".join(secrets.choice(_SECRET) for _ in range(40)),
             principal=principal,
@@ -144,37 +143,37 @@ class CredentialStore:
             administrator=administrator,
             session=session or {},
         )
-        return self._insert(made)
+        return self._insert(key)
 
     def switch(self, access_key_id: str, *, on: bool) -> None:
-        """Make a key work or not work; one that is not there is no error."""
+        """Activate or deactivate a key; one that does not exist is no error."""
         with self._database.write() as connection:
             connection.execute(update(access_keys).where(access_keys.c.id == access_key_id).values(active=on))
         with self._lock:
             self._forget()
 
     def remove(self, access_key_id: str) -> bool:
-        """Take a key back; False when it is not there."""
+        """Delete a key; False when it does not exist."""
         return self._delete(access_keys.c.id == access_key_id) == 1
 
     def revoke(self, run: str) -> int:
-        """Take back the keys that were issued to a run; returns how many there were."""
-        theirs = (access_keys.c.expires > self._clock.now()) & (access_keys.c.session["Run"].as_string() == run)
-        return self._delete(theirs) if self._select(theirs) else 0
+        """Delete the keys that were issued to a run. Returns their number."""
+        of_run = (access_keys.c.expires > self._clock.now()) & (access_keys.c.session["Run"].as_string() == run)
+        return self._delete(of_run) if self._select(of_run) else 0
 
     def wipe(self, keep: Collection[str] = ()) -> None:
         """Remove all keys but those with an id in ``keep``."""
         self._delete(access_keys.c.id.not_in(list(keep)))
 
-    def _insert(self, made: Credential) -> Credential:
+    def _insert(self, key: Credential) -> Credential:
         with self._database.write() as connection:
-            connection.execute(delete(access_keys).where(access_keys.c.id == made.id))
-            connection.execute(delete(access_keys).where(access_keys.c.expires < made.created - FORGET_SECONDS))
-            connection.execute(insert(access_keys).values(asdict(made)))
+            connection.execute(delete(access_keys).where(access_keys.c.id == key.id))
+            connection.execute(delete(access_keys).where(access_keys.c.expires < key.created - FORGET_SECONDS))
+            connection.execute(insert(access_keys).values(asdict(key)))
         with self._lock:
             self._forget()
-            self._known[made.id] = (made.created, made)
-        return made
+            self._cache[key.id] = (key.created, key)
+        return key
 
     def _delete(self, where: ColumnElement[bool]) -> int:
         with self._database.write() as connection:
@@ -185,7 +184,7 @@ class CredentialStore:
 
     def _forget(self) -> None:
         self._generation += 1
-        self._known.clear()
+        self._cache.clear()
 
     def _select(self, where: ColumnElement[bool]) -> list[Credential]:
         query = select(*_COLUMNS).where(where).order_by(access_keys.c.created, access_keys.c.id)

@@ -28,10 +28,10 @@ from sagewright.store.outages import sqlstate
 _POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 14}
 """A server has two such pools, 44 connections. PostgreSQL allows 100 by default, so two servers fit."""
 _BUSY_SECONDS = 30.0
-KEPT = 16
-"""Connections to SQLite that stay open with nothing to do."""
+IDLE_CONNECTIONS = 16
+"""Connections to SQLite that stay open while unused."""
 CHECKPOINT_PAGES = 4000
-"""16 MB: the writer that reaches it waits for the disk, and pages written often are then brought there once."""
+"""16 MB of write-ahead log. The writer that reaches it copies the pages into the database and waits for the disk."""
 _CONNECTION_ENDED = ("08", "57P")
 """Classes of SQLSTATE after which a connection is of no use: it broke, or the server shuts down."""
 
@@ -62,7 +62,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for queries."""
-        with self._reader.connect() if self.shared else self._kept() as connection:
+        with self._reader.connect() if self.shared else self._pooled() as connection:
             yield connection
 
     @contextmanager
@@ -75,14 +75,14 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
             return
-        with self._writer, self._kept() as connection:
+        with self._writer, self._pooled() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
 
     @contextmanager
-    def _kept(self) -> Iterator[Connection]:
-        """The connection last used, kept for the next one; after an exception it is closed, which rolls back."""
+    def _pooled(self) -> Iterator[Connection]:
+        """An idle connection, returned to the pool afterwards; after an exception it is closed, which rolls back."""
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -92,7 +92,7 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        if len(self._idle) < KEPT:
+        if len(self._idle) < IDLE_CONNECTIONS:
             self._idle.append(connection)
         else:
             connection.close()
@@ -138,9 +138,9 @@ def sqlite_url(directory: Path) -> str:
 
 
 def queue(connection: Connection, name: str) -> None:
-    """Let transactions that use the same ``name`` run one after the other; this one holds the name until its end.
+    """Let transactions with the same ``name`` go one after the other. This one holds the name until its end.
 
-    It locks rows that do not exist yet. SQLite needs no such lock: it has one writer at a time.
+    So even rows that do not exist yet can be locked. SQLite needs no such lock: it has one writer at a time.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 4566))"), {"name": name})
@@ -158,7 +158,7 @@ def _sqlite(url: URL, durable: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # BEGIN is ours: the driver's own would start transactions too late
+        connection.isolation_level = None  # we say BEGIN: the driver would begin transactions too late
         cursor = connection.cursor()
         level = "FULL" if durable else "NORMAL"
         _use_wal(cursor)
@@ -191,9 +191,9 @@ def _postgresql(url: URL, **options: Any) -> Engine:
     engine = create_engine(url, connect_args=arguments, **_POOL, **options)
 
     @event.listens_for(engine, "do_connect")
-    def _connect(dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+    def _connect(dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
         try:
-            return dialect.connect(*given, **named)
+            return dialect.connect(*cargs, **cparams)
         except OSError as error:
             raise dialect.loaded_dbapi.InterfaceError(str(error)) from error
 

@@ -30,7 +30,7 @@ class Event:
 
 
 def append_events(connection: Connection, resource: str, arn: str, new: Sequence[Event]) -> None:
-    """Append within a transaction of the caller's."""
+    """Append within the caller's transaction."""
     if new:
         rows: list[dict[str, Any]] = [
             {"resource": resource, "arn": arn, "at": e.at, "word": e.word, "message": e.message, "detail": {**e.detail}}

@@ -71,13 +71,13 @@ class LogStore:
         self, account: str, region: str, name: str, log_class: str = "STANDARD", kms_key: str | None = None
     ) -> LogGroup:
         """Add a group. Raises ``AlreadyExists``."""
-        made = LogGroup(run_id(), account, region, name, self._clock.now(), None, log_class, kms_key)
+        group = LogGroup(run_id(), account, region, name, self._clock.now(), None, log_class, kms_key)
         try:
             with self._database.write() as connection:
-                connection.execute(insert(log_groups).values({key: getattr(made, key) for key in LogGroup.__slots__}))
+                connection.execute(insert(log_groups).values({key: getattr(group, key) for key in LogGroup.__slots__}))
         except IntegrityError:
             raise AlreadyExists(name) from None
-        return made
+        return group
 
     def group(self, account: str, region: str, name: str) -> LogGroup | None:
         """The group of that name, or None."""
@@ -102,32 +102,32 @@ class LogStore:
             log_files.remove(stream.path)
 
     def _groups(self, account: str, region: str, *where: ColumnElement[bool]) -> list[LogGroup]:
-        mine = (log_groups.c.account == account, log_groups.c.region == region)
+        scope = (log_groups.c.account == account, log_groups.c.region == region)
         with self._database.read() as connection:
-            rows = connection.execute(select(*_GROUP).where(*mine, *where).order_by(log_groups.c.name)).all()
+            rows = connection.execute(select(*_GROUP).where(*scope, *where).order_by(log_groups.c.name)).all()
         return [LogGroup(*row) for row in rows]
 
     # --- streams -------------------------------------------------------------------------------------------------
 
     def create_stream(self, group: LogGroup, name: str) -> LogStream:
         """Add a stream and its empty file. Raises ``AlreadyExists``."""
-        made = self._stream(run_id(), group.id, name, self._clock.now())
+        stream = self._stream(run_id(), group.id, name, self._clock.now())
         try:
             with self._database.write() as connection:
-                row = {"id": made.id, "group_id": group.id, "name": name, "created": made.created}
+                row = {"id": stream.id, "group_id": group.id, "name": name, "created": stream.created}
                 connection.execute(insert(log_streams).values(row))
         except IntegrityError:
             raise AlreadyExists(name) from None
-        made.path.parent.mkdir(parents=True, exist_ok=True)
-        made.path.touch()
-        return made
+        stream.path.parent.mkdir(parents=True, exist_ok=True)
+        stream.path.touch()
+        return stream
 
     def open_stream(self, account: str, region: str, group: str, stream: str) -> LogStream:
-        """The stream of that name, made with its group where it is missing. For those who write logs of jobs."""
-        found = self.group(account, region, group)
+        """The stream of that name; it and its group are created where they are missing. For writers of jobs' logs."""
+        log_group = self.group(account, region, group)
         try:
-            found = found or self.create_group(account, region, group)
-            return self.stream(found, stream) or self.create_stream(found, stream)
+            log_group = log_group or self.create_group(account, region, group)
+            return self.stream(log_group, stream) or self.create_stream(log_group, stream)
         except AlreadyExists:  # another writer was faster
             return self.open_stream(account, region, group, stream)
 
@@ -182,7 +182,7 @@ class LogStore:
         return log_files.held(stream.path)
 
     def reaches(self, stream: LogStream, offset: int) -> bool:
-        """Whether the stream's file is at least that long, with what was cut off."""
+        """Whether the stream's file is at least that long, counting the events that were cut off."""
         return offset <= log_files.size(stream.path)
 
     def extent(self, stream: LogStream) -> Extent:
@@ -192,7 +192,7 @@ class LogStore:
     # --- sweeps --------------------------------------------------------------------------------------------------
 
     def expire(self) -> int:
-        """Free the events that are older than their groups keep them; returns the bytes they took."""
+        """Delete the events that are older than the retention of their groups. Returns the bytes freed."""
         query = select(log_streams.c.id, log_groups.c.retention_days).join_from(log_streams, log_groups)
         with self._database.read() as connection:
             rows = connection.execute(query.where(log_groups.c.retention_days.is_not(None))).all()
@@ -200,7 +200,7 @@ class LogStore:
         return sum(log_files.forget(self._path(identifier), now - days * DAY_MS) for identifier, days in rows)
 
     def trim(self, most: int) -> int:
-        """Make room in streams that come near ``most`` bytes: their oldest events go. Returns the bytes."""
+        """Delete the oldest events of streams that come near ``most`` bytes. Returns the bytes freed."""
         return sum(log_files.keep(path, most) for path in self._root.glob("*/*.log"))
 
 

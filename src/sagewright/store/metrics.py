@@ -26,9 +26,10 @@ Dimensions: TypeAlias = tuple[tuple[str, str], ...]
 RECENT_SECONDS = 3 * 3600.0
 DAY = 86_400
 CONDENSED = ((15 * DAY, 60), (63 * DAY, 300))
-KEPT = 455 * DAY
-"""Points older than so many seconds are put together, one for so many; at last they go. CloudWatch keeps no more of
-them either: one for a minute up to 15 days, one for five minutes up to 63, nothing after 15 months."""
+RETENTION = 455 * DAY
+"""Points older than the first number of seconds are merged into one for each period of the second number; points older
+than ``RETENTION`` are deleted. CloudWatch keeps as much: one for a minute up to 15 days, one for five minutes up to 63,
+nothing after 15 months."""
 LARGEST = 2.0**360
 """CloudWatch's bound on values, either sign. NaN and infinity are none. (PutMetricData)"""
 
@@ -54,7 +55,7 @@ class Point:
 
     @property
     def storable(self) -> bool:
-        """Whether all its numbers are such as CloudWatch takes."""
+        """Whether CloudWatch accepts all its numbers."""
         return all(abs(number) <= LARGEST for number in (self.total, self.minimum, self.maximum, self.samples))
 
 
@@ -136,18 +137,17 @@ class MetricStore:
         """
         anonymous = secrets.token_hex(8)
         with self._database.write() as connection:
-            queue(
-                connection, f"metrics {account} {region} {namespace}"
-            )  # in rows' order, two could wait for each other
-            known: dict[Key, int] = {}
+            # Without the queue two transactions could wait for each other's rows.
+            queue(connection, f"metrics {account} {region} {namespace}")
+            ids: dict[Key, int] = {}
             rows = []
             for number, point in enumerate(points):
                 if not point.storable:
                     continue
                 key = Key(account, region, namespace, point.name, point.dimensions)
-                if key not in known:
-                    known[key] = _metric(connection, key)
-                rows.append(_row(point, known[key], point.source or f"{anonymous}{number:x}"))
+                if key not in ids:
+                    ids[key] = _metric(connection, key)
+                rows.append(_row(point, ids[key], point.source or f"{anonymous}{number:x}"))
             if rows:
                 connection.execute(_insert_new(connection, metric_points), rows)
 
@@ -159,27 +159,31 @@ class MetricStore:
             return [Bucket(span.start + row[0] * span.period, *row[1:]) for row in connection.execute(query)]
 
     def percentiles(
-        self, key: Key, span: Span, wanted: Sequence[float], unit: str | None = None
+        self, key: Key, span: Span, percents: Sequence[float], unit: str | None = None
     ) -> dict[tuple[float, str], list[float]]:
-        """For each period (its begin and unit) the wanted percentiles (0 to 100), by nearest rank.
+        """The percentiles (0 to 100) of each period, by nearest rank; the key is the period's begin and unit.
 
-        A period with a statistic set of different values has none: the values are not known. (PutMetricData)
+        A period with a statistic set of different values has none, since its values are unknown. (PutMetricData)
         """
         point = metric_points.c
         number = ((point.at_ms - _ms(span.start)) // (span.period * 1000)).label("number")
         period = (number, point.unit)
-        seen = func.sum(point.samples).over(partition_by=period, order_by=point.minimum).label("seen")
-        whole = func.sum(point.samples).over(partition_by=period).label("whole")
-        points = select(number, point.unit, point.minimum, point.maximum, seen, whole).where(*_where(key, span, unit))
+        cumulative = func.sum(point.samples).over(partition_by=period, order_by=point.minimum).label("cumulative")
+        all_samples = func.sum(point.samples).over(partition_by=period).label("all_samples")
+        points = select(number, point.unit, point.minimum, point.maximum, cumulative, all_samples).where(
+            *_where(key, span, unit)
+        )
         row = points.subquery().c
         ranks = (
-            func.coalesce(func.min(case((row.seen >= row.whole * percent / 100, row.minimum))), func.max(row.minimum))
-            for percent in wanted
+            func.coalesce(
+                func.min(case((row.cumulative >= row.all_samples * percent / 100, row.minimum))), func.max(row.minimum)
+            )
+            for percent in percents
         )
         query = select(row.number, row.unit, *ranks).group_by(row.number, row.unit).order_by(row.number)
         with self._database.read() as connection:
             rows = connection.execute(query.having(func.max(row.maximum - row.minimum) == 0)).all()
-        return {(span.start + found[0] * span.period, found[1]): list(found[2:]) for found in rows}
+        return {(span.start + each[0] * span.period, each[1]): list(each[2:]) for each in rows}
 
     def list(self, account: str, region: str, search: Search, limit: int) -> list[Metric]:
         """Metrics in the order of their ids, beginning after ``search.after``; fewer than ``limit`` is the end."""
@@ -194,33 +198,33 @@ class MetricStore:
             since = self._clock.now() - RECENT_SECONDS
             where.append(exists().where(metric_points.c.metric == column.id, metric_points.c.at_ms >= _ms(since)))
         query = select(column.id, column.namespace, column.name, column.dimensions).where(*where)
-        found: list[Metric] = []
+        result: list[Metric] = []
         with self._database.read() as connection:
             for row in connection.execute(query.where(column.id > search.after).order_by(column.id)):
                 pairs = tuple((name, value) for name, value in json.loads(row.dimensions))
                 if _has(pairs, search.dimensions):  # SQLite's LIKE does not tell upper from lower case
-                    found.append(Metric(row.id, row.namespace, row.name, pairs))
-                if len(found) == limit:
+                    result.append(Metric(row.id, row.namespace, row.name, pairs))
+                if len(result) == limit:
                     break
-        return found
+        return result
 
     def compact(self) -> int:
-        """Put old points together as ``CONDENSED`` says and forget the oldest; returns how many points went.
+        """Merge old points by ``CONDENSED`` and delete the oldest. Returns by how many points the store shrank.
 
-        A day of one metric is one transaction, so that writers never wait long.
+        Each day of a metric is a transaction of its own, so that writers never wait long.
         """
-        now, gone = _ms(self._clock.now()), 0
+        now, removed = _ms(self._clock.now()), 0
         for age, period in CONDENSED:
             for metric, day in self._uncondensed(now - age * 1000, period * 1000):
-                gone += self._condense(metric, day, min(day + DAY * 1000, now - age * 1000), period * 1000)
+                removed += self._condense(metric, day, min(day + DAY * 1000, now - age * 1000), period * 1000)
         point = metric_points.c
         with self._database.write() as connection:
-            gone += connection.execute(delete(metric_points).where(point.at_ms < now - KEPT * 1000)).rowcount
+            removed += connection.execute(delete(metric_points).where(point.at_ms < now - RETENTION * 1000)).rowcount
             connection.execute(delete(metrics).where(~exists().where(point.metric == metrics.c.id)))
-        return gone
+        return removed
 
     def _uncondensed(self, before: int, period: int) -> Sequence[tuple[int, int]]:
-        """Metrics and days with points before ``before`` that do not stand for whole periods."""
+        """Metrics and days that have points before ``before`` which are not yet merged into whole periods."""
         point, day = metric_points.c, DAY * 1000
         query = select(point.metric, point.at_ms // day * day).distinct()
         query = query.where(point.at_ms < before // period * period, point.source.not_like(f"{_source(period)}%"))
@@ -234,13 +238,13 @@ class MetricStore:
         names = ("at_ms", "unit", "samples", "total", "minimum", "maximum")
         with self._database.write() as connection:
             rows = connection.execute(_summed(point.at_ms // period * period).where(*where)).all()
-            gone = connection.execute(delete(metric_points).where(*where)).rowcount
-            made = [dict(zip(names, row, strict=True)) for row in rows]
-            for row in made:
+            removed = connection.execute(delete(metric_points).where(*where)).rowcount
+            condensed = [dict(zip(names, row, strict=True)) for row in rows]
+            for row in condensed:
                 row.update(metric=metric, source=_source(period) + row["unit"])
-            if made:
-                connection.execute(_insert_new(connection, metric_points), made)
-        return gone - len(made)
+            if condensed:
+                connection.execute(_insert_new(connection, metric_points), condensed)
+        return removed - len(condensed)
 
     def wipe(self) -> None:
         """Remove everything."""
@@ -257,7 +261,7 @@ def _summed(by: ColumnElement[int]) -> Select[Any]:
 
 
 def _source(period: int) -> str:
-    """What the sources of points begin with that stand for a whole period of so many milliseconds."""
+    """The prefix of the sources of merged points, for a period in milliseconds."""
     return f"{period // 1000} s of "
 
 
@@ -290,6 +294,6 @@ def _where(key: Key, span: Span, unit: str | None) -> list[Any]:
     return where + ([point.unit == unit] if unit else [])
 
 
-def _has(pairs: Dimensions, wanted: tuple[tuple[str, str | None], ...]) -> bool:
+def _has(pairs: Dimensions, filters: tuple[tuple[str, str | None], ...]) -> bool:
     values = dict(pairs)
-    return all(name in values and value in (None, values[name]) for name, value in wanted)
+    return all(name in values and value in (None, values[name]) for name, value in filters)

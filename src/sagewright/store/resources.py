@@ -54,7 +54,7 @@ class Stale(Exception):
 
 
 class Resource(NamedTuple):
-    """A row as a value. Times are seconds since the epoch; ``due`` None means the reconciler has nothing left to do."""
+    """A row as a value. Times are seconds since the epoch. ``due`` None: the reconciler has nothing to do."""
 
     id: str
     account: str
@@ -72,15 +72,15 @@ class Resource(NamedTuple):
     version: int
     due: float | None
     shown: str = ""
-    """The phase that callers see: what a handler wished for shows at once, before the engine gets to it."""
+    """The phase that callers see. It follows a handler's wish at once, before the engine carries it out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """Filters of the List operations. ``order`` names a column, ``after`` is a page's last row.
 
-    ``shown`` are the phases that callers are to see. Where the order is by ``shown``, ``ranks`` gives each phase's
-    place in it.
+    ``shown`` are the values of ``Resource.shown`` to list. In an order by ``shown``, ``ranks`` gives the position of
+    each phase.
     """
 
     name_contains: str = ""
@@ -95,7 +95,7 @@ class Query:
     after: tuple[Any, str] | None = None
     limit: int = 100
     specs: bool = True
-    """Whether the resources are to have their specs, the largest part of them."""
+    """Whether to read the specs too, by far the largest column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Change:
     run: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     gone: bool = False
-    """Delete the row: the resource was asked to go and nothing of it is left."""
+    """Delete the row: a caller deleted the resource, and nothing of its work remains."""
 
 
 ENDED = ("stopped", "succeeded", "failed")
@@ -120,10 +120,10 @@ _COLUMNS = [resources.c[name] for name in Resource._fields]
 _SPEC = Resource._fields.index("spec")
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
 _NOTES = cast(resources.c.run, String)
-"""As text, since PostgreSQL looks into no document that holds a \\0. In a string of one, quotes have backslashes."""
+"""As text: PostgreSQL cannot query a document that holds a \\0. Quotes inside the document's strings are escaped."""
 _NOW = bindparam("now", type_=Float)
 _INSERTS = 20
-"""How often a name is tried that others take and free at the same time."""
+"""Attempts to insert a name that other callers take and free at the same time."""
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
 
 # Statements are built once: building one costs more than SQLite needs to carry it out.
@@ -146,11 +146,11 @@ _TAKE = (
     .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
     .returning(*_COLUMNS)
 )
-_WRITTEN = ("phase", "shown", "status", "run", "due", "modified")
+_APPLY_COLUMNS = ("phase", "shown", "status", "run", "due", "modified")
 _APPLY = (
     update(resources)
     .where(resources.c.id == bindparam("which"))
-    .values(lease_owner=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in _WRITTEN})
+    .values(lease_owner=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in _APPLY_COLUMNS})
 )
 
 
@@ -159,23 +159,23 @@ def _resource(row: Sequence[Any]) -> Resource:
 
 
 class ResourceStore:
-    """Resources in the database. Where servers of several machines share it, each sees to the work of its ``place``."""
+    """Resources in the database. Where servers of several machines share it, each reconciles those of its ``place``."""
 
     def __init__(self, database: Database, clock: Clock, place: str = "") -> None:
         self._database = database
         self._clock = clock
         self._notes = {"place": place} if place else {}
-        self._here = [or_(_NOTES.contains(f'"{place}"'), ~_NOTES.contains('"place":'))] if place else []
-        self._due, self._take = (_DUE.where(*self._here), _TAKE.where(*self._here)) if place else (_DUE, _TAKE)
+        self._of_place = [or_(_NOTES.contains(f'"{place}"'), ~_NOTES.contains('"place":'))] if place else []
+        self._due, self._take = (_DUE.where(*self._of_place), _TAKE.where(*self._of_place)) if place else (_DUE, _TAKE)
         self._lock = threading.Lock()
         self._changes: dict[str, int] = {}
 
     def changes(self, region: str) -> int:
-        """How many writes by handlers of this server the region has seen: who keeps what it read asks this first."""
+        """A counter of the writes to the region. A cache of resources is fresh while the counter stays the same."""
         return self._changes.get(region, 0)
 
     def changed(self, region: str) -> None:
-        """Count a write to the region, one of this server's or, for all we know, another's."""
+        """Count a write to the region, by this server or possibly by another."""
         with self._lock:
             self._changes[region] = self._changes.get(region, 0) + 1
 
@@ -199,12 +199,12 @@ class ResourceStore:
         """Add a resource with its tags and first events, in one transaction. Raises ``AlreadyExists``."""
         now = self._clock.now()
         notes = self._notes | (run or {})
-        made = Resource(
+        resource = Resource(
             run_id(), account, region, kind, name, arn, spec, status or {}, notes, phase, wish, now, now, 1, due, phase
         )
         for attempt in range(_INSERTS):
             try:
-                self._insert(made, tag_set or {}, events)
+                self._insert(resource, tag_set or {}, events)
                 break
             except IntegrityError:
                 existing = self.get(account, region, kind, name) or self.by_arn(arn)
@@ -212,16 +212,18 @@ class ResourceStore:
                     raise AlreadyExists(existing) from None
                 if attempt == _INSERTS - 1:
                     raise
-                # It was deleted between the two, and the name is free; others may take it before us once more.
+                # It was deleted between insert and read, so the name is free; another caller may take it first again.
         self.changed(region)
-        return made
+        return resource
 
-    def _insert(self, made: Resource, tag_set: Mapping[str, str], first: Sequence[Event]) -> None:
+    def _insert(self, resource: Resource, tag_set: Mapping[str, str], first_events: Sequence[Event]) -> None:
         with self._database.write() as connection:
-            connection.execute(_INSERT, made._asdict())
+            connection.execute(_INSERT, resource._asdict())
             if tag_set:
-                connection.execute(insert(tags), [{"arn": made.arn, "key": k, "value": v} for k, v in tag_set.items()])
-            append_events(connection, made.id, made.arn, first)
+                connection.execute(
+                    insert(tags), [{"arn": resource.arn, "key": k, "value": v} for k, v in tag_set.items()]
+                )
+            append_events(connection, resource.id, resource.arn, first_events)
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
         """The resource of that name, or None."""
@@ -267,8 +269,8 @@ class ResourceStore:
         leaves it as it is.
         """
         values: dict[str, Any] = {"version": resource.version + 1, "modified": self._clock.now()}
-        given = {"spec": spec, "status": status, "due": due}
-        values.update({key: value for key, value in given.items() if value is not None})
+        columns = {"spec": spec, "status": status, "due": due}
+        values.update({key: value for key, value in columns.items() if value is not None})
         if wish is not None:
             values["wish"], values["shown"] = wish
         with self._database.write() as connection:
@@ -280,7 +282,7 @@ class ResourceStore:
         return _resource(row)
 
     def delete(self, resource: Resource) -> None:
-        """Remove the resource, its tags and its events; one already gone is no error."""
+        """Remove the resource, its tags and its events; one that does not exist is no error."""
         with self._database.write() as connection:
             _remove(connection, resource.id, resource.arn)
         self.changed(resource.region)
@@ -295,18 +297,18 @@ class ResourceStore:
             row = connection.execute(self._take, values).first()
         return _resource(row) if row is not None else None
 
-    def here(self, resource: Resource) -> bool:
-        """Whether this place sees to its work."""
+    def is_ours(self, resource: Resource) -> bool:
+        """Whether the servers of this place reconcile the resource."""
         return not self._notes or resource.run.get("place", self._notes["place"]) == self._notes["place"]
 
     def due(self, limit: int) -> Sequence[tuple[str, float]]:
-        """Ids and times of the resources the reconciler has to look at, soonest first, leased ones left out."""
+        """Ids and times of the resources that the reconciler has to act on and nobody leases, soonest first."""
         with self._database.read() as connection:
             rows = connection.execute(self._due, {"now": self._clock.now(), "most": limit}).all()
         return [(row.id, row.due) for row in rows]
 
     def renew(self, owner: str, identifiers: Sequence[str], seconds: float) -> None:
-        """Hold on to leases while their acts go on."""
+        """Extend leases whose acts are still in progress."""
         where = (resources.c.id.in_(identifiers), resources.c.lease_owner == owner)
         with self._database.write() as connection:
             connection.execute(update(resources).where(*where).values(lease_until=self._clock.now() + seconds))
@@ -326,40 +328,40 @@ class ResourceStore:
                 _remove(connection, loaded.id, loaded.arn)
                 return None
             current = _resource(row)
-            moved = change.phase is not None and change.phase != current.phase
-            written = current._replace(
+            phase_changed = change.phase is not None and change.phase != current.phase
+            updated = current._replace(
                 phase=change.phase or current.phase,
                 status=_merge(current.status, change.status),
                 run=_merge(current.run, change.run),
                 due=now if current.version != loaded.version else change.due,
-                modified=now if moved or change.status or change.events else current.modified,
+                modified=now if phase_changed or change.status or change.events else current.modified,
             )
-            written = written._replace(shown=_shown(written))
-            new = {f"new_{name}": getattr(written, name) for name in _WRITTEN}
+            updated = updated._replace(shown=_visible_phase(updated))
+            new = {f"new_{name}": getattr(updated, name) for name in _APPLY_COLUMNS}
             connection.execute(_APPLY, {"which": loaded.id, **new})
-        return written
+        return updated
 
     def release(self, owner: str | None = None) -> None:
         """Give back all leases of an owner that is ending; of every owner here, when none can be alive."""
-        freed = update(resources).where(*self._here).values(lease_owner=None, lease_until=None)
+        statement = update(resources).where(*self._of_place).values(lease_owner=None, lease_until=None)
         with self._database.write() as connection:
-            connection.execute(freed.where(resources.c.lease_owner == owner) if owner else freed)
+            connection.execute(statement.where(resources.c.lease_owner == owner) if owner else statement)
 
     def wake(self, kinds: Sequence[str], phases: Sequence[str]) -> None:
         """Make resources due now, such as those that waited for a server that ended."""
-        where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases), *self._here)
+        where = (resources.c.kind.in_(kinds), resources.c.phase.in_(phases), *self._of_place)
         with self._database.write() as connection:
             connection.execute(update(resources).where(*where).values(due=self._clock.now()))
 
     def phases(self, identifiers: Sequence[str]) -> dict[str, str]:
-        """The phases of those of the resources that are there."""
+        """The phases by id of those resources that exist."""
         query = select(resources.c.id, resources.c.phase).where(resources.c.id.in_(identifiers))
         with self._database.read() as connection:
             return {row.id: row.phase for row in connection.execute(query)}
 
     def in_phases(self, kinds: Sequence[str], phases: Sequence[str]) -> Sequence[Resource]:
         """All resources of these kinds in these phases here, oldest first, over all accounts and regions."""
-        query = select(*_COLUMNS).where(resources.c.kind.in_(kinds), resources.c.phase.in_(phases), *self._here)
+        query = select(*_COLUMNS).where(resources.c.kind.in_(kinds), resources.c.phase.in_(phases), *self._of_place)
         with self._database.read() as connection:
             return [_resource(row) for row in connection.execute(query.order_by(resources.c.created)).all()]
 
@@ -385,7 +387,7 @@ _FILTERS: Mapping[str, Any] = {
 
 
 class _Order(NamedTuple):
-    """By which column, or which ranks of the phases shown."""
+    """The order of a listing: by a column, or by ``ranks`` of the phases in ``shown``."""
 
     column: str
     ranks: tuple[tuple[str, int], ...]
@@ -397,25 +399,27 @@ class _Order(NamedTuple):
 
 
 @cache
-def _listing(order: _Order, specs: bool, further: bool, filters: frozenset[str]) -> Select[Any]:
-    """The query for a page; ``further`` when it begins after a last row."""
+def _listing(order: _Order, specs: bool, continued: bool, filters: frozenset[str]) -> Select[Any]:
+    """The query for a page; ``continued`` when it begins after the last row of another."""
     column, name, descending = order.expression(), resources.c.name, order.descending
     where = [resources.c[each] == bindparam(each) for each in ("account", "region", "kind")]
     where += [_FILTERS[each] for each in sorted(filters)]
-    if further:
-        beyond, from_there = (lt, le) if descending else (gt, ge)
+    if continued:
+        strictly, from_last = (lt, le) if descending else (gt, ge)
         last = bindparam("last", type_=column.type)
-        # the first of the two, which the second implies, lets an index find the place
-        where += [from_there(column, last), or_(beyond(column, last), beyond(name, bindparam("last_name")))]
+        # the second condition implies the first, by which an index finds the position
+        where += [from_last(column, last), or_(strictly(column, last), strictly(name, bindparam("last_name")))]
     columns = _COLUMNS if specs else [each for each in _COLUMNS if each.name != "spec"]
-    ordered = (column.desc(), name.desc()) if descending else (column.asc(), name.asc())
-    return select(*columns).where(*where).order_by(*ordered).limit(bindparam("most", type_=Integer))
+    sorting = (column.desc(), name.desc()) if descending else (column.asc(), name.asc())
+    return select(*columns).where(*where).order_by(*sorting).limit(bindparam("most", type_=Integer))
 
 
-def _shown(resource: Resource) -> str:
-    """The phase that callers see: that of a wish stays until it is granted, or what was to be stopped has ended."""
-    granted = resource.run.get("granted", "") == resource.wish
-    return resource.phase if granted or (resource.wish == "stopped" and resource.phase in ENDED) else resource.shown
+def _visible_phase(resource: Resource) -> str:
+    """The phase that callers see: the wish's until the wish is granted, or until work that was to stop has ended."""
+    wish_granted = resource.run.get("granted", "") == resource.wish
+    return (
+        resource.phase if wish_granted or (resource.wish == "stopped" and resource.phase in ENDED) else resource.shown
+    )
 
 
 def _merge(document: Json, changes: Mapping[str, Any]) -> Json:

@@ -42,12 +42,12 @@ class BackendCase(IsolationCase, DoorCase):
 
     @pytest.fixture
     def bench(self, tmp_path_factory: pytest.TempPathFactory, environment: str) -> Iterator[Bench]:
-        place = tmp_path_factory.mktemp("b")  # short: a Unix socket's path has at most 107 bytes
-        bench = Bench(self.make, place, environment)
+        directory = tmp_path_factory.mktemp("b")  # short: a Unix socket's path has at most 107 bytes
+        bench = Bench(self.make, directory, environment)
         yield bench
         bench.close()
 
-    def test_a_script_runs_to_its_end_and_its_stages_are_told(self, bench: Bench) -> None:
+    def test_a_script_runs_to_its_end_and_its_stages_are_reported(self, bench: Bench) -> None:
         report, lines = bench.run("print('hello'); import sys; print('there', file=sys.stderr)")
         instance = only(report)
         assert (report.stage, instance.exit_code, instance.reason) == ("ended", 0, "")
@@ -107,7 +107,7 @@ class BackendCase(IsolationCase, DoorCase):
         assert not instance.out_of_memory
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-    def test_an_end_from_outside_is_told_as_such(self, bench: Bench, number: signal.Signals) -> None:
+    def test_an_end_by_a_signal_is_reported_as_such(self, bench: Bench, number: signal.Signals) -> None:
         workload = bench.workload("print('up', flush=True); import time; time.sleep(600)")
         handle = bench.start(workload)
         bench.wait_for_line(workload, "up")
@@ -203,9 +203,9 @@ class BackendCase(IsolationCase, DoorCase):
         workload = bench.workload(script, metrics=definitions)
         handle = bench.start(workload)
         assert bench.wait(handle).stage == "ended"
-        place = bench.backend.instance_directory(handle, "algo-1") / "metrics.jsonl"
-        found = [re.sub(r', "at": [0-9.e+]+', "", line) for line in place.read_text().splitlines()]
-        assert found == ['{"name": "train:rmse", "value": 0.25}', '{"name": "loss", "value": 0.001}']
+        path = bench.backend.instance_directory(handle, "algo-1") / "metrics.jsonl"
+        lines = [re.sub(r', "at": [0-9.e+]+', "", line) for line in path.read_text().splitlines()]
+        assert lines == ['{"name": "train:rmse", "value": 0.25}', '{"name": "loss", "value": 0.001}']
         assert any("'broken' is off" in line for line in bench.lines(workload))
 
     def test_inputs_appear_and_may_be_written(self, bench: Bench) -> None:
@@ -233,7 +233,7 @@ class BackendCase(IsolationCase, DoorCase):
         assert source.read_text() == "1,2\n"
 
     @pytest.mark.parametrize("name", ["../../../../escape", "/etc/escape"])
-    def test_an_input_cannot_leave_its_place(self, bench: Bench, name: str) -> None:
+    def test_an_input_cannot_leave_its_directory(self, bench: Bench, name: str) -> None:
         source = bench.place / "data"
         source.write_text("x")
         report, _ = bench.run("", inputs=(Input("/opt/ml/input/data/train", (InputFile(name, str(source), 1),)),))
@@ -314,21 +314,21 @@ class BackendCase(IsolationCase, DoorCase):
         workload = bench.workload("import time; print('ready'); time.sleep(600)")
         handle = bench.start(workload)
         bench.wait_for_line(workload, "ready")
-        place = bench.backend.instance_directory(handle, "algo-1")
-        os.kill(int((place / "agent.pid").read_text().split()[1]), signal.SIGKILL)
+        directory = bench.backend.instance_directory(handle, "algo-1")
+        os.kill(int((directory / "agent.pid").read_text().split()[1]), signal.SIGKILL)
         report = bench.wait(handle)
         assert report.stage == "lost"
         assert "died" in only(report).reason
-        eventually(lambda: not processes_with(str(place)))
+        eventually(lambda: not processes_with(str(directory)))
 
     def test_remove_kills_and_forgets(self, bench: Bench) -> None:
         workload = bench.workload("import time; print('ready'); time.sleep(600)")
         handle = bench.start(workload)
         bench.wait_for_line(workload, "ready")
-        place = bench.backend.instance_directory(handle, "algo-1")
+        directory = bench.backend.instance_directory(handle, "algo-1")
         bench.backend.remove(handle)
-        assert not place.exists()
-        assert not processes_with(str(place))
+        assert not directory.exists()
+        assert not processes_with(str(directory))
         bench.backend.remove(handle)
         assert bench.backend.poll(handle).stage == "lost"
         assert list((bench.place / "runs").iterdir()) == []
@@ -378,9 +378,9 @@ class BackendCase(IsolationCase, DoorCase):
             bench.start(bench.workload("", env={"A=B": "c"}))
         with pytest.raises(ValueError, match="name of a run"):
             bench.start(bench.workload("", hosts=("../algo-1",)))
-        for place in ("/etc/passwd", "/opt/ml/../../etc/passwd"):
+        for path in ("/etc/passwd", "/opt/ml/../../etc/passwd"):
             with pytest.raises(ValueError, match="not below /opt/ml"):
-                bench.start(bench.workload("", files={place: ""}))
+                bench.start(bench.workload("", files={path: ""}))
         with pytest.raises(OSError, match="no Python environment"):
             bench.start(bench.workload("", environment="/nowhere"))
         assert list((bench.place / "runs").iterdir()) == []

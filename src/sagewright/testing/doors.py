@@ -1,4 +1,4 @@
-"""What jobs and the server promise one another at the doors between them: part of ``BackendCase``."""
+"""How jobs reach the server through their doors: part of ``BackendCase``."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ for _ in range(3000):
         time.sleep(0.01)
 server.accept()
 """
-"""Two hosts wait for one another: a call that reaches the door of a host in the moment it ends is reset."""
+"""Lets two hosts wait for one another. A call to the door of a host that is ending would be reset."""
 
 
 class Reception:
     """In place of a server: answers each request with the door's run, and whether it asked for the door's keys."""
 
-    def __init__(self, place: Path) -> None:
-        self._files = {name: place / name for name in ("trust", "defaults")}
+    def __init__(self, directory: Path) -> None:
+        self._files = {name: directory / name for name in ("trust", "defaults")}
         for path in self._files.values():
             path.write_text("")
         self._closed, self._close = socket.socketpair()
@@ -102,8 +102,8 @@ class DoorCase:
         other = bench.workload(f"{ASK}print(keys())\nimport time; time.sleep(600)", role=ROLE)
         first = bench.start(other)
         wait_polling(bench, first, other)
-        theirs = (bench.backend.instance_directory(first, "algo-1") / "agent.json").read_text()
-        path = theirs.split('"path": "/v2/credentials/')[1].split('"')[0]
+        document = (bench.backend.instance_directory(first, "algo-1") / "agent.json").read_text()
+        path = document.split('"path": "/v2/credentials/')[1].split('"')[0]
         script = f"{ASK}print(ask('x'))\nprint(ask('v2/credentials/{path}'))\nprint(keys())\n" + (
             "print([name for name in os.environ if 'KEY' in name or 'TOKEN' in name], os.environ['AWS_CA_BUNDLE'][0])"
         )
@@ -139,8 +139,8 @@ class DoorCase:
     def test_the_users_variables_win(self, bench: Bench) -> None:
         reception = receive(bench)
         script = "import os; print(os.environ['AWS_ENDPOINT_URL'], os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'])"
-        mine = {"AWS_ENDPOINT_URL": "http://mine", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/x"}
-        assert bench.run(script, role=ROLE, env=mine)[1] == ["http://mine http://localhost/x"]
+        variables = {"AWS_ENDPOINT_URL": "http://mine", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost/x"}
+        assert bench.run(script, role=ROLE, env=variables)[1] == ["http://mine http://localhost/x"]
         reception.close()
 
     def test_a_call_made_while_no_server_runs_is_answered_by_the_next(self, bench: Bench) -> None:
@@ -191,8 +191,8 @@ class DoorCase:
 def wait_polling(bench: Bench, handle: Handle, workload: Workload) -> None:
     """Poll, as the server does, until the job has printed something."""
 
-    def said() -> bool:
+    def has_printed() -> bool:
         bench.backend.poll(handle)
         return bool(bench.lines(workload))
 
-    eventually(said)
+    eventually(has_printed)

@@ -1,7 +1,7 @@
-"""The known ways out of a sandbox, as data: what a job tries, and what it must be told.
+"""The known ways out of a sandbox, as data: expressions that a job evaluates, and the outcomes that are right.
 
-Each way is an expression, evaluated in a process of its own inside the job; its outcome is the value, or the name of
-the error number that it met. Helpers that the expressions use are in ``PRELUDE``.
+Each expression is evaluated in a process of its own inside the job. Its outcome is its value, or the name of the error
+number that it raises. ``PRELUDE`` has the functions that the expressions use.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def write(path, text=b"x"):
     os.write(file, text)
     return "done"
 
-def tried(way):
+def attempt(way):
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -44,10 +44,10 @@ def tried(way):
         os.write(writer, str(outcome).encode())
         os._exit(0)
     os.close(writer)
-    said = b"".join(iter(lambda: os.read(reader, 65536), b""))
+    output = b"".join(iter(lambda: os.read(reader, 65536), b""))
     os.close(reader)
     os.waitpid(pid, 0)
-    return said.decode()
+    return output.decode()
 '''
 
 DENIED = "EPERM|EACCES|EROFS|ENOENT|ENOSYS|ESRCH"
@@ -182,6 +182,6 @@ WAYS: Mapping[str, tuple[str, str]] = {
 
 
 def script(ways: Mapping[str, tuple[str, str]] = WAYS) -> str:
-    """A program that tries all of them and prints a JSON object: name → outcome."""
-    asked = {name: way for name, (way, _) in ways.items()}
-    return f"{PRELUDE}\nprint(json.dumps({{name: tried(way) for name, way in {asked!r}.items()}}))\n"
+    """A program that evaluates all expressions and prints a JSON object: name → outcome."""
+    expressions = {name: way for name, (way, _) in ways.items()}
+    return f"{PRELUDE}\nprint(json.dumps({{name: attempt(way) for name, way in {expressions!r}.items()}}))\n"

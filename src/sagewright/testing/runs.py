@@ -1,4 +1,4 @@
-"""Runs under test: a backend with a place to work in, and what a test asks of it."""
+"""Runs under test: a backend with a directory to work in, and short ways to use it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SECONDS = 30.0
 MEBIBYTE = 1 << 20
 
 
-def eventually(look: Callable[[], T], seconds: float = SECONDS) -> T:
-    """The first true answer of ``look``; fails after ``seconds``."""
+def eventually(condition: Callable[[], T], seconds: float = SECONDS) -> T:
+    """The first true answer of ``condition``; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
-    while not (answer := look()):
+    while not (answer := condition()):
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.005)
     return answer
 
 
 class Bench:
-    """A backend with a place for its runs and short ways to use it. ``restart`` stands for a new server process."""
+    """A backend with a directory, ``place``, for its runs. ``restart`` stands for a new server process."""
 
     def __init__(self, make: Callable[[Path, Path], Backend], place: Path, environment: str) -> None:
         self._make = make
@@ -45,7 +45,7 @@ class Bench:
         self.backend = self._make(self.place / "runs", self.place / "hint")
 
     def workload(self, script: str, **members: object) -> Workload:
-        """``python train.py`` with ``script`` in ``/opt/ml/code``, logging to ``log-<n>`` in the bench's place."""
+        """``python train.py`` with ``script`` in ``/opt/ml/code``, logging to ``log-<n>`` in the bench's directory."""
         workload = Workload(
             argv=("python", "/opt/ml/code/train.py"),
             environment=self.environment,
@@ -62,7 +62,7 @@ class Bench:
         return handle
 
     def run(self, script: str, **members: object) -> tuple[Report, list[str]]:
-        """Start, wait for the end; the report and the first host's lines."""
+        """Start and wait for the end. Returns the report and the first host's log lines."""
         workload = self.workload(script, **members)
         return self.wait(self.start(workload)), self.lines(workload)
 
@@ -107,13 +107,13 @@ def connects(client: socket.socket, path: Path) -> bool:
 
 
 def processes_with(text: str) -> list[str]:
-    """The command lines of living processes that hold ``text``; a zombie has none."""
-    found = []
+    """The command lines that contain ``text``, of running processes; a zombie has none."""
+    commands = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if text in line and int(path.parent.name) != os.getpid():
-            found.append(line)
-    return found
+            commands.append(line)
+    return commands

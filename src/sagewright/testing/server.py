@@ -22,7 +22,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 MARK = "SAGEWRIGHT_SERVER_PROCESS"
-"""Set in the server's environment, so that what it leaves behind can be found."""
+"""Set in the server's environment, so that processes that outlive it can be found."""
 
 
 class ServerProcess:
@@ -93,8 +93,8 @@ class ServerProcess:
         received, end = b"", time.monotonic() + deadline
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            while b"\n" not in received and (left := end - time.monotonic()) > 0:
-                if selector.select(left):
+            while b"\n" not in received and (seconds_left := end - time.monotonic()) > 0:
+                if selector.select(seconds_left):
                     chunk = os.read(self._process.stdout.fileno(), 4096)
                     if not chunk:
                         break
@@ -151,8 +151,8 @@ class ServerProcess:
 
     def credentials(self) -> dict[str, str]:
         """The administrator's ``access_key_id`` and ``secret_access_key``."""
-        found: dict[str, str] = json.loads((self.data_dir / "credentials.json").read_text())
-        return found
+        keys: dict[str, str] = json.loads((self.data_dir / "credentials.json").read_text())
+        return keys
 
     def client_options(self, region: str = "us-east-1") -> dict[str, str]:
         """Arguments for ``boto3.client``."""
@@ -169,8 +169,8 @@ class ServerProcess:
         """The environment of a shell after ``eval "$(sagewright env)"``."""
         script = 'eval "$("$@")" && exec env -0'
         command = [self._program, "env", "--data-dir", str(self.data_dir)]
-        done = subprocess.run(["bash", "-ec", script, "-", *command], capture_output=True, check=True, timeout=60)
-        pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
+        shell = subprocess.run(["bash", "-ec", script, "-", *command], capture_output=True, check=True, timeout=60)
+        pairs = (entry.partition("=") for entry in shell.stdout.decode().split("\0") if entry)
         return {name: value for name, _, value in pairs}
 
     def log_tail(self, characters: int = 4000) -> str:

@@ -1,1 +1,1 @@
-"""The built-in algorithms, one folder each; what an algorithm needs is imported inside its folder."""
+"""The built-in algorithms, one folder each. Only that folder imports the libraries that its algorithm needs."""

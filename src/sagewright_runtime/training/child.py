@@ -10,7 +10,7 @@ from types import FrameType
 
 from sagewright_runtime.training.failures import ProgramFailed, digest
 
-_KEPT_BYTES = 64 * 1024
+_TAIL_BYTES = 64 * 1024
 _DRAIN_SECONDS = 1.0
 
 
@@ -20,22 +20,22 @@ def run(command: list[str], name: str) -> None:
     Raises ``ProgramFailed``, called ``name``, when it ends with another code than 0, and ``SystemExit`` with the
     shell's code (143) when it died of a signal that was passed on.
     """
-    passed: list[int] = []
+    signals: list[int] = []
     started: list[subprocess.Popen[bytes]] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        passed.append(number)
+        signals.append(number)
         for process in started:
             process.send_signal(number)
 
     previous = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
     tail = bytearray()
     try:
-        # A shell makes way for the command, so that signals reach it.
-        started_as = [*command[:2], f"exec {command[2]}"] if command[0] == "/bin/sh" else command
-        process = subprocess.Popen(started_as, stderr=subprocess.PIPE)
+        # The shell execs the command, so that signals reach it.
+        shell_command = [*command[:2], f"exec {command[2]}"] if command[0] == "/bin/sh" else command
+        process = subprocess.Popen(shell_command, stderr=subprocess.PIPE)
         started.append(process)
-        for number in passed:
+        for number in signals:
             process.send_signal(number)
         reader = threading.Thread(target=_pass_on, args=(process, tail), daemon=True)
         reader.start()
@@ -44,7 +44,7 @@ def run(command: list[str], name: str) -> None:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    if code < 0 and -code in passed:
+    if code < 0 and -code in signals:
         raise SystemExit(128 - code)
     if code:
         raise ProgramFailed(name, code, digest(tail.decode("utf-8", "replace")), command)
@@ -53,9 +53,9 @@ def run(command: list[str], name: str) -> None:
 def _pass_on(process: subprocess.Popen[bytes], tail: bytearray) -> None:
     assert process.stderr is not None
     while True:
-        chunk = os.read(process.stderr.fileno(), _KEPT_BYTES)
+        chunk = os.read(process.stderr.fileno(), _TAIL_BYTES)
         if not chunk:
             return
         os.write(2, chunk)
         tail += chunk
-        del tail[:-_KEPT_BYTES]
+        del tail[:-_TAIL_BYTES]

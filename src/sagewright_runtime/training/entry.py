@@ -1,7 +1,7 @@
 """Runs the user's program: a script in this very process, a package or a command as a child.
 
 A script runs in the interpreter that is already there, as ``__main__`` and with its own tracebacks, arguments and
-paths. That saves the start of a second interpreter, and signals reach the script with nobody in between.
+paths. That saves the start of a second interpreter, and signals reach the script directly.
 """
 
 # No pathlib, no typing: they are slow to import, and every job waits for this.
@@ -23,8 +23,8 @@ _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 
 def run(training: Training) -> None:
     """Run the job's program to its end; raises ``ClientError`` when it cannot be run or fails."""
-    program = _checked(training)
-    _lay_out(training)
+    program = _program_name(training)
+    _unpack_code(training)
     if program.endswith(".sh"):
         kind = "command"
     elif os.path.exists(f"{training.code_dir}/setup.py"):
@@ -73,7 +73,7 @@ def _command(training: Training, program: str, kind: str) -> list[str]:
     return ["/bin/sh", "-c", "./" + " ".join(map(shlex.quote, [program, *training.arguments()]))]
 
 
-def _checked(training: Training) -> str:
+def _program_name(training: Training) -> str:
     """The program's name, which has to be a path below the code directory and no option."""
     program = training.program
     if not program:
@@ -94,8 +94,8 @@ def _refuse(message: str) -> NoReturn:
     raise ClientError(message)
 
 
-def _lay_out(training: Training) -> None:
-    """The server unpacks code from S3 before the job starts; what a channel brought is unpacked here."""
+def _unpack_code(training: Training) -> None:
+    """Unpack code that a channel brought. Code from S3 was unpacked by the server before the job started."""
     os.makedirs(training.code_dir, exist_ok=True)
     if os.listdir(training.code_dir):
         return
@@ -124,14 +124,14 @@ def _lay_out(training: Training) -> None:
 
 
 def _install(training: Training, package: bool) -> None:
-    """What the code needs, unless the server has put it into the environment already."""
+    """Install the code's requirements and its package, unless the server has put them into the environment."""
     from sagewright_runtime import job_packages  # noqa: PLC0415 (most code needs nothing)
 
-    listed = job_packages.listed(training.code_dir)
-    if listed or package:
-        what = (["."] if package else []) + (["-r", job_packages.NAME] if listed else [])
+    has_requirements = job_packages.listed(training.code_dir)
+    if has_requirements or package:
+        arguments = (["."] if package else []) + (["-r", job_packages.NAME] if has_requirements else [])
         try:
-            job_packages.install(what)
+            job_packages.install(arguments)
         except job_packages.InstallFailed as error:
             name = "InstallModuleError" if package else "InstallRequirementsError"
             raise ProgramFailed(name, error.code, error.output, error.command) from None
@@ -143,7 +143,7 @@ def settable(variables: dict[str, str]) -> dict[str, str]:
 
 
 def _wait_for(hosts: list[str], seconds: float = 900) -> None:
-    """Until the names of all hosts resolve, as a cluster's do some time after its start."""
+    """Wait until the names of all hosts resolve; a cluster's do some time after its start."""
     import socket  # noqa: PLC0415 (only with several hosts)
     import time  # noqa: PLC0415
 

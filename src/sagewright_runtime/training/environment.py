@@ -78,11 +78,11 @@ class Training:
     def variables(self) -> dict[str, str]:
         """The ``SM_*`` variables, and those without the prefix that the toolkit leaves beside them."""
         facts = self.facts()
-        named = {f"channel_{channel}": self.channel_dir(channel) for channel in self.channels}
-        named.update((f"hp_{name}", value) for name, value in self.hyperparameters.items())
+        by_name = {f"channel_{channel}": self.channel_dir(channel) for channel in self.channels}
+        by_name.update((f"hp_{name}", value) for name, value in self.hyperparameters.items())
         region = self.environ.get("AWS_REGION") or self.environ.get("AWS_DEFAULT_REGION") or ""
         return {
-            **to_variables({**self._values(facts), **named}),
+            **to_variables({**self._values(facts), **by_name}),
             "SAGEMAKER_JOB_NAME": str(self.own.get("sagemaker_job_name", "")),
             "CURRENT_HOST": self.host,
             "SAGEMAKER_REGION": str(self.own.get("sagemaker_region") or region),
@@ -145,7 +145,7 @@ class Training:
         }
 
     def _values(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """What becomes a variable: most facts by their names, some under others."""
+        """The values that become variables: most facts by their names, some under other names."""
         unnamed = {
             "additional_framework_parameters", "channel_input_dirs", "distribution_hosts", "hyperparameters",
             "is_master", "is_modelparallel_enabled", "is_smddpmprun_installed", "is_smddprun_installed", "job_name",
@@ -191,7 +191,7 @@ def _text(value: Any) -> str:
 
 
 def _decoded(value: Any) -> Any:
-    """SDKs send each hyperparameter as JSON text; what is none is meant literally."""
+    """SDKs send each hyperparameter as JSON text; a text that is not JSON is the value itself."""
     try:
         return json.loads(value)
     except (ValueError, TypeError):

@@ -1,6 +1,6 @@
 """How a training run fails, as the exit code and the text of ``/opt/ml/output/failure``.
 
-    ClientError                 exit 1     the job was asked for wrongly
+    ClientError                 exit 1     the job's request or code is wrong
     └── ProgramFailed           exit 1     a program of the user's ended with a code other than 0
 
 Anything else is our fault and exits 255.
@@ -12,7 +12,7 @@ import re
 
 CLIENT_EXIT = 1
 PLATFORM_EXIT = 255
-# What marks the first line of a traceback worth keeping: the name of an exception.
+# The name of an exception marks the first line of a traceback that is kept.
 _EXCEPTION = re.compile(r"(?:Error|Exception)\b|Invalid requirement")
 
 
@@ -30,12 +30,12 @@ class ProgramFailed(ClientError):
 
 
 def digest(output: str, exception: str = "") -> str:
-    """From the first line that names an exception to the end: what the failure file keeps of a program's errors.
+    """The part of a program's errors for the failure file: from the first line that names an exception to the end.
 
     ``exception`` is the exception's own name where it is known.
     """
-    kept: dict[str, None] = {}
+    lines: dict[str, None] = {}
     for line in output.strip().split("\n"):
-        if kept or _EXCEPTION.search(line) or (exception and exception in line):
-            kept[line.strip(" :\n")] = None
-    return "\n ".join(kept)
+        if lines or _EXCEPTION.search(line) or (exception and exception in line):
+            lines[line.strip(" :\n")] = None
+    return "\n ".join(lines)

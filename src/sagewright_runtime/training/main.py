@@ -1,4 +1,4 @@
-"""The ``train`` command: run the job's program or the image's algorithm, and leave word of how it went."""
+"""The ``train`` command: run the job's program or the image's algorithm, and write down how it ended."""
 
 # No pathlib, no typing: they are slow to import, and every job waits for this.
 from __future__ import annotations
@@ -24,9 +24,9 @@ def main(library: str) -> int:
     sys.path.remove(library)  # packages are found by their own path from here on
     sys.path.append(os.path.join(library, "sagewright_runtime", "packages"))
     output = os.path.join(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "output")
-    ended_well: list[bool] = []
+    succeeded: list[bool] = []
     # Registered before the program's own exit handlers, so it runs after them.
-    atexit.register(lambda: ended_well and _leave(output, "success", ""))
+    atexit.register(lambda: succeeded and _leave(output, "success", ""))
     try:
         training = Training(os.environ)
         algorithm = os.environ.get("SAGEWRIGHT_ALGORITHM", "")
@@ -36,7 +36,7 @@ def main(library: str) -> int:
         else:
             _announce(training)
             entry.run(training)
-    except ProgramFailed as failure:  # it has said what it had to say
+    except ProgramFailed as failure:  # its own output has the error
         _leave(output, "failure", str(failure))
         return CLIENT_EXIT
     except ClientError as error:
@@ -50,7 +50,7 @@ def main(library: str) -> int:
         print(text, file=sys.stderr)
         _leave(output, "failure", f"Framework Error: \n{text}")
         return PLATFORM_EXIT
-    ended_well.append(True)
+    succeeded.append(True)
     return 0
 
 
@@ -76,7 +76,7 @@ def _announce(training: Training) -> None:
 
 
 def _leave(directory: str, name: str, text: str) -> None:
-    """Write a file for the platform; one that the program wrote itself stays, but nothing else of that name."""
+    """Write a file for the platform. A file that the program wrote itself stays; anything else of that name moves."""
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, name)
     if os.path.lexists(path) and not os.path.isfile(path):

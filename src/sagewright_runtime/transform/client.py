@@ -1,4 +1,4 @@
-"""Asking the model server: many payloads in flight on one connection, answers in the order of the questions."""
+"""The client of the model server: many pending requests on one connection, answers in the order of the requests."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ServerGone(Exception):
 
 
 @dataclass(frozen=True)
-class Answered(Generic[T]):
-    """What was asked, and the model's answer to it."""
+class Answer(Generic[T]):
+    """The model's answer to a question."""
 
     question: T
     status: int
@@ -33,7 +33,7 @@ class Answered(Generic[T]):
 
 
 class Client:
-    """Speaks to the model server at ``path``. ``timeout``: seconds without any progress that are too long."""
+    """Speaks to the model server at ``path``. ``timeout``: it gives up after so many seconds without any progress."""
 
     def __init__(self, path: Path, headers: Mapping[str, str], timeout: float) -> None:
         self._path = path
@@ -48,11 +48,11 @@ class Client:
             return False
         return True
 
-    def ask(self, questions: Iterable[tuple[T, bytes]]) -> Generator[Answered[T], None, None]:
-        """An answer for each (question, payload), in their order; payloads are read ahead as far as the window goes.
+    def ask(self, questions: Iterable[tuple[T, bytes]]) -> Generator[Answer[T], None, None]:
+        """An answer for each (question, payload), in their order. Payloads are sent ahead of answers, up to a window.
 
-        Raises ``ServerGone``, and whatever reading ``questions`` raises. To be closed when it is not read to its end:
-        a model server that nobody listens to stands still.
+        Raises ``ServerGone``, and whatever reading ``questions`` raises. Close it when you do not read it to its end:
+        a model server blocks while nobody reads its answers.
         """
         try:
             stream = sockets.connect(self._path, 0)
@@ -71,20 +71,20 @@ class _Exchange:
         self._outgoing = bytearray()
         self._answers: dict[int, frames.Frame] = {}
 
-    def run(self, questions: Iterator[tuple[T, bytes]]) -> Iterator[Answered[T]]:
+    def run(self, questions: Iterator[tuple[T, bytes]]) -> Iterator[Answer[T]]:
         waiting: deque[tuple[int, T, int]] = deque()
-        asked = size = 0
+        next_id = size = 0
         more = True
         while True:
             while more and (not waiting or (len(waiting) < _WINDOW and size < _WINDOW_BYTES)):
-                following = next(questions, None)
-                if following is None:
+                item = next(questions, None)
+                if item is None:
                     more = False
                     continue
-                question, payload = following
-                self._outgoing += frames.encode(asked, frames.INVOKE, self._head, payload)
-                waiting.append((asked, question, len(payload)))
-                asked, size = asked + 1, size + len(payload)
+                question, payload = item
+                self._outgoing += frames.encode(next_id, frames.INVOKE, self._head, payload)
+                waiting.append((next_id, question, len(payload)))
+                next_id, size = next_id + 1, size + len(payload)
             if not waiting:
                 return
             self._move()
@@ -92,10 +92,10 @@ class _Exchange:
                 number, question, length = waiting.popleft()
                 size -= length
                 answer = self._answers.pop(number)
-                yield Answered(question, answer.code, answer.body)
+                yield Answer(question, answer.code, answer.body)
 
     def _move(self) -> None:
-        """Send and receive what can be, without waiting for one while the other side waits for the other."""
+        """Send or receive, whichever is possible first, so that the two sides never wait for one another."""
         readable, writable, _ = select.select(
             [self._stream], [self._stream] if self._outgoing else [], [], self._timeout
         )
@@ -103,8 +103,8 @@ class _Exchange:
             raise ServerGone(f"the model server did not answer within {self._timeout:g} seconds")
         try:
             if writable:
-                sent = self._stream.send(self._outgoing[:_BLOCK])
-                del self._outgoing[:sent]
+                count = self._stream.send(self._outgoing[:_BLOCK])
+                del self._outgoing[:count]
             if readable:
                 data = self._stream.recv(_BLOCK)
                 if not data:

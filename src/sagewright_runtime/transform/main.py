@@ -1,9 +1,9 @@
 """The ``transform`` program: start the model server, send it every record of every input file, write the answers.
 
-It runs in the sandbox beside the model server, as one job: limits, logs, stopping and what a killed server finds again
-are those of any job. A file's answers appear under its name when the last of them is there, so that what is kept is
-whole however the job ends. A file with a record that fails leaves nothing, is named with its line, and does not keep
-the others from being transformed.
+It runs in the sandbox beside the model server, as one job: limits, logs, stops and restarts of the server are as for
+any job. A file's answers get its name when the last of them is written, so that every output is complete however the
+job ends. A file with a record that fails has no output; the error names the file and the line, and the other files are
+transformed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import IO, Any
 from sagewright_runtime.agent import digest
 from sagewright_runtime.shared import frames
 from sagewright_runtime.shared import json_paths as paths
-from sagewright_runtime.transform.client import Answered, Client, ServerGone
+from sagewright_runtime.transform.client import Answer, Client, ServerGone
 from sagewright_runtime.transform.records import (
     LONGEST,
     Processing,
@@ -77,13 +77,13 @@ class Transform:
         try:
             with self._open(name) as source, partial.open("wb") as target:
                 count = self._pass(source, target)
-        except _Culprit as culprit:
-            raise FileFailed(f"{name}{culprit.place}: {culprit}") from None
+        except _RecordsFailed as failure:
+            raise FileFailed(f"{name}{failure.lines}: {failure}") from None
         except (OSError, EOFError, zlib.error) as error:
             raise FileFailed(f"{name}: {error}") from None
-        kept = self._base / "output" / f"{name}.out"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial.rename(kept)
+        output = self._base / "output" / f"{name}.out"
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial.rename(output)
         return count
 
     def _pass(self, source: IO[bytes], target: IO[bytes]) -> int:
@@ -91,14 +91,14 @@ class Transform:
         payloads = ((batch, payload(batch)) for batch in batches(self._records(source), self._most, single))
         count = 0
         with contextlib.closing(self._client.ask(payloads)) as answers:
-            for answered in answers:
-                if not 200 <= answered.status < 300:
+            for answer in answers:
+                if not 200 <= answer.status < 300:
                     break
-                self._write(answered, target)
-                count += len(answered.question)
+                self._write(answer, target)
+                count += len(answer.question)
             else:
                 return count
-        raise self._culprit(answered)
+        raise self._failing_records(answer)
 
     def _open(self, name: str) -> IO[bytes]:
         path = self._base / "input" / name
@@ -107,68 +107,68 @@ class Transform:
     def _records(self, source: IO[bytes]) -> Iterator[Record]:
         for line, data in cut(source, self._settings["split"] == "Line"):
             if len(data) > LONGEST:
-                raise _Culprit([Record(line, b"", b"")], f"longer than {LONGEST} bytes, unpacked")
+                raise _RecordsFailed([Record(line, b"", b"")], f"longer than {LONGEST} bytes, unpacked")
             try:
-                record = Record(line, data, self._processing.asked(data))
+                record = Record(line, data, self._processing.model_input(data))
             except ValueError as error:
-                raise _Culprit([Record(line, data, b"")], f"InputFilter: {error}") from None
-            if len(record.asked) > self._most:
-                size = f"{len(record.asked)} bytes are more than MaxPayloadInMB allows ({self._most} bytes)"
+                raise _RecordsFailed([Record(line, data, b"")], f"InputFilter: {error}") from None
+            if len(record.model_input) > self._most:
+                size = f"{len(record.model_input)} bytes are more than MaxPayloadInMB allows ({self._most} bytes)"
                 hint = "" if line else "; SplitType Line sends the file in parts"
-                raise _Culprit([record], size + hint)
+                raise _RecordsFailed([record], size + hint)
             yield record
 
-    def _write(self, answered: Answered[list[Record]], target: IO[bytes]) -> None:
-        batch = answered.question
+    def _write(self, reply: Answer[list[Record]], target: IO[bytes]) -> None:
+        batch = reply.question
         if not self._processing.by_record:
-            self._keep(answered.body, target)
+            self._keep(reply.body, target)
             return
         try:
-            answers = answers_of(batch, answered.body)
+            answers = answers_of(batch, reply.body)
         except RecordError as error:
-            raise _Culprit(batch, str(error)) from None
+            raise _RecordsFailed(batch, str(error)) from None
         for record, answer in zip(batch, answers):
             try:
-                kept = self._processing.kept(record, answer)
+                output = self._processing.output_of(record, answer)
             except ValueError as error:
-                raise _Culprit([record], f"the answer {answer[:80]!r}: {error}") from None
-            self._keep(kept, target)
+                raise _RecordsFailed([record], f"the answer {answer[:80]!r}: {error}") from None
+            self._keep(output, target)
 
     def _keep(self, answer: bytes, target: IO[bytes]) -> None:
         target.write(answer)
         if self._settings["assemble"] == "Line" and answer and not answer.endswith(b"\n"):
             target.write(b"\n")
 
-    def _culprit(self, failed: Answered[list[Record]]) -> _Culprit:
-        """Of a batch that failed, the record that fails alone: found by halving, with the model's answer to it."""
+    def _failing_records(self, failed: Answer[list[Record]]) -> _RecordsFailed:
+        """The record of a failed batch that fails alone, found by bisection, with the model's answer to it."""
         while len(failed.question) > 1:
             half = len(failed.question) // 2
             parts = (failed.question[:half], failed.question[half:])
-            answers = [answer for part in parts for answer in self._client.ask([(part, payload(part))])]
-            worse = next((answer for answer in answers if not 200 <= answer.status < 300), None)
-            if worse is None:
-                break  # only together they fail
-            failed = worse
-        return _Culprit(failed.question, f"the model answered {failed.status}: {_last_words(failed.body)}")
+            answers = [each for part in parts for each in self._client.ask([(part, payload(part))])]
+            failing = next((each for each in answers if not 200 <= each.status < 300), None)
+            if failing is None:
+                break  # they fail only together
+            failed = failing
+        return _RecordsFailed(failed.question, f"the model answered {failed.status}: {_error_line(failed.body)}")
 
 
-class _Culprit(Exception):
-    """Records that fail, and why."""
+class _RecordsFailed(Exception):
+    """The model or its answer fails for these records."""
 
     def __init__(self, records: list[Record], reason: str) -> None:
         super().__init__(reason)
-        self.place = _place(records)
+        self.lines = _line_numbers(records)
 
 
-def _place(records: list[Record]) -> str:
+def _line_numbers(records: list[Record]) -> str:
     if not records or not records[0].line:
         return ""
     first, last = records[0].line, records[-1].line
     return f" line {first}" if first == last else f" lines {first} to {last}"
 
 
-def _last_words(body: bytes) -> str:
-    """A model's error in one line: the user's own line of a traceback, else the last line."""
+def _error_line(body: bytes) -> str:
+    """A model's error in one line: the line of the user's code in a traceback, else the last line."""
     lines = body.decode(errors="replace").splitlines() or ["nothing"]
     return digest.explain(1, lines).replace("exited with code 1: ", "", 1)
 
@@ -189,7 +189,7 @@ def serving(directory: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _await(client: Client, server: subprocess.Popen[bytes]) -> None:
-    """Until the model is loaded. Raises ``ServerGone``."""
+    """Wait until the model is loaded. Raises ``ServerGone``."""
     deadline = time.monotonic() + _STARTUP_SECONDS
     while not client.ready():
         if server.poll() is not None:
@@ -208,8 +208,8 @@ def transform_all(job: Transform, names: Iterable[str]) -> list[str]:
         except FileFailed as failure:
             failures.append(str(failure))
             print(f"[transform] {failure}", file=sys.stderr, flush=True)
-        except ServerGone as gone:
-            raise ServerGone(f"{name}: {gone}") from None
+        except ServerGone as ended:
+            raise ServerGone(f"{name}: {ended}") from None
         else:
             print(f"[transform] {name}: {count} records", flush=True)
     return failures
@@ -231,10 +231,10 @@ def main() -> int:
             _await(client, server)
             job = Transform(settings, client, base)
             failures = transform_all(job, job.files())
-        except ServerGone as gone:
+        except ServerGone as ended:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return _failed(base, f"{gone} (exit code {server.wait(_END_SECONDS)})")
-            return _failed(base, str(gone))
+                return _failed(base, f"{ended} (exit code {server.wait(_END_SECONDS)})")
+            return _failed(base, str(ended))
     if not failures:
         return 0
     more = f"\nand {len(failures) - _NAMED_FILES} more files" if len(failures) > _NAMED_FILES else ""

@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple
 from sagewright_runtime.shared.json_paths import Path
 
 LONGEST = 128 << 20
-"""Bytes of a record; the largest payload that can be asked for, MaxPayloadInMB 100, is less."""
+"""The most bytes of a record; the largest payload, with MaxPayloadInMB 100, is smaller."""
 
 
 class RecordError(ValueError):
@@ -24,16 +24,16 @@ class RecordError(ValueError):
 
 
 class Record(NamedTuple):
-    """One record: the number of its line (0 for a whole file), its bytes, and what of them the model gets."""
+    """One record: the number of its line (0 for a whole file), its bytes, and the bytes that the model gets of it."""
 
     line: int
     data: bytes
-    asked: bytes
+    model_input: bytes
 
 
 @dataclass(frozen=True)
 class Processing:
-    """DataProcessing of a transform job: what the model gets of a record, and what is kept of its answer."""
+    """DataProcessing of a transform job: what the model gets of a record, and what is written of its answer."""
 
     input_filter: Path | None
     output_filter: Path | None
@@ -46,21 +46,21 @@ class Processing:
         """Whether each record needs an answer of its own."""
         return self.join or self.output_filter is not None
 
-    def asked(self, data: bytes) -> bytes:
-        """What the model gets of a record. Raises ``ValueError`` for one that does not parse or lacks what is asked."""
+    def model_input(self, data: bytes) -> bytes:
+        """The bytes that the model gets of a record. Raises ``ValueError`` when it or the filter does not fit."""
         if self.input_filter is None:
             return data
-        return _written(self.input_filter.of(_read(data, self.content_type)), self.content_type)
+        return _write(self.input_filter.of(_read(data, self.content_type)), self.content_type)
 
-    def kept(self, record: Record, answer: bytes) -> bytes:
-        """What is written for a record. Raises ``ValueError``."""
+    def output_of(self, record: Record, answer: bytes) -> bytes:
+        """The bytes to write for a record. Raises ``ValueError``."""
         if not self.by_record:
             return answer
         kind = self.accept or self.content_type
         value = _read(answer, kind)
         if self.join:
-            value = _joined(_read(record.data, self.content_type), value)
-        return _written(self.output_filter.of(value) if self.output_filter else value, kind)
+            value = _join(_read(record.data, self.content_type), value)
+        return _write(self.output_filter.of(value) if self.output_filter else value, kind)
 
 
 def _is_csv(content_type: str) -> bool:
@@ -72,7 +72,7 @@ def _read(data: bytes, content_type: str) -> Any:
     return next(csv.reader(io.StringIO(text)), []) if _is_csv(content_type) else json.loads(text)
 
 
-def _written(value: Any, content_type: str) -> bytes:
+def _write(value: Any, content_type: str) -> bytes:
     if not _is_csv(content_type):
         return json.dumps(value).encode()
     line = io.StringIO()
@@ -80,7 +80,7 @@ def _written(value: Any, content_type: str) -> bytes:
     return line.getvalue().encode()
 
 
-def _joined(record: Any, answer: Any) -> Any:
+def _join(record: Any, answer: Any) -> Any:
     """CSV appends columns; an object gets one more member; anything else becomes a member itself."""
     if isinstance(record, list) and isinstance(answer, list) and all(isinstance(field, str) for field in record):
         return record + answer
@@ -90,8 +90,8 @@ def _joined(record: Any, answer: Any) -> Any:
 def cut(file: IO[bytes], by_line: bool) -> Iterator[tuple[int, bytes]]:
     """The records of a file with their line numbers, or the file as one record of line 0.
 
-    Of a record beyond ``LONGEST`` only so much is read that it is seen to be too long, which matters where a small
-    file unpacks to a record without end.
+    Of a record longer than ``LONGEST`` no more is read than shows that it is too long: a small compressed file may
+    hold an endless record.
     """
     if not by_line:
         yield 0, file.read(LONGEST + 1)
@@ -109,20 +109,20 @@ def batches(records: Iterable[Record], most: int, single: bool) -> Iterator[list
     batch: list[Record] = []
     size = 0
     for record in records:
-        if batch and (single or size + len(record.asked) > most):
+        if batch and (single or size + len(record.model_input) > most):
             yield batch
             batch, size = [], 0
         batch.append(record)
-        size += len(record.asked)
+        size += len(record.model_input)
     if batch:
         yield batch
 
 
 def payload(batch: list[Record]) -> bytes:
-    """What is sent for a batch: a record without a line break gets one when another follows."""
+    """The payload of a batch: a record without a line break gets one when another follows."""
     last = len(batch) - 1
     return b"".join(
-        record.asked if index == last or record.asked.endswith(b"\n") else record.asked + b"\n"
+        record.model_input if index == last or record.model_input.endswith(b"\n") else record.model_input + b"\n"
         for index, record in enumerate(batch)
     )
 

@@ -131,11 +131,12 @@ def test_wrong_keys_in_the_words_of_each_service(house: House) -> None:
     [
         ("GET /bucket/key", {}, b"", 403, b"<Code>AccessDenied</Code>"),
         ("PUT /bucket/key", {}, b"data", 403, b"<Code>AccessDenied</Code>"),
+        ("GET /no-bucket/key", {}, b"", 404, b"<Code>NoSuchBucket</Code>"),
         ("GET /", {}, b"", 403, b"<Code>AccessDenied</Code>"),
         ("POST /", {"X-Amz-Target": "SageMaker.ListModels"}, b"{}", 400, b"MissingAuthenticationTokenException"),
         ("POST /endpoints/e/invocations", {}, b"1", 403, b"Missing Authentication Token"),
         ("GET /?Action=GetCallerIdentity&Version=2011-06-15", {}, b"", 403, b"<Code>MissingAuthenticationToken<"),
-        ("GET /b/k", {"Authorization": "AWS a:b"}, b"", 400, b"<Code>AuthorizationHeaderMalformed</Code>"),
+        ("GET /b/k", {"Authorization": "AWS4-HMAC-SHA256 a"}, b"", 400, b"<Code>AuthorizationHeaderMalformed</Code>"),
     ],
 )
 def test_unsigned_requests(

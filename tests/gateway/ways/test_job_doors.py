@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import select
 import socket
 import ssl
 import time
@@ -152,7 +153,8 @@ def test_no_other_address_has_keys(job: Job, path: str) -> None:
 def test_the_port_has_no_keys(house: House, job: Job) -> None:
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)) as connection:
         connection.request("GET", job.path)
-        assert connection.getresponse().status == 403
+        answer = connection.getresponse()
+        assert (answer.status, b"<Code>NoSuchBucket</Code>" in answer.read()) == (404, True)  # to S3 it is an object
 
 
 def test_a_role_that_is_gone_has_no_keys(house: House) -> None:
@@ -164,8 +166,8 @@ def test_a_role_that_is_gone_has_no_keys(house: House) -> None:
 
 def test_our_own_routes_are_not_for_jobs(job: Job) -> None:
     status, body = job.get("/_sagewright/own")
-    assert status == 403
-    assert b"AccessDenied" in body
+    assert status == 404
+    assert b"<Code>NoSuchBucket</Code>" in body
 
 
 def test_requests_are_signed_or_refused(job: Job) -> None:
@@ -214,7 +216,8 @@ def test_one_job_takes_no_more_than_its_connections_and_is_not_locked_out_by_the
         idle = [
             held.enter_context(socket.create_connection(("127.0.0.1", job.port), timeout=10)) for _ in range(most + 1)
         ]
-        assert idle[0].recv(1) == b""
+        closed, _, _ = select.select(idle, [], [], 10)  # one of those that came in the same moment
+        assert closed[0].recv(1) == b""
         assert answer_to_one_more(job.port).startswith(b"HTTP/1.1 200")
 
 

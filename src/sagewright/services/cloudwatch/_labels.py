@@ -24,7 +24,7 @@ _OF_VALUES: dict[str, Callable[[list[float]], float]] = {
     "MIN": min,
     "SUM": math.fsum,
 }
-_PLACE: dict[str, Callable[[list[float]], int]] = {
+_INDEX: dict[str, Callable[[list[float]], int]] = {
     "FIRST": lambda values: 0,  # noqa: ARG005
     "LAST": lambda values: len(values) - 1,
     "MAX": lambda values: values.index(max(values)),
@@ -38,30 +38,30 @@ def label(call: Call, query: Json, series: Series, zone: datetime.tzinfo) -> str
     values = [value for _, value in sorted(series.points.items())]
     times = sorted(series.points)
 
-    def fill(found: re.Match[str]) -> str:
-        name = found[2]
-        if found[1] is not None:
-            return _property(call, series, found[1])
+    def fill(match: re.Match[str]) -> str:
+        name = match[2]
+        if match[1] is not None:
+            return _property(call, series, match[1])
         if name == "LABEL":
             return str(usual)
         if name in _OF_VALUES:
             return f"{_OF_VALUES[name](values):g}" if values else "--"
-        place = _PLACE.get(name.removesuffix("_TIME"))
-        if place is None or not name.endswith("_TIME"):
-            return found[0]
+        index = _INDEX.get(name.removesuffix("_TIME"))
+        if index is None or not name.endswith("_TIME"):
+            return match[0]
         if not values:
             return "--"
-        return datetime.datetime.fromtimestamp(times[place(values)], zone).strftime("%Y-%m-%d %H:%M:%S")
+        return datetime.datetime.fromtimestamp(times[index(values)], zone).strftime("%Y-%m-%d %H:%M:%S")
 
     return _DYNAMIC.sub(fill, query["Label"]) if "Label" in query else str(usual)
 
 
 def _property(call: Call, series: Series, name: str) -> str:
-    """What a series is made of; empty for what it is not."""
+    """A property of the series' metric; empty when it has none of that name."""
     metric = series.stat.get("Metric", {})
     if name.startswith("Dim."):
         return next((pair["Value"] for pair in metric.get("Dimensions", ()) if pair["Name"] == name[4:]), "")
-    found = {
+    properties = {
         "AccountId": call.account,
         "MetricName": metric.get("MetricName", ""),
         "Namespace": metric.get("Namespace", ""),
@@ -69,4 +69,4 @@ def _property(call: Call, series: Series, name: str) -> str:
         "Region": call.region,
         "Stat": series.stat.get("Stat", ""),
     }
-    return str(found.get(name, ""))
+    return str(properties.get(name, ""))

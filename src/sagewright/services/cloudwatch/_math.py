@@ -1,7 +1,7 @@
 """Metric math: arithmetic on the ids of other queries, and SUM, AVG, MIN and MAX.
 
-A value is a number, a series, or several series. Between two series only times count that both have; the functions
-make one series of several, where what is missing is left out, and a number of one.
+A value is a number, a series, or several series. An operator on two series gives the times that both have. A function
+reduces several series to one, leaving out missing points, and one series to a number.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
 
@@ -45,12 +45,12 @@ _FUNCTIONS: dict[str, Callable[[Sequence[float]], float]] = {
 
 
 class Evaluator:
-    """Works out the queries of one GetMetricData; ``read`` gives the series of a query with a MetricStat."""
+    """Evaluates the queries of one GetMetricData; ``read`` gives the series of a query with a MetricStat."""
 
     def __init__(self, queries: Mapping[str, Json], read: Callable[[Json], Series]) -> None:
         self._queries = queries
         self._read = read
-        self._known: dict[str, Value] = {}
+        self._values: dict[str, Value] = {}
         self._open: set[str] = set()
 
     def results(self, query: Json) -> list[Series]:
@@ -64,15 +64,15 @@ class Evaluator:
         return [value] if isinstance(value, Series) else value
 
     def _value(self, name: str) -> Value:
-        if name not in self._known:
+        if name not in self._values:
             query = self._queries.get(name)
             if query is None:
                 raise invalid(f"The expression names '{name}', which is no id of a MetricDataQuery.")
             if name in self._open:
                 raise invalid(f"The expression of '{name}' is part of itself.")
             self._open.add(name)
-            self._known[name] = self._read(query) if "MetricStat" in query else self._evaluate(_parsed(query), query)
-        return self._known[name]
+            self._values[name] = self._read(query) if "MetricStat" in query else self._evaluate(_parse(query), query)
+        return self._values[name]
 
     def _evaluate(self, node: ast.expr, query: Json) -> Value:
         match node:
@@ -86,8 +86,8 @@ class Evaluator:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
                 return _combine(_OPERATORS[type(op)], self._evaluate(left, query), self._evaluate(right, query))
             case ast.List(elts=elements):
-                found = [self._evaluate(element, query) for element in elements]
-                return [series for value in found for series in _as_list(value, query)]
+                values = [self._evaluate(element, query) for element in elements]
+                return [series for value in values for series in _as_list(value, query)]
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(name, arguments, query)
         raise _unknown(query)
@@ -114,15 +114,15 @@ class Evaluator:
         return [series for name in names for series in _as_list(self._value(name), query)]
 
 
-def _parsed(query: Json) -> ast.expr:
-    """The expression as Python's parser reads it: what is served of the language is written alike in both."""
+def _parse(query: Json) -> ast.expr:
+    """The expression's syntax tree, by Python's parser: the supported part of the language is written as in Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found: ast.Expression = ast.parse(query["Expression"].strip(), mode="eval")
+            expression: ast.Expression = ast.parse(query["Expression"].strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _wrong(query) from None
-    return found.body
+    return expression.body
 
 
 def _unknown(query: Json) -> Exception:
@@ -151,26 +151,26 @@ def _combine(compute: Callable[[float, float], float], left: Value, right: Value
         return [_points(compute, left, each) for each in right]
     if isinstance(left, Series) or isinstance(right, Series):
         return _points(compute, left, right)
-    number = _computed(compute, left, right)
+    number = _compute(compute, left, right)
     if number is None:
         raise invalid("The expression divides by zero.")
     return number
 
 
 def _points(compute: Callable[[float, float], float], left: float | Series, right: float | Series) -> Series:
-    """Point by point, where both have one and the result is a number."""
+    """Computes point by point, at times where both sides have a value and the result is finite."""
     times = {at: None for side in (left, right) if isinstance(side, Series) for at in side.points}
-    found: dict[float, float] = {}
+    points: dict[float, float] = {}
     for at in times:
         one = left.points.get(at) if isinstance(left, Series) else left
         other = right.points.get(at) if isinstance(right, Series) else right
-        value = None if one is None or other is None else _computed(compute, one, other)
+        value = None if one is None or other is None else _compute(compute, one, other)
         if value is not None:
-            found[at] = value
-    return Series(found)
+            points[at] = value
+    return Series(points)
 
 
-def _computed(compute: Callable[[float, float], float], one: float, other: float) -> float | None:
+def _compute(compute: Callable[[float, float], float], one: float, other: float) -> float | None:
     try:
         value = compute(one, other)
     except (ZeroDivisionError, OverflowError):
@@ -179,7 +179,7 @@ def _computed(compute: Callable[[float, float], float], one: float, other: float
 
 
 def _reduce(function: Callable[[Sequence[float]], float], value: Value) -> Value:
-    """One series of several; a number of one."""
+    """Reduces several series to one, and one series to a number."""
     if isinstance(value, float):
         return value
     if isinstance(value, Series):

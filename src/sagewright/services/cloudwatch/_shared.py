@@ -11,19 +11,19 @@ from sagewright.store.metrics import Bucket, Dimensions, Key
 
 
 class InvalidParameterValue(AwsError):
-    """A member has a value that makes no sense."""
+    """A member has a value that is not valid."""
 
     code = "InvalidParameterValue"
 
 
 class InvalidParameterCombination(AwsError):
-    """Members that do not go together."""
+    """Members that exclude each other, or one that needs another."""
 
     code = "InvalidParameterCombination"
 
 
 def invalid(message: str) -> AwsError:
-    """How GetMetricData refuses."""
+    """The error of GetMetricData for a query that is not valid."""
     return AwsError(message, code="ValidationError")
 
 

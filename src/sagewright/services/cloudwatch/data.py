@@ -1,4 +1,4 @@
-"""GetMetricData: series of several metrics at once, and what expressions make of them, in pages.
+"""GetMetricData: pages of several series at once, from metrics and from expressions over them.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 """
@@ -23,7 +23,7 @@ DATAPOINTS_LIMIT = 100_800
 
 @operation("cloudwatch", "GetMetricData")
 def get_metric_data(call: Call, request: Json) -> Json:
-    """A page of the series that are wanted, each with periods on whole multiples of its Period."""
+    """A page of the series of the queries. Each series' periods begin at whole multiples of its Period."""
     queries = {query["Id"]: query for query in request["MetricDataQueries"]}
     _check(request, queries)
     evaluator = Evaluator(queries, lambda query: _series(call, request, query))
@@ -39,16 +39,16 @@ def get_metric_data(call: Call, request: Json) -> Json:
 
 
 def _check(request: Json, queries: dict[str, Json]) -> None:
-    given = request["MetricDataQueries"]
-    if len(given) > QUERIES_LIMIT:
+    all_queries = request["MetricDataQueries"]
+    if len(all_queries) > QUERIES_LIMIT:
         raise invalid(f"The collection MetricDataQueries must not have a size greater than {QUERIES_LIMIT}.")
-    if len(queries) < len(given):
+    if len(queries) < len(all_queries):
         raise invalid("The values for parameter id in MetricDataQueries are not unique.")
-    if any(("MetricStat" in query) == ("Expression" in query) for query in given):
+    if any(("MetricStat" in query) == ("Expression" in query) for query in all_queries):
         raise invalid("A MetricDataQuery must have either a MetricStat or an Expression.")
     if wrong := next((name for name in queries if not re.fullmatch("[a-z][a-zA-Z0-9_]*", name)), None):
         raise invalid(f"The value '{wrong}' for parameter id must begin with a lower-case letter and be alphanumeric.")
-    if not any(query.get("ReturnData", True) for query in given):
+    if not any(query.get("ReturnData", True) for query in all_queries):
         raise invalid("At least one MetricDataQuery must return data.")
     if not 1 <= request.get("MaxDatapoints", 1) <= DATAPOINTS_LIMIT:
         raise invalid(f"The parameter MaxDatapoints must be between 1 and {DATAPOINTS_LIMIT}.")
@@ -74,7 +74,7 @@ def _series(call: Call, request: Json, query: Json) -> Series:
 
 
 def _page(results: list[tuple[Json, list[tuple[float, float]]]], request: Json) -> Json:
-    """The points of all results, one result after the other, from the token on, ``MaxDatapoints`` of them."""
+    """A page of ``MaxDatapoints`` points that begins at the token, counting through one result after the other."""
     token = request.get("NextToken", "0")
     if not (token.isascii() and token.isdigit() and len(token) < 19):
         raise invalid("The parameter NextToken is not one of GetMetricData.")
@@ -100,8 +100,8 @@ def _page(results: list[tuple[Json, list[tuple[float, float]]]], request: Json) 
 
 
 def _zone(text: str) -> datetime.timezone:
-    found = re.fullmatch(r"([+-])([01]\d|2[0-3])([0-5]\d)", text, re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"([+-])([01]\d|2[0-3])([0-5]\d)", text, re.ASCII)
+    if match is None:
         raise invalid("The parameter LabelOptions.Timezone must be of the form +0130.")
-    minutes = int(found[2]) * 60 + int(found[3])
-    return datetime.timezone(datetime.timedelta(minutes=-minutes if found[1] == "-" else minutes))
+    minutes = int(match[2]) * 60 + int(match[3])
+    return datetime.timezone(datetime.timedelta(minutes=-minutes if match[1] == "-" else minutes))

@@ -1,4 +1,4 @@
-"""Writing metrics and asking which there are."""
+"""PutMetricData and ListMetrics."""
 
 from __future__ import annotations
 
@@ -51,20 +51,22 @@ def _points(call: Call, at: str, datum: Json) -> Iterator[Point]:
 
 
 def _sets(at: str, datum: Json) -> Iterator[tuple[float, float, float, float]]:
-    given = [name for name in ("Value", "Values", "StatisticValues") if name in datum]
-    if not given:
+    present = [name for name in ("Value", "Values", "StatisticValues") if name in datum]
+    if not present:
         raise AwsError(f"The parameter {at}.Value is required.", code="MissingParameter")
-    if len(given) > 1:
-        raise InvalidParameterCombination(f"The parameters {at}.{given[0]} and {at}.{given[1]} are mutually exclusive.")
+    if len(present) > 1:
+        raise InvalidParameterCombination(
+            f"The parameters {at}.{present[0]} and {at}.{present[1]} are mutually exclusive."
+        )
     if "Value" in datum:
         value = datum["Value"]
         yield value, value, value, 1.0
         return
     if "StatisticValues" in datum:
-        found = datum["StatisticValues"]
-        if found["SampleCount"] <= 0 or found["Minimum"] > found["Maximum"]:
+        statistics = datum["StatisticValues"]
+        if statistics["SampleCount"] <= 0 or statistics["Minimum"] > statistics["Maximum"]:
             raise InvalidParameterValue(f"The parameter {at}.StatisticValues is not a set of samples.")
-        yield found["Sum"], found["Minimum"], found["Maximum"], found["SampleCount"]
+        yield statistics["Sum"], statistics["Minimum"], statistics["Maximum"], statistics["SampleCount"]
         return
     values, counts = datum["Values"], datum.get("Counts") or [1.0] * len(datum["Values"])
     if len(values) != len(counts):
@@ -89,7 +91,7 @@ def list_metrics(call: Call, request: Json) -> Json:
         recent="RecentlyActive" in request,
         after=int(token),
     )
-    found = call.platform.metrics.list(call.account, call.region, search, PAGE + 1)
+    metrics = call.platform.metrics.list(call.account, call.region, search, PAGE + 1)
     answer: Json = {
         "Metrics": [
             {
@@ -97,9 +99,9 @@ def list_metrics(call: Call, request: Json) -> Json:
                 "MetricName": metric.name,
                 "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
             }
-            for metric in found[:PAGE]
+            for metric in metrics[:PAGE]
         ]
     }
-    if len(found) > PAGE:
-        answer["NextToken"] = str(found[PAGE - 1].id)
+    if len(metrics) > PAGE:
+        answer["NextToken"] = str(metrics[PAGE - 1].id)
     return answer

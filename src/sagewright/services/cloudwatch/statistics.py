@@ -23,7 +23,7 @@ DATAPOINTS_LIMIT = 1440
 def get_metric_statistics(call: Call, request: Json) -> Json:
     """Statistics of the periods that begin at StartTime, which is rounded down to the minute.
 
-    Periods without data are left out. The order of the points is not promised by AWS; here it is that of time.
+    Periods without data are left out. The points are in order of time, which AWS does not promise.
     """
     start, end, period = request["StartTime"], request["EndTime"], request["Period"]
     check_times(start, end, period)
@@ -50,8 +50,8 @@ def get_metric_statistics(call: Call, request: Json) -> Json:
 
 
 def _percentiles(names: list[str]) -> list[float]:
-    found = [percentile_of(name) for name in names]
-    wrong = next((name for name, percent in zip(names, found, strict=True) if percent is None), None)
+    percents = [percentile_of(name) for name in names]
+    wrong = next((name for name, percent in zip(names, percents, strict=True) if percent is None), None)
     if wrong is not None:
         raise InvalidParameterValue(f"The value {wrong} for parameter ExtendedStatistics is not supported.")
-    return [percent for percent in found if percent is not None]
+    return [percent for percent in percents if percent is not None]

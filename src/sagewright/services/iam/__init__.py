@@ -1,4 +1,4 @@
-"""IAM: roles, users and policies, kept in the resource store; global, whatever region a request is signed for."""
+"""IAM: roles, users and policies as rows of the resource store, in the region ``global``."""
 
 from sagewright.services.iam._defaults import ensure_defaults
 

@@ -1,4 +1,4 @@
-"""What is there from the first start: the execution role, and the administrator's key.
+"""Creates the execution role and the administrator's key at the first start.
 
 The administrator acts as a session of the execution role, not as a user: the SageMaker SDKs' ``get_execution_role``
 reads its role from the caller's ARN and raises for a user's. But the role's policies do not limit it: its key is the
@@ -25,10 +25,10 @@ SESSION = "admin"
 
 
 def ensure_defaults(resources: ResourceStore, credentials: CredentialStore, settings: Settings) -> Credential:
-    """Make the role and the administrator's key where they are missing, and write ``credentials.json`` (0600).
+    """Create the role and the administrator's key where they are missing, and write ``credentials.json`` (0600).
 
-    The key is the one of the settings, else the one made before (of which the file knows when the database was wiped),
-    else a new one. Raises ``ValueError`` when the settings give half a key.
+    The key is that of the settings, else the existing one (read from the file when the database was wiped), else a new
+    one. Raises ``ValueError`` when the settings have only half a key.
     """
     if bool(settings.access_key_id) != bool(settings.secret_access_key):
         raise ValueError("give both SAGEWRIGHT_ACCESS_KEY_ID and SAGEWRIGHT_SECRET_ACCESS_KEY, or neither")

@@ -32,7 +32,7 @@ class EntityAlreadyExists(AwsError):
 
 
 class DeleteConflict(AwsError):
-    """Something still hangs on what was to be deleted."""
+    """The entity still has keys or policies, or is attached to others."""
 
     code = "DeleteConflict"
     status = 409
@@ -53,10 +53,10 @@ class MalformedPolicyDocument(AwsError):
 
 def entity(call: Call, kind: str, name: str) -> Resource:
     """The role or user of that name. Raises ``NoSuchEntity``."""
-    found = call.platform.resources.get(call.account, GLOBAL, kind, name)
-    if found is None:
+    resource = call.platform.resources.get(call.account, GLOBAL, kind, name)
+    if resource is None:
         raise NoSuchEntity(f"The {kind.lower()} with name {name} cannot be found.")
-    return found
+    return resource
 
 
 def require_new(call: Call, kind: str, name: str) -> None:
@@ -66,21 +66,21 @@ def require_new(call: Call, kind: str, name: str) -> None:
 
 
 def change_spec(call: Call, find: Callable[[], Resource], edit: Callable[[Json], Json]) -> Resource:
-    """Write ``edit``'s new spec of what ``find`` finds, again when another call came between."""
+    """Write the spec that ``edit`` makes of the entity's; repeat when another call changed the entity meanwhile."""
     while True:
-        found = find()
+        resource = find()
         try:
-            return call.platform.resources.update(found, spec=edit(found.spec))
+            return call.platform.resources.update(resource, spec=edit(resource.spec))
         except Stale:
             continue
 
 
 def change_status(call: Call, find: Callable[[], Resource], edit: Callable[[Json], Json]) -> Resource:
-    """The same for the status."""
+    """Like ``change_spec``, for the status."""
     while True:
-        found = find()
+        resource = find()
         try:
-            return call.platform.resources.update(found, status=edit(found.status))
+            return call.platform.resources.update(resource, status=edit(resource.status))
         except Stale:
             continue
 
@@ -117,14 +117,14 @@ def arn_of(call: Call, kind: str, path: str, name: str) -> str:
 def statements(document: str, *, trust: bool) -> tuple[Statement, ...]:
     """The statements of an identity policy or of a role's trust policy. Raises ``MalformedPolicyDocument``."""
     try:
-        found = parse(document)
+        parsed = parse(document)
     except Malformed as error:
         raise MalformedPolicyDocument(str(error)) from None
-    for statement in found:
+    for statement in parsed:
         problem = _trust_problem(statement) if trust else _identity_problem(statement)
         if problem:
             raise MalformedPolicyDocument(problem)
-    return found
+    return parsed
 
 
 def _identity_problem(statement: Statement) -> str:
@@ -165,9 +165,9 @@ def page(request: Json, items: Iterable[T], key: Callable[[T], str]) -> tuple[li
 
 def listing(call: Call, kind: str, request: Json) -> tuple[list[Resource], Json]:
     """One page of the account's entities of a kind below the request's ``PathPrefix``."""
-    found = call.platform.resources.list(call.account, GLOBAL, kind)
+    entities = call.platform.resources.list(call.account, GLOBAL, kind)
     prefix = request.get("PathPrefix", "/")
-    return page(request, (each for each in found if each.spec["Path"].startswith(prefix)), lambda each: each.name)
+    return page(request, (each for each in entities if each.spec["Path"].startswith(prefix)), lambda each: each.name)
 
 
 def tag_list(tags: Mapping[str, str]) -> list[Json]:
@@ -177,8 +177,8 @@ def tag_list(tags: Mapping[str, str]) -> list[Json]:
 
 def tag_set(request: Json) -> dict[str, str]:
     """The request's tags. Raises ``InvalidInput`` for a key given twice."""
-    given = request.get("Tags", [])
-    found = {tag["Key"]: tag["Value"] for tag in given}
-    if len({key.lower() for key in found}) < len(given):
+    pairs = request.get("Tags", [])
+    tags = {tag["Key"]: tag["Value"] for tag in pairs}
+    if len({key.lower() for key in tags}) < len(pairs):
         raise AwsError("Duplicate tag keys found. Please note that Tag keys are case insensitive.", code="InvalidInput")
-    return found
+    return tags

@@ -48,8 +48,11 @@ def detach(kind: str, call: Call, request: Json) -> None:
 
 def list_attached(kind: str, call: Call, request: Json) -> Json:
     arns = [arn for arn in _status(kind, call, request, "Attached") if _path(arn).startswith(_prefix(request))]
-    found, more = page(request, arns, lambda arn: arn.rpartition("/")[2])
-    return {"AttachedPolicies": [{"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn} for arn in found], **more}
+    arns_of_page, more = page(request, arns, lambda arn: arn.rpartition("/")[2])
+    return {
+        "AttachedPolicies": [{"PolicyName": arn.rpartition("/")[2], "PolicyArn": arn} for arn in arns_of_page],
+        **more,
+    }
 
 
 def put(kind: str, call: Call, request: Json) -> None:

@@ -39,15 +39,15 @@ class Uses:
     @classmethod
     def find(cls, call: Call) -> Uses:
         """Those of the caller's account."""
-        found = cls()
+        uses = cls()
         for kind in ("Role", "User"):
             for holder in call.platform.resources.list(call.account, GLOBAL, kind):
-                found.attached.update(holder.status["Attached"])
-                found.boundary.update([holder.status["Boundary"]] if "Boundary" in holder.status else [])
-        return found
+                uses.attached.update(holder.status["Attached"])
+                uses.boundary.update([holder.status["Boundary"]] if "Boundary" in holder.status else [])
+        return uses
 
     def of(self, arn: str) -> Json:
-        """The members that tell it."""
+        """The counts of one policy as members of an answer."""
         return {"AttachmentCount": self.attached[arn], "PermissionsBoundaryUsageCount": self.boundary[arn]}
 
 
@@ -55,10 +55,10 @@ def _own(call: Call, arn: str) -> Resource:
     """The customer-managed policy with that ARN."""
     if arn.startswith(AWS_POLICIES):
         raise AwsError(f"Policy {arn} is managed by AWS and cannot be changed.", code="AccessDenied", status=403)
-    found = call.platform.resources.by_arn(arn)
-    if found is None or found.kind != "Policy" or found.account != call.account:
+    policy = call.platform.resources.by_arn(arn)
+    if policy is None or policy.kind != "Policy" or policy.account != call.account:
         raise NoSuchEntity(f"Policy {arn} was not found.")
-    return found
+    return policy
 
 
 def _describe(policy: Resource, uses: Uses) -> Json:
@@ -129,15 +129,15 @@ def get_policy(call: Call, request: Json) -> Json:
 @operation("iam", "ListPolicies")
 def list_policies(call: Call, request: Json) -> Json:
     scope, uses = request.get("Scope", "All"), Uses.find(call)
-    found: list[Json] = []
+    described: list[Json] = []
     if scope != "Local":
-        found += [_describe_shipped(policy, uses) for policy in aws_policies().values()]
+        described += [_describe_shipped(policy, uses) for policy in aws_policies().values()]
     if scope != "AWS":
         own = call.platform.resources.list(call.account, GLOBAL, "Policy")
-        found += [_describe(policy, uses) for policy in own]
+        described += [_describe(policy, uses) for policy in own]
     prefix, attached = request.get("PathPrefix", "/"), request.get("OnlyAttached", False)
-    fitting = (p for p in found if p["Path"].startswith(prefix) and (p["AttachmentCount"] or not attached))
-    policies, more = page(request, fitting, lambda policy: str(policy["Arn"]))
+    matching = (p for p in described if p["Path"].startswith(prefix) and (p["AttachmentCount"] or not attached))
+    policies, more = page(request, matching, lambda policy: str(policy["Arn"]))
     for policy in policies:
         policy.pop("Description", None)  # as AWS does
     return {"Policies": policies, **more}
@@ -168,9 +168,9 @@ def create_policy_version(call: Call, request: Json) -> Json:
                 "must delete an existing version."
             )
         number = old["Latest"] + 1
-        made = {"Document": request["PolicyDocument"], "CreateDate": call.platform.clock.now()}
+        version = {"Document": request["PolicyDocument"], "CreateDate": call.platform.clock.now()}
         default = f"v{number}" if request.get("SetAsDefault") else old["DefaultVersionId"]
-        versions = {**old["Versions"], f"v{number}": made}
+        versions = {**old["Versions"], f"v{number}": version}
         return {"DefaultVersionId": default, "Latest": number, "Versions": versions}
 
     policy = change_status(call, lambda: _own(call, request["PolicyArn"]), edit)
@@ -237,8 +237,8 @@ def _version(policy: Resource, version: str) -> Json:
 
 
 def _shipped_version(policy: AwsPolicy, document: str | None = None) -> Json:
-    found: Json = {"VersionId": policy.version, "IsDefaultVersion": True, "CreateDate": policy.updated}
-    return found if document is None else {**found, "Document": document}
+    version: Json = {"VersionId": policy.version, "IsDefaultVersion": True, "CreateDate": policy.updated}
+    return version if document is None else {**version, "Document": document}
 
 
 def _no_version(arn: str, version: str) -> NoSuchEntity:

@@ -84,8 +84,8 @@ def get_role(call: Call, request: Json) -> Json:
 
 @operation("iam", "ListRoles")
 def list_roles(call: Call, request: Json) -> Json:
-    found, more = listing(call, "Role", request)
-    return {"Roles": [describe(role) for role in found], **more}
+    roles, more = listing(call, "Role", request)
+    return {"Roles": [describe(role) for role in roles], **more}
 
 
 @operation("iam", "DeleteRole")

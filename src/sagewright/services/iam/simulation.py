@@ -26,7 +26,9 @@ def simulate_principal_policy(call: Call, request: Json) -> Json:
     principal = Principal(
         itself=frozenset((("AWS", arn),)),
         account=frozenset((("AWS", call.account), ("AWS", f"arn:aws:iam::{call.account}:root"), ("AWS", "*"))),
-        identity=Policies([*policies_of(call.platform.resources, holder), *_given(request, "PolicyInputList")]),
+        identity=Policies(
+            [*policies_of(call.platform.resources, holder), *_request_policies(request, "PolicyInputList")]
+        ),
         boundary=_boundary(request) or boundary_of(call.platform.resources, holder),
     )
     return _simulate(request, principal)
@@ -34,13 +36,13 @@ def simulate_principal_policy(call: Call, request: Json) -> Json:
 
 @operation("iam", "SimulateCustomPolicy")
 def simulate_custom_policy(_call: Call, request: Json) -> Json:
-    identity = Policies(_given(request, "PolicyInputList"))
+    identity = Policies(_request_policies(request, "PolicyInputList"))
     caller = frozenset((("AWS", request["CallerArn"]),)) if "CallerArn" in request else frozenset()
     return _simulate(request, Principal(itself=caller, identity=identity, boundary=_boundary(request)))
 
 
-def _given(request: Json, member: str) -> list[Policy]:
-    """The policies that the request itself brings."""
+def _request_policies(request: Json, member: str) -> list[Policy]:
+    """The policies whose texts are in the request."""
     return [
         Policy(f"{member}.{number}", "none", statements(text, trust=False))
         for number, text in enumerate(request.get(member, ()), 1)
@@ -49,7 +51,7 @@ def _given(request: Json, member: str) -> list[Policy]:
 
 def _boundary(request: Json) -> Policies | None:
     member = "PermissionsBoundaryPolicyInputList"
-    return Policies(_given(request, member)) if member in request else None
+    return Policies(_request_policies(request, member)) if member in request else None
 
 
 def _resource_policy(request: Json) -> Policies | None:
@@ -64,14 +66,14 @@ def _resource_policy(request: Json) -> Policies | None:
 
 def _simulate(request: Json, principal: Principal) -> Json:
     context = dict(_context(entry) for entry in request.get("ContextEntries", ()))
-    asked = [
+    accesses = [
         Access(action, resource, context, principal.names)
         for action in request["ActionNames"]
         for resource in request.get("ResourceArns") or ["*"]
     ]
     policy = _resource_policy(request)
-    numbers, more = page(request, range(len(asked)), lambda number: f"{number:08d}")
-    return {"EvaluationResults": [_result(principal, asked[number], policy) for number in numbers], **more}
+    numbers, more = page(request, range(len(accesses)), lambda number: f"{number:08d}")
+    return {"EvaluationResults": [_result(principal, accesses[number], policy) for number in numbers], **more}
 
 
 def _context(entry: Json) -> tuple[str, list[str]]:
@@ -96,6 +98,6 @@ def _result(principal: Principal, access: Access, policy: Policies | None) -> Js
         "MissingContextValues": list(outcome.missing),
     }
     if principal.boundary is not None:
-        within = principal.boundary.decide(access).allowed
-        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": within}
+        inside_boundary = principal.boundary.decide(access).allowed
+        result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": inside_boundary}
     return result

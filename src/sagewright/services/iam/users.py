@@ -34,7 +34,7 @@ def _describe(user: Resource) -> Json:
     return {**user.spec, "Arn": user.arn, "CreateDate": user.created, **boundary_of(user)}
 
 
-def _named(call: Call, request: Json) -> Resource:
+def _user_of(call: Call, request: Json) -> Resource:
     """The user that the request names, or the caller where it names none."""
     if "UserName" in request:
         return entity(call, "User", request["UserName"])
@@ -67,15 +67,15 @@ def create_user(call: Call, request: Json) -> Json:
 
 @operation("iam", "GetUser")
 def get_user(call: Call, request: Json) -> Json:
-    user = _named(call, request)
+    user = _user_of(call, request)
     tags = tag_list(call.platform.tags.of(user.arn))
     return {"User": {**_describe(user), **({"Tags": tags} if tags else {})}}
 
 
 @operation("iam", "ListUsers")
 def list_users(call: Call, request: Json) -> Json:
-    found, more = listing(call, "User", request)
-    return {"Users": [_describe(user) for user in found], **more}
+    users, more = listing(call, "User", request)
+    return {"Users": [_describe(user) for user in users], **more}
 
 
 @operation("iam", "DeleteUser")
@@ -94,23 +94,23 @@ def delete_user(call: Call, request: Json) -> None:
 
 @operation("iam", "CreateAccessKey")
 def create_access_key(call: Call, request: Json) -> Json:
-    user = _named(call, request)
+    user = _user_of(call, request)
     if len(_keys(call, user)) >= KEYS_PER_USER:
         raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")
-    made = call.platform.credentials.issue(user.arn, user.spec["UserId"])
-    return {"AccessKey": {**_brief(user, made), "SecretAccessKey": made.secret}}
+    key = call.platform.credentials.issue(user.arn, user.spec["UserId"])
+    return {"AccessKey": {**_brief(user, key), "SecretAccessKey": key.secret}}
 
 
 @operation("iam", "ListAccessKeys")
 def list_access_keys(call: Call, request: Json) -> Json:
-    user = _named(call, request)
-    found, more = page(request, _keys(call, user), lambda key: key.access_key_id)
-    return {"AccessKeyMetadata": [_brief(user, key) for key in found], **more}
+    user = _user_of(call, request)
+    keys, more = page(request, _keys(call, user), lambda key: key.access_key_id)
+    return {"AccessKeyMetadata": [_brief(user, key) for key in keys], **more}
 
 
 @operation("iam", "DeleteAccessKey")
 def delete_access_key(call: Call, request: Json) -> None:
-    user, access_key_id = _named(call, request), request["AccessKeyId"]
+    user, access_key_id = _user_of(call, request), request["AccessKeyId"]
     if access_key_id not in (key.access_key_id for key in _keys(call, user)):
         raise NoSuchEntity(f"The Access Key with id {access_key_id} cannot be found.")
     call.platform.credentials.remove(access_key_id)
@@ -119,7 +119,7 @@ def delete_access_key(call: Call, request: Json) -> None:
 @operation("iam", "UpdateAccessKey")
 def update_access_key(call: Call, request: Json) -> None:
     """Switch a key off or on again."""
-    user, access_key_id = _named(call, request), request["AccessKeyId"]
+    user, access_key_id = _user_of(call, request), request["AccessKeyId"]
     if access_key_id not in (key.access_key_id for key in _keys(call, user)):
         raise NoSuchEntity(f"The Access Key with id {access_key_id} cannot be found.")
     call.platform.credentials.switch(access_key_id, on=request["Status"] == "Active")
@@ -145,7 +145,7 @@ def list_user_tags(call: Call, request: Json) -> Json:
 
 
 def _keys(call: Call, user: Resource) -> list[Credential]:
-    """The user's lasting keys; those of its sessions are no business of IAM's."""
+    """The user's lasting keys; IAM does not show the keys of sessions."""
     return [key for key in call.platform.credentials.of(user.arn) if key.expires is None]
 
 

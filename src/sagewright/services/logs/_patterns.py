@@ -1,4 +1,4 @@
-"""Filter patterns: what CloudWatch Logs searches events for, as a function of an event's text.
+"""Filter patterns of CloudWatch Logs, compiled to functions of an event's text.
 
 Three languages. Words: ``ERROR -"disk full" ?WARN %4\\d\\d%``. JSON: ``{ $.status >= 400 && $.user EXISTS }``. Fields:
 ``[ip, user, ..., status = 4*, bytes > 1000]``.
@@ -20,8 +20,8 @@ from sagewright.services.logs._shared import InvalidParameter
 
 LONGEST = 1024
 EXPRESSIONS_LIMIT = 2
-PATIENCE_SECONDS = 2.0
-"""Limits of a pattern: characters, regular expressions in it, and the time that each of them may take in all."""
+TIMEOUT_SECONDS = 2.0
+"""Limits of a pattern: its length, the regular expressions in it, and the seconds that each may take in all."""
 DEPTH_LIMIT = 20
 
 _ORDER: dict[str, Callable[[float, float], bool]] = {
@@ -43,7 +43,7 @@ _STEP = regex.compile(r"""\.?\["([^"]*)"\]|\.?\['([^']*)'\]|\[(\d+|\*)\]|\.([\w:
 _FIELD = regex.compile(r'"((?:[^"\\]|\\.)*+)"|\[([^\]]*+)\]|(\S++)')
 _FIELD_BEGIN = regex.compile(r"\S")
 _PLAIN = 3
-"""The group of ``_FIELD`` that is a field without signs around it."""
+"""The group of ``_FIELD`` that is a field without quotes or brackets."""
 _NUMBER = regex.compile(r"[+-]?(\d++\.?\d*+|\.\d++)([eE][+-]?\d++)?", regex.ASCII)
 _PLAIN_FIELD = regex.compile(r"(\S++)")
 
@@ -54,12 +54,12 @@ class Pattern(Protocol):
     def matches(self, message: str) -> bool: ...
 
     def extracted(self, message: str) -> dict[str, str]:
-        """What the pattern names, and its value in a message that matches: ``$.a`` or ``$field`` to text."""
+        """The values of the pattern's selectors and fields in a matching message, by name: ``$.a`` or ``$field``."""
         ...
 
 
 def compile_pattern(pattern: str) -> Pattern:
-    """The pattern that this text writes. Raises ``InvalidParameter`` for one that makes no sense."""
+    """The pattern that a text stands for. Raises ``InvalidParameter`` for an invalid one."""
     pattern = pattern.strip()
     if len(pattern) > LONGEST:
         raise _invalid()
@@ -79,23 +79,23 @@ def _invalid() -> InvalidParameter:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    wanted: list[Callable[[str], bool]] = field(default_factory=list)
-    unwanted: list[Callable[[str], bool]] = field(default_factory=list)
-    either: list[Callable[[str], bool]] = field(default_factory=list)
+    required: list[Callable[[str], bool]] = field(default_factory=list)
+    excluded: list[Callable[[str], bool]] = field(default_factory=list)
+    optional: list[Callable[[str], bool]] = field(default_factory=list)
 
     def matches(self, message: str) -> bool:
-        if not self.wanted and not self.unwanted:
-            return not self.either or any(found(message) for found in self.either)
-        return all(found(message) for found in self.wanted) and not any(found(message) for found in self.unwanted)
+        if not self.required and not self.excluded:
+            return not self.optional or any(fits(message) for fits in self.optional)
+        return all(fits(message) for fits in self.required) and not any(fits(message) for fits in self.excluded)
 
     def extracted(self, message: str) -> dict[str, str]:  # noqa: ARG002 - words name nothing
         return {}
 
 
 def _words(pattern: str) -> _Words:
-    """Words and phrases must all be there, ``-word`` must not; ``?word`` is one of several, ignored beside others."""
-    found, position, expressions = _Words(), 0, 0
-    groups = {"": found.wanted, "-": found.unwanted, "?": found.either}
+    """A pattern of words: all must occur, ``-word`` must not, one ``?word`` must where there are only such."""
+    words, position, expressions = _Words(), 0, 0
+    groups = {"": words.required, "-": words.excluded, "?": words.optional}
     while position < len(pattern):
         term = _WORD.match(pattern, position)
         if term is None:
@@ -109,7 +109,7 @@ def _words(pattern: str) -> _Words:
             groups[sign].append(_contains(text))
     if expressions > EXPRESSIONS_LIMIT:
         raise _invalid()
-    return found
+    return words
 
 
 def _contains(text: str) -> Callable[[str], bool]:
@@ -126,19 +126,19 @@ def _expression(text: str) -> Callable[[str], bool]:
     except (regex.error, RecursionError, OverflowError):
         raise _invalid() from None
 
-    left = PATIENCE_SECONDS
+    seconds_left = TIMEOUT_SECONDS
 
-    def found(message: str) -> bool:
-        nonlocal left
-        begun = time.monotonic()
+    def fits(message: str) -> bool:
+        nonlocal seconds_left
+        start = time.monotonic()
         try:
-            return compiled.search(message, timeout=max(left, 0.001)) is not None
+            return compiled.search(message, timeout=max(seconds_left, 0.001)) is not None
         except TimeoutError:
             raise InvalidParameter("The regular expression of the filter pattern takes too long.") from None
         finally:
-            left -= time.monotonic() - begun
+            seconds_left -= time.monotonic() - start
 
-    return found
+    return fits
 
 
 # --- conditions on one value ---------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def _expression(text: str) -> Callable[[str], bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Test:
-    """A comparison with a constant. ``values`` are those that a selector or a field found; none is no match."""
+    """A comparison with a constant. ``values`` come from a selector or a field; without any there is no match."""
 
     accepts: Callable[[Any], bool]
 
@@ -161,15 +161,15 @@ def _comparison(sign: str, kind: str, text: str) -> _Test:
         if number is None:
             raise _invalid()
         compare, bound = _ORDER[sign], number
-        return _Test(lambda value: (found := _number(value)) is not None and compare(found, bound))
+        return _Test(lambda value: (actual := _number(value)) is not None and compare(actual, bound))
     equal = _equality(kind, text, number)
     return _Test(equal if sign == "=" else lambda value: not equal(value))
 
 
 def _equality(kind: str, text: str, number: float | None) -> Callable[[Any], bool]:
     if kind == "expression":
-        found = _expression(text)
-        return lambda value: not isinstance(value, dict | list) and found(_text(value))
+        fits = _expression(text)
+        return lambda value: not isinstance(value, dict | list) and fits(_text(value))
     if number is not None:
         return lambda value: _number(value) == number
     parts = text.split("*")
@@ -179,8 +179,8 @@ def _equality(kind: str, text: str, number: float | None) -> Callable[[Any], boo
 def _fits(parts: Sequence[str], text: str) -> bool:
     """Whether ``text`` is the ``parts`` in order with any text between them.
 
-    The leftmost place for each part leaves the most room for the rest, so nothing has to be tried twice: the time
-    grows with the text, where a regular expression may need a power of it.
+    Each part is put at its leftmost position, which leaves the most text for the others, so no position is tried
+    twice: the time is linear in the text, where that of a regular expression may be exponential.
     """
     if len(parts) == 1:
         return text == parts[0]
@@ -223,22 +223,22 @@ class _Document:
     selectors: dict[str, Callable[[Any], list[Any]]]
 
     def matches(self, message: str) -> bool:
-        document = _loaded(message)
+        document = _read_object(message)
         return document is not None and self.condition(document)
 
     def extracted(self, message: str) -> dict[str, str]:
-        document = _loaded(message)
-        return {name: _text(found[0]) for name, select in self.selectors.items() if (found := select(document))}
+        document = _read_object(message)
+        return {name: _text(values[0]) for name, select in self.selectors.items() if (values := select(document))}
 
 
-def _loaded(message: str) -> dict[str, Any] | None:
+def _read_object(message: str) -> dict[str, Any] | None:
     if not message.lstrip().startswith("{"):
         return None
     try:
-        found = json.loads(message)
+        document = json.loads(message)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
 def _selector(text: str) -> Callable[[Any], list[Any]]:
@@ -248,7 +248,7 @@ def _selector(text: str) -> Callable[[Any], list[Any]]:
     def select(document: Any) -> list[Any]:
         values = [document]
         for step in steps:
-            values = [found for value in values for found in _inside(value, step)]
+            values = [inner for value in values for inner in _inside(value, step)]
         return values
 
     return select
@@ -277,44 +277,44 @@ class _Fields:
     names: list[str]
     conditions: list[tuple[int, Callable[[str], bool]]]
     gap: int | None
-    """Before which name any number of fields may stand."""
+    """The index of the name before which any number of fields may stand."""
 
     def matches(self, message: str) -> bool:
-        named = self._named(message)
-        return named is not None and all(accepts(named[place]) for place, accepts in self.conditions)
+        fields = self._named_fields(message)
+        return fields is not None and all(accepts(fields[index]) for index, accepts in self.conditions)
 
     def extracted(self, message: str) -> dict[str, str]:
-        named = self._named(message) or []
-        return {f"${name}": value for name, value in zip(self.names, named, strict=False)}
+        fields = self._named_fields(message) or []
+        return {f"${name}": value for name, value in zip(self.names, fields, strict=False)}
 
-    def _named(self, message: str) -> list[str] | None:
+    def _named_fields(self, message: str) -> list[str] | None:
         """The fields that have names, or None when there are too few or too many."""
-        found = _split_fields(message)
-        more = len(found) - len(self.names)
-        if more < 0 or (more and self.gap is None):
+        fields = _split_fields(message)
+        surplus = len(fields) - len(self.names)
+        if surplus < 0 or (surplus and self.gap is None):
             return None
-        return found if self.gap is None else found[: self.gap] + found[self.gap + more :]
+        return fields if self.gap is None else fields[: self.gap] + fields[self.gap + surplus :]
 
 
 def _split_fields(message: str) -> list[str]:
     """The fields of a message.
 
-    An opening ``"`` or ``[`` that nothing closes is searched to the end of the message. That happens once for each of
-    the two signs, or a message of such signs would take the square of its length.
+    An opening ``"`` or ``[`` that nothing closes is searched to the end of the message. That happens only once for
+    each of the two signs; otherwise a message of such signs would take quadratic time.
     """
-    found: list[str] = []
+    fields: list[str] = []
     position, closing = 0, {'"': True, "[": True}
     while (start := _FIELD_BEGIN.search(message, position)) is not None:
         sign = message[start.start()]
-        whole = closing.get(sign, False)
-        match = (_FIELD if whole else _PLAIN_FIELD).match(message, start.start())
+        may_close = closing.get(sign, False)
+        match = (_FIELD if may_close else _PLAIN_FIELD).match(message, start.start())
         if match is None:  # a blank cannot be here, so this is the end
             break
-        if whole and match.lastindex == _PLAIN:
+        if may_close and match.lastindex == _PLAIN:
             closing[sign] = False
-        found.append(match[match.lastindex or 0])
+        fields.append(match[match.lastindex or 0])
         position = match.end()
-    return found
+    return fields
 
 
 # --- the parser of the two structured languages --------------------------------------------------------------------
@@ -349,13 +349,13 @@ class _Parser:
         """``[name, name condition, ...]``"""
         names: list[str] = []
         conditions: list[tuple[int, Callable[[str], bool]]] = []
-        gap: int | None = None
+        gap_index: int | None = None
         self._expect("[")
         while True:
             if self._takes("..."):
-                if gap is not None:
+                if gap_index is not None:
                     raise _invalid()
-                gap = len(names)
+                gap_index = len(names)
             elif self._next() in (("symbol", ","), ("symbol", "]")):
                 names.append(str(len(names) + 1))
             else:
@@ -363,14 +363,14 @@ class _Parser:
                 if not regex.fullmatch(r"\w+", name) or name in names:
                     raise _invalid()
                 if self._next()[1] in ("=", "!=", *_ORDER):
-                    first = self._compared()
+                    first = self._read_comparison()
                     conditions.append((len(names), self._joined(name, first)))
                 names.append(name)
             if not self._takes(","):
                 break
         self._expect("]")
         self._end()
-        return _Fields(names, conditions, gap)
+        return _Fields(names, conditions, gap_index)
 
     def _joined(self, name: str, first: _Test) -> Callable[[str], bool]:
         """More conditions on the same field: ``status = 404 || status = 410``, with ``&&`` binding closer."""
@@ -380,12 +380,12 @@ class _Parser:
             if self._take("word") != name:
                 raise _invalid()
             if both:
-                choices[-1].append(self._compared())
+                choices[-1].append(self._read_comparison())
             else:
-                choices.append([self._compared()])
+                choices.append([self._read_comparison()])
         return lambda value: any(all(test([value]) for test in tests) for tests in choices)
 
-    def _compared(self) -> _Test:
+    def _read_comparison(self) -> _Test:
         sign = self._take("symbol")
         if sign not in ("=", "!=", *_ORDER):
             raise _invalid()
@@ -418,7 +418,7 @@ class _Parser:
         select = self._selectors.setdefault(name, _selector(name))
         kind, word = self._next()
         if kind != "word":
-            test = self._compared()
+            test = self._read_comparison()
             return lambda document: test(select(document))
         self._step()
         match word.upper():
@@ -433,11 +433,11 @@ class _Parser:
         raise _invalid()
 
     def _constant(self) -> bool | None:
-        found = {"NULL": None, "TRUE": True, "FALSE": False}
+        constants = {"NULL": None, "TRUE": True, "FALSE": False}
         word = self._take("word").upper()
-        if word not in found:
+        if word not in constants:
             raise _invalid()
-        return found[word]
+        return constants[word]
 
     def _keyword(self, word: str) -> None:
         if self._take("word").upper() != word:
@@ -452,10 +452,10 @@ class _Parser:
         return self._tokens.pop(0)
 
     def _take(self, kind: str) -> str:
-        found = self._step()
-        if found[0] != kind:
+        token = self._step()
+        if token[0] != kind:
             raise _invalid()
-        return found[1]
+        return token[1]
 
     def _takes(self, symbol: str) -> bool:
         if self._next() != ("symbol", symbol):

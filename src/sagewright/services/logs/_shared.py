@@ -13,13 +13,13 @@ from sagewright.store.logs import DAY_MS, LogGroup, LogStream, Window
 
 
 class InvalidParameter(AwsError):
-    """A member is wrong in a way the model does not say."""
+    """A member breaks a rule that the model does not state."""
 
     code = "InvalidParameterException"
 
 
 class NotFound(AwsError):
-    """The group or the stream is not there. Both SDKs wait for it quietly."""
+    """The group or the stream does not exist. Both SDKs wait for it."""
 
     code = "ResourceNotFoundException"
 
@@ -37,29 +37,29 @@ def group_of(call: Call, request: Mapping[str, Any]) -> LogGroup:
         raise InvalidParameter("Exactly one of logGroupName and logGroupIdentifier must be specified.")
     if identifier is not None:
         name = log_group_name(call, identifier)
-    found = call.platform.logs.group(call.account, call.region, name) if name is not None else None
-    if found is None:
+    group = call.platform.logs.group(call.account, call.region, name) if name is not None else None
+    if group is None:
         raise NotFound("The specified log group does not exist.")
-    return found
+    return group
 
 
 def stream_of(call: Call, group: LogGroup, name: str) -> LogStream:
     """The stream of that name. Raises ``NotFound``."""
-    found = call.platform.logs.stream(group, name)
-    if found is None:
+    stream = call.platform.logs.stream(group, name)
+    if stream is None:
         raise NotFound("The specified log stream does not exist.")
-    return found
+    return stream
 
 
 def window_of(call: Call, group: LogGroup, start: int | None, end: int | None) -> Window:
-    """The asked time without the part that the group no longer keeps, whether its events are gone from disk or not."""
+    """The time range of a request, without the time before the group's retention, even if events are still on disk."""
     if group.retention_days is not None:
         start = max(start or 0, milliseconds(call.platform.clock.now()) - group.retention_days * DAY_MS)
     return Window(start, end)
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds since the epoch as the API tells time."""
+    """Seconds since the epoch as milliseconds, the unit of the API."""
     return round(seconds * 1000)
 
 
@@ -73,7 +73,7 @@ def token(position: object) -> str:
 
 
 def position_of(text: str) -> Any:
-    """What ``token`` was given. Raises ``InvalidParameter`` for a token not made by it."""
+    """The position that ``token`` encoded. Raises ``InvalidParameter`` for any other text."""
     try:
         return json.loads(bytes.fromhex(text))
     except (ValueError, RecursionError):

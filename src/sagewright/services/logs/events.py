@@ -36,8 +36,8 @@ def put_log_events(call: Call, request: Json) -> Json:
         raise InvalidParameter("Log events in a single PutLogEvents request must be in chronological order.")
     now = milliseconds(call.platform.clock.now())
     first = sum(timestamp < now - 14 * DAY for timestamp, _ in batch)
-    kept = now - (group.retention_days or 14) * DAY
-    expired = sum(timestamp < kept for timestamp, _ in batch)
+    oldest = now - (group.retention_days or 14) * DAY
+    expired = sum(timestamp < oldest for timestamp, _ in batch)
     end = sum(timestamp <= now + 2 * HOUR for timestamp, _ in batch)
     accepted = batch[max(first, expired) : end]
     if accepted and accepted[-1][0] - accepted[0][0] > DAY:
@@ -70,14 +70,14 @@ def get_log_events(call: Call, request: Json) -> Json:
         raise InvalidParameter("The specified nextToken is invalid.")
     page = logs.read(stream, offset or 0, limit, window) if forward else logs.read_back(stream, offset, limit, window)
     return {
-        "events": [described(event) for event in page.events],
+        "events": [event_members(event) for event in page.events],
         "nextForwardToken": f"f/{page.forward:056d}/s",
         "nextBackwardToken": f"b/{page.backward:056d}/s",
     }
 
 
-def described(event: LogEvent) -> Json:
-    """An event as the API shows it."""
+def event_members(event: LogEvent) -> Json:
+    """The members of an event in an answer."""
     return {"timestamp": event.timestamp, "message": event.message, "ingestionTime": event.ingested}
 
 

@@ -9,25 +9,25 @@ from sagewright.core import Json
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._patterns import Pattern, compile_pattern
 from sagewright.services.logs._shared import InvalidParameter, NotFound, group_of, position_of, token, window_of
-from sagewright.services.logs.events import described
+from sagewright.services.logs.events import event_members
 from sagewright.store.logs import PAGE_BYTES, LogEvent, LogGroup, LogStore, LogStream, Window
 
 PAGE = 10_000
 SEARCHED_BYTES = 16 * PAGE_BYTES
-"""A call that has searched this much answers with what it found and a token."""
+"""A call that has searched this much answers with the events so far and a token."""
 _READ_AHEAD = 100
 _FURTHEST = 1 << 62
 
 
 @dataclass(slots=True)
 class _Cursor:
-    """A place in a stream. It holds no open file, so that a group may have any number of streams."""
+    """A position in a stream. It holds no open file, so that a group may have any number of streams."""
 
     logs: LogStore
     stream: LogStream
     window: Window
     position: int | None
-    """The offset up to which the stream is done with; None at its end, for a cursor that goes back."""
+    """The offset up to which the stream has been read; None at its end, for a cursor that goes backwards."""
     forward: bool
     _ahead: list[LogEvent] = field(default_factory=list)
     _beyond: int = 0
@@ -49,7 +49,7 @@ class _Cursor:
             self._ahead, self._beyond = page.events, page.backward
 
     def take(self) -> LogEvent:
-        """The next event, which the cursor leaves behind."""
+        """Return the next event and advance."""
         event = self._ahead.pop()
         if not self.forward:
             self.position = event.offset
@@ -74,8 +74,8 @@ def filter_log_events(call: Call, request: Json) -> Json:
         cursor.position is None or call.platform.logs.reaches(cursor.stream, cursor.position) for cursor in cursors
     ):
         raise InvalidParameter("The specified nextToken is invalid.")
-    found, more = _merge(cursors, pattern, request.get("limit", PAGE))
-    answer: Json = {"events": found, "searchedLogStreams": []}
+    events, more = _merge(cursors, pattern, request.get("limit", PAGE))
+    answer: Json = {"events": events, "searchedLogStreams": []}
     if more:
         answer["nextToken"] = token({cursor.stream.id: at for cursor in cursors if (at := cursor.position) is not None})
     return answer
@@ -83,7 +83,7 @@ def filter_log_events(call: Call, request: Json) -> Json:
 
 @operation("logs", "TestMetricFilter")
 def test_metric_filter(call: Call, request: Json) -> Json:  # noqa: ARG001 - it asks nothing of the platform
-    """Which of the given messages a pattern matches, and what it takes out of them."""
+    """The messages of the request that a pattern matches, and the values that it extracts."""
     pattern = compile_pattern(request["filterPattern"])
     return {
         "matches": [
@@ -95,12 +95,12 @@ def test_metric_filter(call: Call, request: Json) -> Json:  # noqa: ARG001 - it 
 
 
 def _merge(cursors: list[_Cursor], pattern: Pattern, limit: int) -> tuple[list[Json], bool]:
-    """Up to ``limit`` matching events in order of time, and whether there is more to look at."""
+    """Up to ``limit`` matching events in order of time, and whether more events remain to be searched."""
     heap = [(_rank(cursor, event), number) for number, cursor in enumerate(cursors) if (event := cursor.peek())]
     heapq.heapify(heap)
-    found: list[Json] = []
+    events: list[Json] = []
     searched = size = 0
-    while heap and len(found) < limit and size < PAGE_BYTES and searched < SEARCHED_BYTES:
+    while heap and len(events) < limit and size < PAGE_BYTES and searched < SEARCHED_BYTES:
         number = heap[0][1]
         cursor = cursors[number]
         event = cursor.take()
@@ -108,13 +108,13 @@ def _merge(cursors: list[_Cursor], pattern: Pattern, limit: int) -> tuple[list[J
         if pattern.matches(event.message):
             size += len(event.message)
             identity = f"{int(cursor.stream.id[:16], 16):020d}{event.offset:036d}"
-            found.append({"logStreamName": cursor.stream.name, **described(event), "eventId": identity})
-        following = cursor.peek()
-        if following is None:
+            events.append({"logStreamName": cursor.stream.name, **event_members(event), "eventId": identity})
+        next_event = cursor.peek()
+        if next_event is None:
             heapq.heappop(heap)
         else:
-            heapq.heapreplace(heap, (_rank(cursor, following), number))
-    return found, bool(heap)
+            heapq.heapreplace(heap, (_rank(cursor, next_event), number))
+    return events, bool(heap)
 
 
 def _rank(cursor: _Cursor, event: LogEvent) -> int:
@@ -127,14 +127,16 @@ def _streams(call: Call, group: LogGroup, request: Json) -> list[LogStream]:
         raise InvalidParameter("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
     if not names:
         return call.platform.logs.streams(group, prefix or "")
-    found = [call.platform.logs.stream(group, name) for name in dict.fromkeys(names)]
-    if None in found:
+    streams = [call.platform.logs.stream(group, name) for name in dict.fromkeys(names)]
+    if None in streams:
         raise NotFound("The specified log stream does not exist.")
-    return [stream for stream in found if stream is not None]
+    return [stream for stream in streams if stream is not None]
 
 
 def _positions(text: str) -> dict[str, int]:
-    found = position_of(text)
-    if not isinstance(found, dict) or not all(type(at) is int and 0 <= at <= _FURTHEST for at in found.values()):
+    positions = position_of(text)
+    if not isinstance(positions, dict) or not all(
+        type(at) is int and 0 <= at <= _FURTHEST for at in positions.values()
+    ):
         raise InvalidParameter("The specified nextToken is invalid.")
-    return found
+    return positions

@@ -29,11 +29,11 @@ RETENTION_DAYS = (
 def create_log_group(call: Call, request: Json) -> None:
     name, log_class = request["logGroupName"], request.get("logGroupClass", "STANDARD")
     try:
-        made = call.platform.logs.create_group(call.account, call.region, name, log_class, request.get("kmsKeyId"))
+        group = call.platform.logs.create_group(call.account, call.region, name, log_class, request.get("kmsKeyId"))
     except AlreadyExists:
         raise AlreadyThere("The specified log group already exists") from None
     if "tags" in request:
-        call.platform.tags.add(made.arn, request["tags"], TAG_LIMIT)
+        call.platform.tags.add(group.arn, request["tags"], TAG_LIMIT)
 
 
 @operation("logs", "DeleteLogGroup")
@@ -51,19 +51,19 @@ def describe_log_groups(call: Call, request: Json) -> Json:
     after = position_of(request["nextToken"]) if "nextToken" in request else ""
     if not isinstance(after, str):
         raise InvalidParameter("The specified nextToken is invalid.")
-    found = call.platform.logs.groups(call.account, call.region, prefix, after)
-    wanted, names = request.get("logGroupClass"), set(request.get("logGroupIdentifiers", ()))
-    fitting = [
+    groups = call.platform.logs.groups(call.account, call.region, prefix, after)
+    log_class, names = request.get("logGroupClass"), set(request.get("logGroupIdentifiers", ()))
+    matching = [
         group
-        for group in found
+        for group in groups
         if pattern in group.name.lower()
-        and wanted in (None, group.log_class)
+        and log_class in (None, group.log_class)
         and (not names or names & {group.name, group.arn})
     ]
     limit = request.get("limit", PAGE)
-    answer: Json = {"logGroups": [_describe(call, group) for group in fitting[:limit]]}
-    if len(fitting) > limit:
-        answer["nextToken"] = token(fitting[limit - 1].name)
+    answer: Json = {"logGroups": [_describe(call, group) for group in matching[:limit]]}
+    if len(matching) > limit:
+        answer["nextToken"] = token(matching[limit - 1].name)
     return answer
 
 
@@ -84,7 +84,7 @@ def _describe(call: Call, group: LogGroup) -> Json:
 
 @operation("logs", "PutRetentionPolicy")
 def put_retention_policy(call: Call, request: Json) -> None:
-    """Older events are gone from answers at once, and from the disk at the next sweep."""
+    """Answers leave older events out at once; the next sweep deletes them from disk."""
     days = request["retentionInDays"]
     if days not in RETENTION_DAYS:
         raise InvalidParameter(
@@ -101,21 +101,21 @@ def delete_retention_policy(call: Call, request: Json) -> None:
 
 @operation("logs", "TagResource")
 def tag_resource(call: Call, request: Json) -> None:
-    if not call.platform.tags.add(_tagged(call, request).arn, request["tags"], TAG_LIMIT):
+    if not call.platform.tags.add(_tagged_group(call, request).arn, request["tags"], TAG_LIMIT):
         raise AwsError(f"A resource may have at most {TAG_LIMIT} tags.", code="TooManyTagsException")
 
 
 @operation("logs", "UntagResource")
 def untag_resource(call: Call, request: Json) -> None:
-    call.platform.tags.remove(_tagged(call, request).arn, request["tagKeys"])
+    call.platform.tags.remove(_tagged_group(call, request).arn, request["tagKeys"])
 
 
 @operation("logs", "ListTagsForResource")
 def list_tags_for_resource(call: Call, request: Json) -> Json:
-    return {"tags": call.platform.tags.of(_tagged(call, request).arn)}
+    return {"tags": call.platform.tags.of(_tagged_group(call, request).arn)}
 
 
-def _tagged(call: Call, request: Json) -> LogGroup:
+def _tagged_group(call: Call, request: Json) -> LogGroup:
     try:
         return group_of(call, {"logGroupIdentifier": request["resourceArn"]})
     except NotFound:

@@ -1,4 +1,4 @@
-"""StartLiveTail: what streams of some groups are given, as it comes, in an update each second.
+"""StartLiveTail: the new events of streams of some groups, in an update each second.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartLiveTail.html
 """
@@ -18,22 +18,22 @@ from sagewright.core.errors import AwsError
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.logs._patterns import Pattern, compile_pattern
 from sagewright.services.logs._shared import InvalidParameter, group_of
-from sagewright.services.logs.events import described
+from sagewright.services.logs.events import event_members
 from sagewright.store.logs import LogGroup, LogStore, LogStream
 
 SESSIONS = 15
-"""At once. Each holds a thread of the server's."""
+"""How many sessions may be open at once. Each holds a thread of the server."""
 SESSION_SECONDS = 3 * 3600
 UPDATE_SECONDS = 1.0
 UPDATE_EVENTS = 500
-"""In one update; of more, the newest are given and the update says so."""
+"""How many events one update has. Of more it has the newest, and says that it was sampled."""
 _READ_AT_ONCE = 10_000
-_places = threading.BoundedSemaphore(SESSIONS)
+_sessions = threading.BoundedSemaphore(SESSIONS)
 
 
 @operation("logs", "StartLiveTail")
 def start_live_tail(call: Call, request: Json) -> Json:
-    groups = [_group(call, named) for named in request["logGroupIdentifiers"]]
+    groups = [_group(call, identifier) for identifier in request["logGroupIdentifiers"]]
     names, prefixes = request.get("logStreamNames"), request.get("logStreamNamePrefixes")
     if names and prefixes:
         raise InvalidParameter("logStreamNames and logStreamNamePrefixes are mutually exclusive parameters.")
@@ -41,24 +41,24 @@ def start_live_tail(call: Call, request: Json) -> Json:
         raise InvalidParameter("Log streams can be named for one log group only.")
     pattern = compile_pattern(request.get("logEventFilterPattern", ""))
     tail = _Tail(call.platform.logs, groups, frozenset(names or ()), tuple(prefixes or [""]), pattern)
-    if not _places.acquire(blocking=False):
+    if not _sessions.acquire(blocking=False):
         raise AwsError(f"There are {SESSIONS} Live Tail sessions already.", code="LimitExceededException")
     return {"responseStream": _Session(call, request, tail)}
 
 
-def _group(call: Call, named: str) -> LogGroup:
-    name = log_group_name(call, named)
-    resource = named if name is None else f"{log_group_arn(call, name)}:log-stream:"
+def _group(call: Call, identifier: str) -> LogGroup:
+    name = log_group_name(call, identifier)
+    resource = identifier if name is None else f"{log_group_arn(call, name)}:log-stream:"
     call.platform.access.demand(call, "logs:StartLiveTail", resource)
-    return group_of(call, {"logGroupIdentifier": named})
+    return group_of(call, {"logGroupIdentifier": identifier})
 
 
 class _Session:
-    """The events of a session, read or not: its place is given back when nobody holds it any more."""
+    """The events of a session. It counts as open until nothing refers to this object any more."""
 
     def __init__(self, call: Call, request: Json, tail: _Tail) -> None:
         self._events = _events(call, request, tail)
-        weakref.finalize(self, _places.release)
+        weakref.finalize(self, _sessions.release)
 
     def __iter__(self) -> Iterator[Json]:
         return self._events
@@ -77,11 +77,11 @@ def _events(call: Call, request: Json, tail: _Tail) -> Iterator[Json]:
     }
     end = time.monotonic() + SESSION_SECONDS
     while time.monotonic() < end:
-        found = tail.new()
+        events = tail.new()
         yield {
             "sessionUpdate": {
-                "sessionMetadata": {"sampled": len(found) > UPDATE_EVENTS},
-                "sessionResults": found[-UPDATE_EVENTS:],
+                "sessionMetadata": {"sampled": len(events) > UPDATE_EVENTS},
+                "sessionResults": events[-UPDATE_EVENTS:],
             }
         }
         if call.platform.stopping.wait(UPDATE_SECONDS):
@@ -91,7 +91,7 @@ def _events(call: Call, request: Json, tail: _Tail) -> Iterator[Json]:
 
 @dataclass(slots=True)
 class _Tail:
-    """Where the streams were left. Those that are there at first are followed from their ends, later ones whole."""
+    """The positions in the streams. Existing streams are followed from their ends, later ones from their beginnings."""
 
     logs: LogStore
     groups: list[LogGroup]
@@ -105,15 +105,17 @@ class _Tail:
             self.positions[stream.id] = self.logs.read_back(stream, None, 1).forward
 
     def new(self) -> list[Json]:
-        """What came since the last time and matches, in order of time."""
-        found: list[Json] = []
+        """The matching events since the last call, in order of time."""
+        events: list[Json] = []
         for group, stream in self._streams():
             page = self.logs.read(stream, self.positions.get(stream.id, 0), _READ_AT_ONCE)
             self.positions[stream.id] = page.forward
-            whose = {"logGroupIdentifier": f"{group.account}:{group.name}", "logStreamName": stream.name}
-            found += [{**whose, **described(event)} for event in page.events if self.pattern.matches(event.message)]
-        found.sort(key=lambda event: event["timestamp"])
-        return found
+            source = {"logGroupIdentifier": f"{group.account}:{group.name}", "logStreamName": stream.name}
+            events += [
+                {**source, **event_members(event)} for event in page.events if self.pattern.matches(event.message)
+            ]
+        events.sort(key=lambda event: event["timestamp"])
+        return events
 
     def _streams(self) -> Iterator[tuple[LogGroup, LogStream]]:
         for group in self.groups:

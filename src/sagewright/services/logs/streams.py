@@ -1,4 +1,4 @@
-"""Log streams: one for each instance of a job, and the order in which SDKs expect to find them."""
+"""Log streams: one for each instance of a job, listed in the order that the SDKs expect."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def delete_log_stream(call: Call, request: Json) -> None:
 
 @operation("logs", "DescribeLogStreams")
 def describe_log_streams(call: Call, request: Json) -> Json:
-    """A page of streams. ``nextToken`` comes only when more remain: SDK v2 asks on as long as there is one."""
+    """A page of streams. It has a ``nextToken`` only when more remain: SDK v2 reads on as long as there is one."""
     group = group_of(call, request)
     prefix, by_time = request.get("logStreamNamePrefix", ""), request.get("orderBy") == "LastEventTime"
     if prefix and by_time:
         raise InvalidParameter("Cannot order by LastEventTime with a logStreamNamePrefix.")
     descending = request.get("descending", False)
-    keyed = [(_key(call, stream, by_time), stream) for stream in call.platform.logs.streams(group, prefix)]
-    keyed.sort(key=lambda pair: pair[0], reverse=descending)
+    streams = [(_key(call, stream, by_time), stream) for stream in call.platform.logs.streams(group, prefix)]
+    streams.sort(key=lambda pair: pair[0], reverse=descending)
     if "nextToken" in request:
         after = _position(request["nextToken"])
-        keyed = [pair for pair in keyed if (pair[0] < after if descending else pair[0] > after)]
+        streams = [pair for pair in streams if (pair[0] < after if descending else pair[0] > after)]
     limit = request.get("limit", PAGE)
-    answer: Json = {"logStreams": [_describe(call, group, stream) for _, stream in keyed[:limit]]}
-    if len(keyed) > limit:
-        answer["nextToken"] = token(keyed[limit - 1][0])
+    answer: Json = {"logStreams": [_describe(call, group, stream) for _, stream in streams[:limit]]}
+    if len(streams) > limit:
+        answer["nextToken"] = token(streams[limit - 1][0])
     return answer
 
 

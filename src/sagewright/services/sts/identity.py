@@ -13,7 +13,7 @@ from sagewright.store.resources import Resource
 HOUR = 3600
 HALF_DAY = 43_200
 FURTHER = {"Tags": "sts:TagSession", "SourceIdentity": "sts:SetSourceIdentity"}
-"""What a role has to allow besides sts:AssumeRole, for the members of a request."""
+"""The actions that a role must allow besides sts:AssumeRole when the request has these members."""
 
 
 @operation("sts", "GetCallerIdentity")
@@ -23,19 +23,19 @@ def get_caller_identity(call: Call, _request: Json) -> Json:
 
 @operation("sts", "GetAccessKeyInfo")
 def get_access_key_info(call: Call, request: Json) -> Json:
-    found = call.platform.credentials.find(request["AccessKeyId"])
-    if found is None:
+    key = call.platform.credentials.find(request["AccessKeyId"])
+    if key is None:
         raise AwsError("The specified access key id does not exist.", code="ValidationError")
-    return {"Account": found.account}
+    return {"Account": key.account}
 
 
 @operation("sts", "AssumeRole")
 def assume_role(call: Call, request: Json) -> Json:
     """Keys of a session of a role that trusts the caller.
 
-    Whether the caller's own policies allow it is the gateway's question.
+    The gateway has checked the caller's own policies before.
     """
-    role = _trusting(call, request)
+    role = _trusting_role(call, request)
     seconds, session = request.get("DurationSeconds", HOUR), request["RoleSessionName"]
     if seconds > role.spec["MaxSessionDuration"]:
         raise AwsError(
@@ -46,19 +46,19 @@ def assume_role(call: Call, request: Json) -> Json:
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
             code="ValidationError",
         )
-    given = _session(call, request) | _inherited(call, request)
-    made = call.platform.credentials.issue(
-        session_arn(role, session), session_id(role, session), seconds, session=given
+    session_data = _session_data(call, request) | _inherited_data(call, request)
+    key = call.platform.credentials.issue(
+        session_arn(role, session), session_id(role, session), seconds, session=session_data
     )
     answer = {
-        "Credentials": _credentials(made),
-        "AssumedRoleUser": {"AssumedRoleId": made.user_id, "Arn": made.principal},
+        "Credentials": _credentials(key),
+        "AssumedRoleUser": {"AssumedRoleId": key.user_id, "Arn": key.principal},
     }
-    return answer | ({"SourceIdentity": given["SourceIdentity"]} if "SourceIdentity" in given else {})
+    return answer | ({"SourceIdentity": session_data["SourceIdentity"]} if "SourceIdentity" in session_data else {})
 
 
-def _trusting(call: Call, request: Json) -> Resource:
-    """The role, when it trusts the caller with all that the request wants. Raises AccessDenied."""
+def _trusting_role(call: Call, request: Json) -> Resource:
+    """The role, when its trust policy allows the caller every action of the request. Raises AccessDenied."""
     role = role_of(call.platform.resources, request["RoleArn"])
     actions = ["sts:AssumeRole"]
     actions += [action for member, action in FURTHER.items() if request.get(member)]
@@ -76,76 +76,78 @@ def _trusting(call: Call, request: Json) -> Resource:
 
 @operation("sts", "GetSessionToken")
 def get_session_token(call: Call, request: Json) -> Json:
-    _lasting(call, "GetSessionToken")
+    _require_lasting_key(call, "GetSessionToken")
     seconds = request.get("DurationSeconds", HALF_DAY)
     administrator = _key(call).administrator
-    made = call.platform.credentials.issue(
+    key = call.platform.credentials.issue(
         call.principal.arn, call.principal.user_id, seconds, administrator=administrator
     )
-    return {"Credentials": _credentials(made)}
+    return {"Credentials": _credentials(key)}
 
 
 @operation("sts", "GetFederationToken")
 def get_federation_token(call: Call, request: Json) -> Json:
-    _lasting(call, "GetFederationToken")
+    _require_lasting_key(call, "GetFederationToken")
     name, seconds = request["Name"], request.get("DurationSeconds", HALF_DAY)
     arn, user_id = f"arn:aws:sts::{call.account}:federated-user/{name}", f"{call.account}:{name}"
     source = {"Source": call.principal.arn, "SourceId": call.principal.user_id}
-    given = {"Policies": [], **source, **_session(call, request)}
-    made = call.platform.credentials.issue(arn, user_id, seconds, administrator=_key(call).administrator, session=given)
-    return {"Credentials": _credentials(made), "FederatedUser": {"FederatedUserId": user_id, "Arn": arn}}
+    session_data = {"Policies": [], **source, **_session_data(call, request)}
+    key = call.platform.credentials.issue(
+        arn, user_id, seconds, administrator=_key(call).administrator, session=session_data
+    )
+    return {"Credentials": _credentials(key), "FederatedUser": {"FederatedUserId": user_id, "Arn": arn}}
 
 
-def _session(call: Call, request: Json) -> Json:
-    """What the session is given: policies that limit it, and tags. Raises ``MalformedPolicyDocument`` and the like."""
-    given: Json = {}
+def _session_data(call: Call, request: Json) -> Json:
+    """The limits and tags of the new session. Raises ``MalformedPolicyDocument`` and the like."""
+    data: Json = {}
     if "Policy" in request:
         try:
             parse(request["Policy"])
         except Malformed as error:
             raise AwsError(str(error), code="MalformedPolicyDocument") from None
-        given["Policies"] = [request["Policy"]]
+        data["Policies"] = [request["Policy"]]
     if "PolicyArns" in request:
-        given["PolicyArns"] = [entry["arn"] for entry in request["PolicyArns"] if "arn" in entry]
-        for arn in given["PolicyArns"]:
+        data["PolicyArns"] = [entry["arn"] for entry in request["PolicyArns"] if "arn" in entry]
+        for arn in data["PolicyArns"]:
             if managed(call.platform.resources, arn) is None:
                 raise AwsError(f"Policy {arn} does not exist.", code="ValidationError")
     if request.get("Tags"):
-        given["Tags"] = _tags(request["Tags"])
-    return given
+        data["Tags"] = _tags(request["Tags"])
+    return data
 
 
 def _tags(pairs: list[Json]) -> dict[str, str]:
-    """Session tags. Raises InvalidParameterValue for a key that is there twice."""
+    """Session tags. Raises InvalidParameterValue for a duplicate key."""
     tags = {pair["Key"]: pair["Value"] for pair in pairs}
     if len({key.lower() for key in tags}) < len(pairs):
         raise _invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     return tags
 
 
-def _inherited(call: Call, request: Json) -> Json:
-    """What a session keeps of the one that made it: transitive tags and the source identity.
+def _inherited_data(call: Call, request: Json) -> Json:
+    """The transitive tags and the source identity, which a session inherits from the session that creates it.
 
     Raises InvalidParameterValue for a transitive tag that would change, AccessDenied for another source identity.
     """
     earlier = _key(call).session
-    kept = {key: earlier["Tags"][key] for key in earlier.get("Transitive", ())}
+    transitive_tags = {key: earlier["Tags"][key] for key in earlier.get("Transitive", ())}
     tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
-    both = {key.lower() for key in kept} & {key.lower() for key in tags}
+    both = {key.lower() for key in transitive_tags} & {key.lower() for key in tags}
     if both:
         raise _invalid(f"The tag keys {sorted(both)} conflict with transitive tags of the calling session.")
     transitive = request.get("TransitiveTagKeys", [])
     if unknown := set(transitive) - set(tags):
         raise _invalid(f"The specified transitive tag keys {sorted(unknown)} must be included in the requested tags.")
-    given: Json = {}
-    if kept or tags:
-        given |= {"Tags": {**kept, **tags}, "Transitive": [*kept, *transitive]}
+    data: Json = {}
+    if transitive_tags or tags:
+        data |= {"Tags": {**transitive_tags, **tags}, "Transitive": [*transitive_tags, *transitive]}
     source = earlier.get("SourceIdentity", request.get("SourceIdentity"))
     if source is not None:
         if request.get("SourceIdentity", source) != source:
             raise AwsError("The source identity of a session cannot be changed.", code="AccessDenied", status=403)
-        given["SourceIdentity"] = source
-    return given
+        data["SourceIdentity"] = source
+    return data
 
 
 def _invalid(message: str) -> AwsError:
@@ -154,25 +156,25 @@ def _invalid(message: str) -> AwsError:
 
 def _key(call: Call) -> Credential:
     """The key that signed. Raises when it was removed meanwhile."""
-    found = call.platform.credentials.find(call.principal.access_key_id)
-    if found is None:
+    key = call.platform.credentials.find(call.principal.access_key_id)
+    if key is None:
         raise AwsError("The security token included in the request is invalid", code="InvalidClientTokenId", status=403)
-    return found
+    return key
 
 
 def _temporary(call: Call) -> bool:
     return _key(call).expires is not None
 
 
-def _lasting(call: Call, operation_name: str) -> None:
+def _require_lasting_key(call: Call, operation_name: str) -> None:
     if _temporary(call):
         raise AwsError(f"Cannot call {operation_name} with session credentials", code="AccessDenied", status=403)
 
 
-def _credentials(made: Credential) -> Json:
+def _credentials(key: Credential) -> Json:
     return {
-        "AccessKeyId": made.access_key_id,
-        "SecretAccessKey": made.secret,
-        "SessionToken": made.token,
-        "Expiration": made.expires,
+        "AccessKeyId": key.access_key_id,
+        "SecretAccessKey": key.secret,
+        "SessionToken": key.token,
+        "Expiration": key.expires,
     }

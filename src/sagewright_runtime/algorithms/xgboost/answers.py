@@ -56,12 +56,12 @@ class Encoder:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], objective: str, classes: int) -> Encoder:
-        listed = env.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
+        names = env.get("SAGEMAKER_INFERENCE_OUTPUT", "").replace(" ", "").lower()
         return cls(
             objective,
             classes,
             env.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or CSV,
-            tuple(key for key in listed.split(",") if key),
+            tuple(key for key in names.split(",") if key),
             bool(env.get("SAGEMAKER_BATCH")),
         )
 
@@ -99,9 +99,9 @@ class Encoder:
             raise UnsupportedObjectiveError(
                 f"Objective `{self.objective}` unsupported for selectable inference predictions."
             )
-        known = _multiclass(prediction) if isinstance(prediction, list) else self._single(prediction)
-        known["labels"] = list(range(self.classes if self.objective.startswith("multi:") else 2))
-        return {key: known[key] if key in possible else float("nan") for key in self.selected}
+        values = _multiclass(prediction) if isinstance(prediction, list) else self._single(prediction)
+        values["labels"] = list(range(self.classes if self.objective.startswith("multi:") else 2))
+        return {key: values[key] if key in possible else float("nan") for key in self.selected}
 
     def _single(self, value: float) -> dict[str, object]:
         label: float = value

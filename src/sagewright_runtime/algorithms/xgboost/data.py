@@ -43,17 +43,17 @@ _LIBSVM = re.compile(
 def format_of(content_type: str | None) -> str:
     """``csv``, ``libsvm`` or ``parquet`` for a channel's ContentType. Raises ``ClientError``."""
     kind, *parameters = (content_type or _DEFAULT_CONTENT_TYPE).lower().split(";")
-    found = _FORMATS.get(kind.strip())
-    if found is None:
+    form = _FORMATS.get(kind.strip())
+    if form is None:
         raise ClientError(f"{content_type} is not an accepted ContentType: {', '.join(_FORMATS)}.")
-    if found == "recordio":
+    if form == "recordio":
         raise ClientError(f"ContentType {content_type} is not supported yet: use text/csv or text/libsvm.")
-    named = dict(parameter.strip().split("=", 1) for parameter in parameters if "=" in parameter)
-    if found == "csv" and named.get("label_size", "1").strip() != "1":
+    options = dict(parameter.strip().split("=", 1) for parameter in parameters if "=" in parameter)
+    if form == "csv" and options.get("label_size", "1").strip() != "1":
         raise ClientError(
             f"{content_type} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1"
         )
-    return found
+    return form
 
 
 def load(channel: str, directory: str, config: Mapping[str, Any], weighted: bool) -> xgboost.DMatrix:
@@ -80,20 +80,20 @@ def read(files: list[Path], form: str, weighted: bool) -> xgboost.DMatrix:
 
 def data_files(directory: Path) -> list[Path]:
     """Files of a channel in order of their names, three folders deep; hidden and empty ones are no data."""
-    found = []
+    paths = []
     for root, folders, names in os.walk(directory, followlinks=True):
         folders.sort()
         if len(Path(root).relative_to(directory).parts) >= _DEPTH - 1:
             if folders:
                 print(f"The depth of folder {directory} exceeds the limit {_DEPTH}: files deeper are not read.")
             folders.clear()
-        found += [Path(root, name) for name in sorted(names) if not name.startswith((".", "_"))]
-    return [file for file in found if file.is_file() and file.stat().st_size > 0]
+        paths += [Path(root, name) for name in sorted(names) if not name.startswith((".", "_"))]
+    return [file for file in paths if file.is_file() and file.stat().st_size > 0]
 
 
 def _csv(files: list[Path], weighted: bool) -> xgboost.DMatrix:
     tables = [_csv_table(file) for file in files]
-    return _matrix(np.concatenate(_alike(tables, files)), weighted)
+    return _matrix(np.concatenate(_require_same_width(tables, files)), weighted)
 
 
 def _csv_table(file: Path) -> np.ndarray[Any, Any]:
@@ -106,10 +106,10 @@ def _csv_table(file: Path) -> np.ndarray[Any, Any]:
     try:
         table = np.ascontiguousarray(pd.read_csv(file, **options).to_numpy())
     except ValueError:  # pandas' parser errors and undecodable bytes are ValueErrors
-        _blame(file, delimiter)
+        _raise_for_bad_cell(file, delimiter)
         raise
     if np.isnan(table[:, -1]).any():  # what a row that is too short looks like
-        _blame(file, delimiter, only_if_wrong=True)
+        _raise_for_bad_cell(file, delimiter, only_if_wrong=True)
     return table
 
 
@@ -120,8 +120,8 @@ def _delimiter(file: Path) -> str:
     return max(counts, key=lambda delimiter: (counts[delimiter] > 0, delimiter != " ", counts[delimiter]))
 
 
-def _blame(file: Path, delimiter: str, only_if_wrong: bool = False) -> None:
-    """Find what the parser stumbled over and say where it is, in a ``ClientError``."""
+def _raise_for_bad_cell(file: Path, delimiter: str, only_if_wrong: bool = False) -> None:
+    """Raise a ``ClientError`` that names the cell or the row that the parser could not read."""
     width = 0
     with file.open(encoding="utf-8", errors="replace", newline="") as lines:
         rows = csv.reader(lines, delimiter=delimiter)
@@ -152,7 +152,7 @@ def _is_number(text: str) -> bool:
     return "_" not in text
 
 
-def _alike(tables: list[np.ndarray[Any, Any]], files: list[Path]) -> list[np.ndarray[Any, Any]]:
+def _require_same_width(tables: list[np.ndarray[Any, Any]], files: list[Path]) -> list[np.ndarray[Any, Any]]:
     for table, file in zip(tables, files):
         if table.shape[1] != tables[0].shape[1]:
             raise ClientError(
@@ -174,7 +174,7 @@ def _matrix(table: np.ndarray[Any, Any], weighted: bool) -> xgboost.DMatrix:
 
 
 def _libsvm(files: list[Path], _weighted: bool) -> xgboost.DMatrix:
-    """Checked by us, because XGBoost reads what it does not understand as zeros, and parsed by XGBoost."""
+    """Checked here, because XGBoost reads a malformed value as zero, and parsed by XGBoost."""
     weights = {_checked_libsvm(file) for file in files}
     if len(weights) > 1:
         raise ClientError("Some libsvm rows have an instance weight (label:weight) and some have none.")
@@ -216,4 +216,4 @@ def _parquet(files: list[Path], _weighted: bool) -> xgboost.DMatrix:
         ) from None
     except (ValueError, TypeError, OSError) as error:
         raise ClientError(f"Failed to load parquet data with exception:\n{error}") from None
-    return _matrix(np.concatenate(_alike(tables, files)), weighted=False)
+    return _matrix(np.concatenate(_require_same_width(tables, files)), weighted=False)

@@ -1,7 +1,7 @@
-"""Predicting a few rows: the C call under ``Booster.inplace_predict``, without what Python prepares for it each time.
+"""Predicting a few rows: the C call under ``Booster.inplace_predict``, without its preparation in Python.
 
-For one row that preparation costs four times the prediction. Here the rows lie in a buffer that the library reads in
-place, the call's descriptions are made once, and the library's own stand-in for a matrix is kept from call to call.
+For one row the preparation costs four times the prediction. Here the rows lie in a buffer that the library reads in
+place, the arguments of the call are made once, and the library's proxy for a matrix is reused from call to call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import xgboost
 from xgboost import core
 
 MOST_ROWS = 64
-"""More are left to xgboost's own Python, whose share is small by then."""
+"""More rows go through xgboost's own Python code, whose share of the time is small then."""
 _BUFFER_CELLS = 1 << 18
 _CONFIG = {
     "type": 0,  # values, not margins
@@ -30,14 +30,14 @@ _CONFIG = {
 
 
 class UnsuitableError(Exception):
-    """The model cannot be predicted this way, or not to the bit as ``Booster.predict`` does."""
+    """The model cannot be predicted this way, or not with exactly the results of ``Booster.predict``."""
 
 
 class FewRows:
     """``Booster.predict`` for up to ``most`` dense rows, put into ``rows`` (float32, (most, features)) beforehand.
 
-    For one thread, and for as long as the process serves its model: nothing is given back to the library.
-    Raises ``UnsuitableError`` when made, unless it gives what ``Booster.predict`` gives, to the bit.
+    For one thread, and for the lifetime of the process: it frees nothing of the library's. The constructor raises
+    ``UnsuitableError`` unless its results are exactly those of ``Booster.predict``.
     """
 
     def __init__(self, booster: xgboost.Booster, rows: Any) -> None:
@@ -49,9 +49,9 @@ class FewRows:
         self._config = json.dumps(_CONFIG).encode()
         self._layouts: list[bytes] = [self._layout(count) for count in range(self.most + 1)]
         self._matrix = ctypes.c_void_p()
-        self._found = ctypes.POINTER(ctypes.c_float)()
+        self._output = ctypes.POINTER(ctypes.c_float)()
         shape, dimensions = ctypes.POINTER(ctypes.c_uint64)(), ctypes.c_uint64()
-        self._results = (ctypes.byref(shape), ctypes.byref(dimensions), ctypes.byref(self._found))
+        self._results = (ctypes.byref(shape), ctypes.byref(dimensions), ctypes.byref(self._output))
         self._width = 1
         """Numbers a row; 1 is a plain number."""
         if core._LIB.XGProxyDMatrixCreate(ctypes.byref(self._matrix)):
@@ -64,8 +64,8 @@ class FewRows:
             raise ValueError(_last_error())
         width = self._width
         if width == 1:
-            return [self._found[0]] if count == 1 else self._found[:count]
-        values = self._found[: count * width]
+            return [self._output[0]] if count == 1 else self._output[:count]
+        values = self._output[: count * width]
         return [values[start : start + width] for start in range(0, count * width, width)]
 
     def _layout(self, count: int) -> bytes:
@@ -85,19 +85,23 @@ class FewRows:
             rows[random.random(rows.shape) < 0.1] = np.nan
             self.rows[:count] = rows
             matrix = xgboost.DMatrix(self.rows[:count], nthread=1)
-            wanted = self._booster.predict(matrix, validate_features=False)
+            expected = self._booster.predict(matrix, validate_features=False)
             try:
                 self.predict(count)
-                found = np.ctypeslib.as_array(self._found, shape=tuple(shape[: dimensions.value]))
+                actual = np.ctypeslib.as_array(self._output, shape=tuple(shape[: dimensions.value]))
             except (ValueError, ctypes.ArgumentError) as error:
                 raise UnsuitableError(str(error)) from error
-            if wanted.dtype != np.float32 or wanted.ndim > 2 or not np.array_equal(found, wanted, equal_nan=True):
+            if (
+                expected.dtype != np.float32
+                or expected.ndim > 2
+                or not np.array_equal(actual, expected, equal_nan=True)
+            ):
                 raise UnsuitableError("its predictions are not those of Booster.predict")
-            self._width = wanted.shape[1] if wanted.ndim == 2 else 1
+            self._width = expected.shape[1] if expected.ndim == 2 else 1
 
 
 def few_rows(boosters: Any) -> list[FewRows]:
-    """One for each booster, all around one buffer of rows; none at all where one of them does not fit."""
+    """One for each booster, all with one buffer of rows; none when one of the boosters is not suitable."""
     features = int(boosters[0].num_features())
     most = min(MOST_ROWS, _BUFFER_CELLS // max(features, 1))
     if most < 1 or features < 1:

@@ -1,6 +1,6 @@
 """The algorithm's hyperparameters: text from the request becomes checked values.
 
-Which there are lies in ``hyperparameters.json``. Meaning and ranges:
+``hyperparameters.json`` lists them. Meaning and ranges:
 https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost_hyperparameters.html
 """
 
@@ -27,10 +27,10 @@ _ALIASES = {
 }
 
 
-def validate(given: Mapping[str, Any]) -> dict[str, Any]:
+def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Parsed hyperparameters by their own names. Raises ``ClientError`` naming the first that is wrong."""
     rules: dict[str, Rule] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
-    texts = {_ALIASES.get(name, name): str(value) for name, value in given.items()}
+    texts = {_ALIASES.get(name, name): str(value) for name, value in raw.items()}
     for name, rule in rules.items():
         if rule.get("required") and name not in texts:
             raise ClientError(f"Missing required hyperparameter: {name}")

@@ -37,8 +37,8 @@ def check(metric: str, objective: str) -> None:
     """Raises ``ClientError`` when there is no such metric, or not for this objective."""
     name, at, threshold = metric.partition("@")
     if name not in LARGER_IS_BETTER | _SMALLER_IS_BETTER and not name.startswith("tweedie-nloglik"):
-        known = ", ".join(sorted(LARGER_IS_BETTER | _SMALLER_IS_BETTER))
-        raise ClientError(f"Hyperparameter eval_metric: value {metric!r} not in range [{known}]")
+        names = ", ".join(sorted(LARGER_IS_BETTER | _SMALLER_IS_BETTER))
+        raise ClientError(f"Hyperparameter eval_metric: value {metric!r} not in range [{names}]")
     if at and not name.startswith("tweedie-nloglik"):
         if name not in _WITH_THRESHOLD:
             raise ClientError(

@@ -1,4 +1,4 @@
-"""What differs between releases of XGBoost, from 0.90 on, as far as the algorithm meets it."""
+"""The differences between releases of XGBoost from 0.90 on that matter to the algorithm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TrainingCallback: Any = xgboost.callback.TrainingCallback if HAS_CALLBACKS else 
 
 
 class About(NamedTuple):
-    """What a model says of itself."""
+    """The facts that a model file states about its model."""
 
     objective: str
     kind: str
@@ -103,7 +103,7 @@ def early_stopping(rounds: int, metric: str, maximize: bool | None) -> Any:
 
 
 class _EarlyStopping:
-    """For releases whose own can name no metric. The rounds after the best stay in the model, as they do there."""
+    """For releases whose early stopping takes no metric's name. As there, rounds after the best stay in the model."""
 
     def __init__(self, rounds: int, metric: str, maximize: bool) -> None:
         self._rounds = rounds

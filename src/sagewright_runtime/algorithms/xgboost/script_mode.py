@@ -66,7 +66,7 @@ def get_dmatrix(
     content_type: str,
     csv_weights: int = 0,
     is_pipe: bool = False,
-    combine_train_val: bool = False,
+    combine_train_val: bool = False,  # noqa: ARG001 - ``data_path`` lists what to combine
 ) -> xgboost.DMatrix | None:
     """The rows of a file, of a directory's files or of several such; None where there are none.
 
@@ -76,7 +76,6 @@ def get_dmatrix(
 
     if is_pipe:
         raise NotImplementedError("Pipe mode is not supported; use input mode File.")
-    del combine_train_val  # what is combined is what ``data_path`` lists
     paths = [data_path] if isinstance(data_path, str) else list(data_path)
     files = [file for path in map(Path, paths) for file in ([path] if path.is_file() else data.data_files(path))]
     return data.read(files, data.format_of(content_type), bool(csv_weights)) if files else None
@@ -87,12 +86,11 @@ def rabit_run(
     args: dict[str, Any],
     include_in_training: bool,
     hosts: Sequence[str],
-    current_host: str,
+    current_host: str,  # noqa: ARG001 - scripts pass it by name
     update_rabit_args: bool = False,
     **_: Any,
 ) -> None:
     """Call ``exec_fun`` with ``args`` on a job's only host. Raises ``NotImplementedError`` for several hosts."""
-    del current_host
     if len(hosts) > 1:
         raise NotImplementedError("Distributed XGBoost training is not supported yet: set InstanceCount to 1.")
     if include_in_training:

@@ -1,8 +1,8 @@
 """The model server of the XGBoost built-in algorithm.
 
 Requests that arrive together are predicted together: the rows of all of them make one matrix, and one call answers it.
-The numbers are those of ``Booster.predict`` on the same rows, which treats each row alone. Up to 64 rows go by the
-short way of ``few``, more by ``inplace_predict``.
+The numbers are those of ``Booster.predict`` on the same rows, which treats each row alone. Up to 64 rows are predicted
+by ``few_rows``, more by ``inplace_predict``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sagewright_runtime.serving.server import Answer, Request  # noqa: E402
 _PICKLES = (b"\x80", b"c", b"(")
 """How a pickle begins; protocols 0 and 1 have no header."""
 _INFINITE = "Input data contains `inf` or a value too large."
-np.seterr(over="ignore")  # a value too large for float32 becomes infinite, which is looked for
+np.seterr(over="ignore")  # a value too large for float32 becomes infinite, which is checked for
 
 
 class ModelLoadError(Exception):
@@ -98,30 +98,30 @@ class XGBoostModel:
             return [(parsed[0][0], self._predict_one([parsed[0][1]]))]
         dense = [(number, matrix) for number, matrix in parsed if isinstance(matrix, np.ndarray)]
         sparse = [(number, matrix) for number, matrix in parsed if not isinstance(matrix, np.ndarray)]
-        done = [(number, self._predict_one([matrix])) for number, matrix in sparse]
+        predictions = [(number, self._predict_one([matrix])) for number, matrix in sparse]
         if dense:
             together = self._predict_one([matrix for _, matrix in dense])
-            if isinstance(together, Exception):  # one of them is to blame; the others must not pay
-                return done + [(number, self._predict_one([matrix])) for number, matrix in dense]
+            if isinstance(together, Exception):  # one request's rows are wrong: answer each request by itself
+                return predictions + [(number, self._predict_one([matrix])) for number, matrix in dense]
             start = 0
             for number, matrix in dense:
-                done.append((number, together[start : start + len(matrix)]))
+                predictions.append((number, together[start : start + len(matrix)]))
                 start += len(matrix)
-        return done
+        return predictions
 
     def _predict_one(self, matrices: Sequence[Any]) -> list[Any] | Exception:
         """A prediction for each row of float matrices (rows, features), of which several are all dense."""
         try:
             count = sum(matrix.shape[0] for matrix in matrices)
             if count <= self._most and isinstance(matrices[0], np.ndarray):
-                found = self._run_few(matrices, count)
+                outputs = self._run_few(matrices, count)
             else:
-                found = self._run_many(matrices[0] if len(matrices) == 1 else np.concatenate(matrices))
-        except Exception as error:  # whatever XGBoost refuses is the request's fault
+                outputs = self._run_many(matrices[0] if len(matrices) == 1 else np.concatenate(matrices))
+        except Exception as error:  # XGBoost refuses the rows of the request
             return error
-        if len(found) == 1:
-            return found[0]
-        predictions = _most_common(np.array(found)) if self._votes else np.mean(np.array(found, np.float32), axis=0)
+        if len(outputs) == 1:
+            return outputs[0]
+        predictions = _most_common(np.array(outputs)) if self._votes else np.mean(np.array(outputs, np.float32), axis=0)
         return list(predictions.tolist())
 
     def _run_few(self, matrices: Sequence[Any], count: int) -> list[list[Any]]:
@@ -164,20 +164,20 @@ def _refuse(status: int, message: str) -> Answer:
     return Answer(status, message.encode())
 
 
-def _most_common(found: Any) -> Any:
+def _most_common(votes: Any) -> Any:
     """For each column of (models, rows), the value most models gave, the least of equals."""
-    values, places = np.unique(found, return_inverse=True)
-    counts = np.array([np.bincount(column, minlength=len(values)) for column in places.reshape(found.shape).T])
+    values, indices = np.unique(votes, return_inverse=True)
+    counts = np.array([np.bincount(column, minlength=len(values)) for column in indices.reshape(votes.shape).T])
     return values[counts.argmax(axis=1)]
 
 
 def _model_files(folder: Path) -> list[Path]:
     """The files to load: those named as training writes them, else any; dot files are none."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    found = [path for path in files if path.name.startswith("xgboost-model")] or files
-    if not found:
+    models = [path for path in files if path.name.startswith("xgboost-model")] or files
+    if not models:
         raise ModelLoadError(f"Unable to load model: no model file in {folder}")
-    return found
+    return models
 
 
 def _load(path: Path) -> xgboost.Booster:
@@ -194,7 +194,7 @@ def _load(path: Path) -> xgboost.Booster:
 
 
 class _State:
-    """What a pickle keeps of a Booster."""
+    """The state of a Booster in a pickle."""
 
     handle: bytearray
 

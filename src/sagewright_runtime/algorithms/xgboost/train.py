@@ -77,7 +77,7 @@ def _matrices(training: Training, weighted: bool) -> dict[str, xgboost.DMatrix]:
 
 
 def _check_labels(matrices: dict[str, xgboost.DMatrix], values: dict[str, Any]) -> None:
-    """What XGBoost would say later, and of some labels less clearly."""
+    """Check the labels. XGBoost would complain later, and less clearly."""
     objective = values.get("objective", hyperparameters.DEFAULT_OBJECTIVE)
     for name, matrix in matrices.items():
         labels = matrix.get_label()
@@ -96,23 +96,25 @@ def _boost(
     callbacks: list[Any],
 ) -> xgboost.Booster:
     objective = values.get("objective", hyperparameters.DEFAULT_OBJECTIVE)
-    wanted: list[str] = list(values.get("eval_metric", ()))
+    metric_names: list[str] = list(values.get("eval_metric", ()))
     tuned = values.get("_tuning_objective_metric", "").rpartition(":")[2]
-    if tuned and tuned not in wanted:
+    if tuned and tuned not in metric_names:
         metrics.check(tuned, objective)
-        wanted.append(tuned)
-    own = [name for name in wanted if name not in metrics.ADDED]
-    added = [name for name in wanted if name in metrics.ADDED]
+        metric_names.append(tuned)
+    own = [name for name in metric_names if name not in metrics.ADDED]
+    added = [name for name in metric_names if name in metrics.ADDED]
     parameters = {name: _plain(value) for name, value in values.items() if name not in _ONLY_OURS}
-    if wanted:
+    if metric_names:
         parameters.update({"eval_metric": own} if own else {"disable_default_eval_metric": 1})
-    rounds = values["num_round"] - checkpoints.done
+    rounds = values["num_round"] - checkpoints.rounds_done
     if rounds <= 0 and checkpoints.model is not None:
         return checkpoints.model
-    callbacks = [_Monitor(checkpoints.done), *callbacks]
+    callbacks = [_Monitor(checkpoints.rounds_done), *callbacks]
     patience = values.get("early_stopping_rounds")
     if patience:
-        callbacks += _early_stopping(patience, tuned or (wanted[-1] if wanted else ""), "validation" in matrices)
+        callbacks += _early_stopping(
+            patience, tuned or (metric_names[-1] if metric_names else ""), "validation" in matrices
+        )
     try:
         return releases.train(
             parameters,
@@ -148,9 +150,9 @@ def _early_stopping(patience: int, metric: str, validated: bool) -> list[Any]:
 class _Monitor(releases.TrainingCallback):  # type: ignore[misc]
     """Prints ``[0]#011train-error:0.07715#011validation-error:0.09910``: a tab shows as #011 in CloudWatch."""
 
-    def __init__(self, done: int) -> None:
+    def __init__(self, rounds_done: int) -> None:
         super().__init__()
-        self._done = done
+        self._rounds_done = rounds_done
 
     def after_iteration(self, _model: xgboost.Booster, epoch: int, evals_log: EvalLog) -> bool:
         scores = "".join(
@@ -158,7 +160,7 @@ class _Monitor(releases.TrainingCallback):  # type: ignore[misc]
             for data_name, logs in evals_log.items()
             for metric, log in logs.items()
         )
-        sys.stdout.write(f"[{self._done + epoch}]{scores}\n")
+        sys.stdout.write(f"[{self._rounds_done + epoch}]{scores}\n")
         sys.stdout.flush()
         return False
 
@@ -168,14 +170,14 @@ class _Stop(releases.TrainingCallback):  # type: ignore[misc]
 
     def __init__(self, enabled: bool) -> None:
         super().__init__()
-        self._asked = False
+        self._requested = False
         if enabled:
-            signal.signal(signal.SIGTERM, lambda _number, _frame: setattr(self, "_asked", True))
+            signal.signal(signal.SIGTERM, lambda _number, _frame: setattr(self, "_requested", True))
 
     def after_iteration(self, *_: object) -> bool:
-        if self._asked:
+        if self._requested:
             print("[INFO] Stopped by SIGTERM: saving the model as it is", flush=True)
-        return self._asked
+        return self._requested
 
 
 class _Checkpoints(releases.TrainingCallback):  # type: ignore[misc]
@@ -185,7 +187,7 @@ class _Checkpoints(releases.TrainingCallback):  # type: ignore[misc]
         super().__init__()
         self._directory = Path(directory) if directory else None
         self.model: xgboost.Booster | None = None
-        self.done = 0
+        self.rounds_done = 0
         if self._directory is not None:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._restore(self._directory)
@@ -193,7 +195,7 @@ class _Checkpoints(releases.TrainingCallback):  # type: ignore[misc]
     def after_iteration(self, model: xgboost.Booster, epoch: int, _: object) -> bool:
         if self._directory is None:
             return False
-        number = self.done + epoch
+        number = self.rounds_done + epoch
         unfinished = self._directory / f"{_CHECKPOINT}.{number}.sagemaker-ignore"  # a name that is not uploaded
         releases.save_library_file(model, unfinished)
         unfinished.rename(self._directory / f"{_CHECKPOINT}.{number}")
@@ -201,10 +203,14 @@ class _Checkpoints(releases.TrainingCallback):  # type: ignore[misc]
         return False
 
     def _restore(self, directory: Path) -> None:
-        found = {int(file.suffix[1:]): file for file in directory.glob(f"{_CHECKPOINT}.*") if file.suffix[1:].isdigit()}
-        if not found:
+        checkpoints = {
+            int(file.suffix[1:]): file for file in directory.glob(f"{_CHECKPOINT}.*") if file.suffix[1:].isdigit()
+        }
+        if not checkpoints:
             return
-        number = max(found)
-        self.model = releases.load(found[number].read_bytes())
-        self.done = number + 1
-        print(f"[INFO] Checkpoint loaded from {found[number]}, resuming from round {self.done}", flush=True)
+        number = max(checkpoints)
+        self.model = releases.load(checkpoints[number].read_bytes())
+        self.rounds_done = number + 1
+        print(
+            f"[INFO] Checkpoint loaded from {checkpoints[number]}, resuming from round {self.rounds_done}", flush=True
+        )
