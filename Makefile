@@ -62,7 +62,7 @@ lock: .venv/.ready ## Lock all dependencies anew: the server's, the clients', th
 .clients/protocols/.ready: tests/clients/requirements-protocols.txt
 .clients/%/.ready: | .venv/.ready
 	@echo "setting up .clients/$* (once; up to a minute)" >&2
-	uv venv --quiet --clear --python .venv/bin/python .clients/$*
+	@uv venv --quiet --clear --python .venv/bin/python .clients/$*
 	@if [ -t 2 ]; then quiet=; else quiet=--quiet; fi; \
 	  uv pip sync $$quiet --python .clients/$*/bin/python $(filter %.txt,$^)
 	@touch $@

@@ -1,4 +1,4 @@
-"""The pages do not lie: links lead somewhere, named make targets exist, Python in them compiles."""
+"""The pages do not lie: links lead somewhere, named make targets, tests and sources exist, Python in them compiles."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_named_make_targets_exist(page: Path) -> None:
     named = re.findall(r"(?:`|^    )make ([a-z]+)", page.read_text(), re.MULTILINE)
     assert set(named) <= TARGETS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_paths_exist(page: Path) -> None:
+    """A path that begins at the root, such as one that a command gives to pytest, is there."""
+    words = {word for code in re.findall(r"`([^`\n]+)`", page.read_text()) for word in code.split()}
+    named = [word for word in words if word.startswith(("tests/", "src/", "scripts/", "benchmarks/", "examples/"))]
+    assert not [word for word in named if not {"…", "<"} & set(word) and not list(ROOT.glob(word.split("::")[0]))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -9,9 +9,9 @@ from tests.kit.answers import foreign, lacking
 from tests.kit.examples import Stage, all_examples
 from tests.kit.jobs import ROLE
 
-from sagewright.nouns.declaration import filled
+from sagewright.nouns.declaration import Noun, Refusal, filled
 from sagewright.nouns.operations import find
-from sagewright.wire.models import output_shape
+from sagewright.wire.models import output_shape, service_model
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 LEAST: dict[str, dict[str, Any]] = {
@@ -149,3 +149,9 @@ def test_an_answer_has_its_required_members_and_none_that_the_model_lacks(stage:
         shape = output_shape("sagemaker", f"Describe{kind}")
     assert answers
     assert [wrong for answer in answers for wrong in lacking(shape, answer) + foreign(shape, answer)] == []
+
+
+@pytest.mark.parametrize("kind", ["TrainingJob", "CodeRepository"])
+def test_the_list_operation_is_one_of_the_model(kind: str) -> None:
+    noun = Noun(kind=kind, path="x/{name}", taken=Refusal(""), missing=Refusal(""))
+    assert noun.list_operation in service_model("sagemaker").operation_names

@@ -77,6 +77,11 @@ class Noun:
         return input_shape(self.service, f"Describe{self.kind}").required_members[0]
 
     @cached_property
+    def list_operation(self) -> str:
+        """``ListTrainingJobs``, ``ListCodeRepositories``."""
+        return f"List{self.kind[:-1]}ies" if self.kind.endswith("y") else f"List{self.kind}s"
+
+    @cached_property
     def arn_member(self) -> str:
         return f"{self.kind}Arn"
 

@@ -35,7 +35,7 @@ PAGE = 100
 
 def list_resources(noun: Noun, call: Call, request: Json) -> Json:
     """One page of a noun's List operation, with NextToken only when more follows."""
-    member, shown, specs = _summary(noun.service, noun.kind)
+    member, shown, specs = _summary(noun.service, noun.kind, noun.list_operation)
     limit = int(request.get("MaxResults", PAGE))
     query = _query(noun, request, limit, specs)
     found = call.platform.resources.list(call.account, call.region, noun.kind, query)
@@ -49,9 +49,9 @@ def list_resources(noun: Noun, call: Call, request: Json) -> Json:
 
 
 @cache
-def _summary(service: str, kind: str) -> tuple[str, frozenset[str], bool]:
+def _summary(service: str, kind: str, operation: str) -> tuple[str, frozenset[str], bool]:
     """The list in the output, what it shows of a resource, and whether any of that is in the spec."""
-    output = output_shape(service, f"List{kind}s")
+    output = output_shape(service, operation)
     member, shown = next(
         (name, frozenset(shape.member.members))
         for name, shape in output.members.items()

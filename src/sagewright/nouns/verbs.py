@@ -24,7 +24,7 @@ def declare(noun: Noun, *, ended: Refusal | None = None) -> Noun:
     verbs: dict[str, Verb] = {
         f"Create{noun.kind}": _create,
         f"Describe{noun.kind}": _describe,
-        f"List{noun.kind}s": _list,
+        noun.list_operation: _list,
     }
     if noun.lifecycle is None:
         verbs[f"Delete{noun.kind}"] = _delete

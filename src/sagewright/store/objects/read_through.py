@@ -20,8 +20,8 @@ from sqlalchemy import func, select
 from sagewright.store.database import Database
 from sagewright.store.objects import checksums
 from sagewright.store.objects.errors import BucketExists, ObjectStoreError
-from sagewright.store.objects.fetch import AT_ONCE, PIECE, Copying, Fetch, Fetches
 from sagewright.store.objects.model import Attributes, Bucket, Checksum, Extent, Page, StoredObject
+from sagewright.store.objects.read_through_fetch import AT_ONCE, PIECE, Copying, Fetch, Fetches
 from sagewright.store.objects.samples import ACCOUNT, Reference, Upstream, names, region_of
 from sagewright.store.objects.store import ObjectStore
 from sagewright.store.schema import objects

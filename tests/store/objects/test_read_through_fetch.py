@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.store.objects.fetch import Copying, Fetch
+from sagewright.store.objects.read_through_fetch import Copying, Fetch
 
 
 def test_readers_follow_the_writer(tmp_path: Path) -> None:
