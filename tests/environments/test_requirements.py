@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +45,7 @@ def test_named_packages_are_the_servers_to_install(line: str) -> None:
         "--config-settings=x=y", "six ../other", "six.whl /etc/passwd", "-f /root", "six @ http://127.0.0.1/six.whl",
         "-i https://example.org/simple", "--extra-index-url=https://example.org/simple", "--find-links ./wheels",
         "six @ https://example.org/six-1-py3-none-any.whl", "-f https://example.org", "--no-index",
+        "six-1.17.0-py2.py3-none-any.whl", "six-1.17.0.tar.gz", "six --hash=sha256:ab --hash=md5:x",
     ],
 )  # fmt: skip
 def test_what_would_use_the_servers_rights_or_network_is_the_jobs_own(line: str) -> None:
@@ -70,6 +74,31 @@ def test_files_beside_it_are_put_in_place() -> None:
     assert (found.named, found.constraints) == (("six", "toolz"), ("six==1.16.0",))
     assert found.own[:2] == ("-r gone.txt", "./pkg")
     assert flattened("gone.txt", files.get) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["'a' + ' ' * 500_000 + '%'", "'a==1' + ' --hash=a:b' * 50_000 + '@'", "'a;' + ' --hash=a:b' * 50_000 + '#'",
+     "'a' + '-' * 500_000 + '%'", "'a[' + ' ,' * 250_000 + '%'", "'-r' + ' ' * 500_000",
+     "'a' + '\\\\\\n' * 300_000 + '%'"],
+)  # fmt: skip
+def test_a_line_takes_no_more_time_than_it_is_long(line: str) -> None:
+    code = f"line = {line}; print(parse(line).named, name_of(line))"
+    code = f"from sagewright.environments.requirements import name_of, parse; {code}"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "() \n"
+
+
+def test_a_file_of_very_many_lines_is_the_jobs_own() -> None:
+    found = parse("six\n" * 20_000)
+    assert (found.named, len(found.own)) == ((), 1)
+
+
+def test_files_that_include_one_another_without_end_are_read_up_to_a_bound() -> None:
+    chain = {f"{n}.txt": f"-r {n + 1}.txt\n".encode() for n in range(5000)}
+    assert flattened("0.txt", chain.get) == "-r 64.txt"
+    large = {f"{n}.txt": b"#" * (400 << 10) + f"\n-r {n + 1}.txt\n".encode() for n in range(9)}
+    assert flattened("0.txt", large.get) == "-r 2.txt"
 
 
 def test_a_package_without_wheels_becomes_the_jobs_own() -> None:

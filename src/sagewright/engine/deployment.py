@@ -156,7 +156,10 @@ class DeploymentController:
         group = self._kind.log_group(resource)
         log_file = str(self._tools.logs.open_stream(resource.account, resource.region, group, stream).path)
         log_files.begin(Path(log_file), (*plan.wanted.spec.notes, *plan.notes), int(self._tools.clock.now() * 1000))
-        handle = self._tools.backend.start(run, plan.workload(root, log_file))
+        try:
+            handle = self._tools.backend.start(run, plan.workload(root, log_file))
+        except ValueError as error:  # what a request may name and no machine can have
+            raise Refused(str(error)) from None
         return {
             "variant": plan.name,
             "index": index,

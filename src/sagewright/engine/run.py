@@ -154,7 +154,10 @@ class RunController:
         workload = plan.workload(root)
         for path in workload.log_files[:1]:
             log_files.begin(Path(path), (*plan.wanted.spec.notes, *plan.notes), int(now * 1000))
-        handle = self._tools.backend.start(resource.id, workload)
+        try:
+            handle = self._tools.backend.start(resource.id, workload)
+        except ValueError as error:  # what a request may name and no machine can have
+            return self._final_change(resource, Outcome("failed", f"ClientError: {error}", None, now, False, {}))
         run = {
             "handle": handle,
             "role": workload.role,

@@ -15,6 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 MAX_BYTES = 1 << 20
+"""Of all files that include one another together."""
+MAX_FILES = 64
+MAX_LINES = 10_000
+"""A file with more of them is the job's own: reading lines takes the server's time."""
 CONSTRAINT = "--constrain "
 """How a line of a constraints file is written among the lines to install."""
 
@@ -22,8 +26,10 @@ _NAME = r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(
     rf"(?P<name>{_NAME})\s*(?:\[[\w\s,.-]*\])?\s*"
     r"(?:\(?[<>=!~]=?[^;@#]*\)?)?"
-    r"\s*(?:;[^#]*)?(?:\s+--hash=\w+:[0-9a-f]+)*"
+    r"\s*(?:;[^#]*)?"
 )
+_HASH = re.compile(r"--hash=\w+:[0-9a-f]+")
+_ARCHIVES = (".whl", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".zip")
 _OPTION = re.compile(r"--(?:pre|prefer-binary|require-hashes)|--(?:no-binary|only-binary|trusted-host)[ =]\s*[\w:.,-]+")
 _INDEX = re.compile(r"(?:-i|--index-url|--extra-index-url)[ =]?\s*(\S+)")
 _INCLUDE = re.compile(r"(?:(-r|--requirement)|(-c|--constraint))(?:[ =]\s*|(?<=-[rc]))([^\s=].*)")
@@ -59,9 +65,15 @@ class Requirements:
 
 
 def name_of(line: str) -> str:
-    """The package that a line names, or an empty text."""
-    match = _REQUIREMENT.fullmatch(line)
-    return match["name"] if match else ""
+    """The package that a line names, or an empty text.
+
+    It takes time in proportion to the line, whatever is in it: no two parts of the expression may take the same text.
+    """
+    named, *hashes = re.split(" (?=--hash=)", " ".join(line.split()))
+    match = _REQUIREMENT.fullmatch(named)
+    if match is None or match["name"].endswith(_ARCHIVES) or not all(map(_HASH.fullmatch, hashes)):
+        return ""
+    return str(match["name"])
 
 
 def same_package(one: str, other: str) -> bool:
@@ -88,23 +100,40 @@ def flattened(name: str, read: Read) -> str | None:
 
     A file that cannot be read stays a line, for pip to say what is wrong with it.
     """
-    if read(name) is None:
-        return None
-    return "\n".join(_flat(name, read, constrains=False, seen=set()))
+    content = read(name)
+    return None if content is None else "\n".join(_Inclusion(read).lines(name, content, constrains=False))
 
 
-def _flat(name: str, read: Read, *, constrains: bool, seen: set[tuple[str, bool]]) -> Iterator[str]:
-    seen.add((name, constrains))  # each file once: they may include one another
-    for line in _logical_lines(decoded(read(name) or b"")):
-        include = _INCLUDE.fullmatch(line)
-        if include is not None:
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(name), include[3].strip()))
-            only_constrains = constrains or bool(include[2])
-            if read(path) is not None:
-                if (path, only_constrains) not in seen:
-                    yield from _flat(path, read, constrains=only_constrains, seen=seen)
-                continue
-        yield CONSTRAINT + line if constrains else line
+class _Inclusion:
+    """Files that include one another, each read once, up to ``MAX_FILES`` and ``MAX_BYTES``."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._seen: set[tuple[str, bool]] = set()
+        self._left = MAX_BYTES
+
+    def lines(self, name: str, content: bytes, *, constrains: bool) -> Iterator[str]:
+        """The lines of the file ``name``, with those of the files that it includes in place."""
+        self._seen.add((name, constrains))
+        self._left -= len(content)
+        for line in _logical_lines(decoded(content)):
+            include = _INCLUDE.fullmatch(line)
+            if include is not None:
+                path = posixpath.normpath(posixpath.join(posixpath.dirname(name), include[3].strip()))
+                only_constrains = constrains or bool(include[2])
+                if (path, only_constrains) in self._seen:
+                    continue
+                included = self._included(path)
+                if included is not None:
+                    yield from self.lines(path, included, constrains=only_constrains)
+                    continue
+            yield CONSTRAINT + line if constrains else line
+
+    def _included(self, path: str) -> bytes | None:
+        if len(self._seen) >= MAX_FILES or self._left <= 0:
+            return None
+        content = self._read(path)
+        return content if content is not None and len(content) <= self._left else None
 
 
 def _logical_lines(text: str) -> Iterator[str]:
@@ -116,6 +145,8 @@ def _logical_lines(text: str) -> Iterator[str]:
 
 def parse(text: str, indexes: Mapping[str, str] | None = None) -> Requirements:
     """What is whose of a (flattened) requirements file. ``indexes`` are the URLs that the operator has set."""
+    if text.count("\n") > MAX_LINES:
+        return Requirements(own=(f"all of a file that has more than {MAX_LINES} lines",))
     known = {url.rstrip("/") for url in (indexes or {}).values()} | {_PYPI}
     named: set[str] = set()
     constraints: set[str] = set()
@@ -126,9 +157,9 @@ def parse(text: str, indexes: Mapping[str, str] | None = None) -> Requirements:
             continue
         if "${" in line:
             own[line.removeprefix(CONSTRAINT)] = None
-        elif line.startswith(CONSTRAINT) and _REQUIREMENT.fullmatch(line.removeprefix(CONSTRAINT)):
+        elif line.startswith(CONSTRAINT) and name_of(line.removeprefix(CONSTRAINT)):
             constraints.add(line.removeprefix(CONSTRAINT))
-        elif _OPTION.fullmatch(line) or _REQUIREMENT.fullmatch(line):
+        elif _OPTION.fullmatch(line) or name_of(line):
             named.add(line)
         else:
             own[line.removeprefix(CONSTRAINT)] = None

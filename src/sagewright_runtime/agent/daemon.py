@@ -112,6 +112,11 @@ class Agent:
         except files.Stopped:
             self._facts["reason"] = "stopped before the process started"
             return
+        except OSError as error:
+            self._facts["reason"] = f"the inputs could not be laid out: {_told(error, tree)}"
+            raise
+        except RecursionError:
+            raise ValueError("the inputs could not be laid out: a path has too many directories") from None
         self._run(tree, joins)
         self._report("packing")
         self._facts |= {name: files.said(tree, name) for name in ("failure", "message")}

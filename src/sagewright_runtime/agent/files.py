@@ -17,7 +17,8 @@ DIRECTORIES = ("input/config", "input/data", "model", "output/data", "code")
 _COMPRESSION = 3
 _BLOCK = 1 << 20
 _SAID_CHARACTERS = 1024
-_UNLIMITED = 1 << 62
+_COPIED_AT_ONCE = 64 << 20
+_LOOK_BYTES = 16 << 20
 _PERMISSIONS = 0o777
 """What is kept of a file's mode: an archive that root unpacks must not make programs that become root."""
 
@@ -26,11 +27,46 @@ class Stopped(Exception):
     """The run was stopped while its files were brought in."""
 
 
+class _Coming:
+    """Looks after what is brought in to ``place``: a little file may unpack to more than there is room for.
+
+    ``most`` bytes (0: no limit) may come out of archives, and ``reserve`` bytes of the disk are not the job's.
+    """
+
+    def __init__(self, place: str, most: int, reserve: int, stopped: Callable[[], bool]) -> None:
+        self._place = place
+        self._most = most
+        self._reserve = reserve
+        self._stopped = stopped
+        self._unpacked = 0
+        self._unseen = 0
+
+    def unpacked(self, count: int) -> None:
+        """So many bytes came out of an archive. Raises ``ValueError``, and as ``copied``."""
+        self._unpacked += count
+        if self._most and self._unpacked > self._most:
+            raise ValueError("it has more bytes, unpacked, than the job may have on disk")
+        self.copied(count)
+
+    def copied(self, count: int) -> None:
+        """So many bytes were written. Raises ``OSError`` where the disk has too little room, and ``Stopped``."""
+        self._unseen += count
+        if self._unseen < _LOOK_BYTES:
+            return
+        self._unseen = 0
+        if self._stopped():
+            raise Stopped
+        state = os.statvfs(self._place)
+        left = state.f_bavail * state.f_frsize
+        if left < self._reserve:
+            raise OSError(f"out of disk: the machine has {left >> 20} MiB left")
+
+
 def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -> None:
     """Make the directories, write ``files`` and bring the ``inputs`` in.
 
     Raises ``ValueError`` for a path that leaves its place or an archive over the bounds, ``OSError`` for what cannot
-    be copied, ``Stopped`` when ``stopped()`` says so between two files.
+    be copied or has no room, ``Stopped`` when ``stopped()`` says so.
     """
     for name in DIRECTORIES:
         os.makedirs(os.path.join(tree.root, name), exist_ok=True)
@@ -39,7 +75,7 @@ def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "w", encoding="utf-8") as file:
             file.write(text)
-    room = document["limits"].get("disk_bytes", 0) or _UNLIMITED
+    coming = _Coming(tree.root, document["limits"].get("disk_bytes", 0), document.get("disk_reserve", 0), stopped)
     for entry in document["inputs"]:
         os.makedirs(tree.place(entry["path"]), exist_ok=True)
         for name, source in entry["files"]:
@@ -49,13 +85,13 @@ def lay_out(tree: Tree, document: dict[str, Any], stopped: Callable[[], bool]) -
             if entry["unpack"] and name.endswith((".tar.gz", ".tgz")):
                 from sagewright_runtime.shared.unpack import unpack
 
-                unpack(source, os.path.dirname(target), name)
+                unpack(source, os.path.dirname(target), name, coming.unpacked)
                 continue
             os.makedirs(os.path.dirname(target), exist_ok=True)
             if entry.get("gunzip"):
-                room -= _gunzip(source, target.removesuffix(".gz"), name, room)
+                _gunzip(source, target.removesuffix(".gz"), name, coming)
                 continue
-            _copy(source, target)
+            _copy(source, target, coming)
 
 
 def give(root: str, uid: int) -> None:
@@ -66,38 +102,39 @@ def give(root: str, uid: int) -> None:
             os.chown(os.path.join(directory, name), uid, uid, follow_symlinks=False)
 
 
-def _copy(source: str, target: str) -> None:
+def _copy(source: str, target: str, coming: _Coming) -> None:
     """Copy inside the kernel, which shares the blocks where the file system can."""
     with open(source, "rb") as reader, open(target, "wb") as writer:
         left = os.fstat(reader.fileno()).st_size
-        try:
-            while left > 0 and (copied := os.copy_file_range(reader.fileno(), writer.fileno(), left)):
-                left -= copied
-        except OSError:  # other file systems, old kernels
-            _pump(reader, writer)
+        while left > 0:
+            try:
+                copied = os.copy_file_range(reader.fileno(), writer.fileno(), min(left, _COPIED_AT_ONCE))
+            except OSError:  # other file systems, old kernels
+                _pump(reader, writer, coming.copied)
+                return
+            if not copied:
+                return
+            left -= copied
+            coming.copied(copied)
 
 
-def _gunzip(source: str, target: str, name: str, most: int) -> int:
-    """Unpack one file; returns its bytes. Raises ``ValueError`` for what is not gzip or has more than ``most``."""
+def _gunzip(source: str, target: str, name: str, coming: _Coming) -> None:
+    """Unpack one file. Raises ``ValueError`` for what is not gzip or has too much in it, and as ``_Coming.copied``."""
     import gzip
     import zlib
 
-    count = 0
     try:
         with gzip.open(source) as reader, open(target, "wb") as writer:
-            while block := reader.read(_BLOCK):
-                count += len(block)
-                if count > most:
-                    raise ValueError(f"{name} has more bytes, unpacked, than the job may have on disk")
-                writer.write(block)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            _pump(reader, writer, coming.unpacked)
+    except (gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
         raise ValueError(f"{name} cannot be unpacked, and CompressionType is Gzip: {error}") from error
-    return count
 
 
-def _pump(reader: IO[bytes], writer: IO[bytes]) -> None:
+def _pump(reader: IO[bytes], writer: IO[bytes], wrote: Callable[[int], None] | None = None) -> None:
     while block := reader.read(_BLOCK):
         writer.write(block)
+        if wrote is not None:
+            wrote(len(block))
 
 
 class _Room:

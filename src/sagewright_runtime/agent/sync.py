@@ -84,7 +84,10 @@ class Sync:
         self._end.set()
         self._thread.join()
         self._copies.ending, self._copies.final = False, True
-        self._look()
+        try:
+            self._look()
+        except RecursionError:
+            raise OSError("their directories are nested too deep") from None
 
     def say(self, line: str) -> None:
         """A line in the job's log, once."""

@@ -10,7 +10,7 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO, Any
 
 MAX_FILES = 1_000_000
@@ -29,20 +29,23 @@ _DESCRIPTIONS = (
 )
 
 
-def unpack(source: str, target: str, name: str = "") -> None:
+def unpack(source: str, target: str, name: str = "", took: Callable[[int], None] | None = None) -> None:
     """Extract the (gzipped) tar at ``source``, which its owner calls ``name``, into directory ``target``.
 
-    Raises ``ValueError`` for what is no archive, holds too much or reaches outside, ``OSError`` for a full disk.
+    ``took`` is called with each number of bytes that was unpacked, and may raise to end it. Raises ``ValueError`` for
+    what is no archive, holds too much or reaches outside, ``OSError`` for a full disk.
     """
     os.makedirs(target, exist_ok=True)
-    with opened(source, name) as (archive, members):
+    with opened(source, name, took) as (archive, members):
         for member in members:
             extract(archive, member, target)
 
 
 @contextlib.contextmanager
-def opened(source: str, name: str = "") -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
-    """The (gzipped) tar at ``source``, and its members, to be read in order.
+def opened(
+    source: str, name: str = "", took: Callable[[int], None] | None = None
+) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
+    """The (gzipped) tar at ``source``, and its members, to be read in order; ``took`` as in ``unpack``.
 
     Raises ``ValueError``, also out of the block, for what is no archive or holds too much.
     """
@@ -52,7 +55,7 @@ def opened(source: str, name: str = "") -> Iterator[tuple[tarfile.TarFile, Itera
         file.seek(0)
         plain: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=file) if zipped else file
         try:
-            with tarfile.open(fileobj=_Bounded(plain, limit), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=_Bounded(plain, limit, took), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
                 yield archive, _bounded(archive, limit)
         except (tarfile.TarError, EOFError, ValueError, _BAD_GZIP, zlib.error) as error:
             raise ValueError(f"{name or os.path.basename(source)} cannot be unpacked: {error}") from error
@@ -89,15 +92,18 @@ def _bounded(archive: tarfile.TarFile, left: int) -> Iterator[tarfile.TarInfo]:
 class _Bounded:
     """Reads on behalf of an extraction and gives up once too much came out."""
 
-    def __init__(self, file: IO[bytes] | gzip.GzipFile, left: int) -> None:
+    def __init__(self, file: IO[bytes] | gzip.GzipFile, left: int, took: Callable[[int], None] | None) -> None:
         self._file = file
         self._left = left
+        self._took = took
 
     def read(self, size: int) -> bytes:
         block = self._file.read(size)
         self._left -= len(block)
         if self._left < 0:
             raise ValueError("it holds far more than its size promises")
+        if self._took is not None:
+            self._took(len(block))
         return block
 
 

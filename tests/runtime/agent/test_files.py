@@ -1,11 +1,17 @@
 """What comes out of a job's tree, when the job did its worst."""
 
+from __future__ import annotations
+
+import gzip
+import io
 import os
+import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sagewright_runtime.agent.files import keep, said
+from sagewright_runtime.agent.files import Stopped, keep, lay_out, said
 from sagewright_runtime.shared.tree import Tree
 
 
@@ -63,3 +69,53 @@ def test_the_same_files_pack_to_the_same_bytes(tree: Tree, tmp_path: Path) -> No
     outputs = [{"name": "model.tar.gz", "path": "/opt/ml/model", "pack": True, "always": False}]
     packed = [Path(keep(tree, outputs, str(tmp_path / box))["model.tar.gz"]).read_bytes() for box in ("one", "two")]
     assert packed[0] == packed[1]
+
+
+def bomb(kind: str) -> bytes:
+    """100 MiB of zeros in little."""
+    zeros = bytes(100 << 20)
+    if kind == "gunzip":
+        return gzip.compress(zeros)
+    if kind == "plain":
+        return zeros
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        member = tarfile.TarInfo("zeros")
+        member.size = len(zeros)
+        archive.addfile(member, io.BytesIO(zeros))
+    return buffer.getvalue()
+
+
+def order(tmp_path: Path, kind: str, **members: Any) -> dict[str, Any]:
+    """An agent's order to bring in one file that is much more than it seems."""
+    source = tmp_path / "source"
+    source.write_bytes(bomb(kind))
+    name = {"unpack": "source.tar.gz", "gunzip": "source.gz"}.get(kind, "source")
+    entry = {"path": "/opt/ml/input/data/x", "unpack": False, "gunzip": False, kind: True, "files": [[name, source]]}
+    return {"files": {}, "inputs": [entry], "limits": {"disk_bytes": 0}, **members}
+
+
+def brought_in(tmp_path: Path) -> int:
+    return sum(path.stat().st_size for path in (tmp_path / "ml").rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("kind", ["gunzip", "unpack"])
+def test_what_unpacks_to_more_than_the_job_may_have_ends_there(tree: Tree, tmp_path: Path, kind: str) -> None:
+    with pytest.raises(ValueError, match="more bytes, unpacked, than the job may have on disk"):
+        lay_out(tree, order(tmp_path, kind, limits={"disk_bytes": 20 << 20}), lambda: False)
+    assert brought_in(tmp_path) <= 22 << 20
+
+
+@pytest.mark.parametrize("kind", ["gunzip", "unpack", "plain"])
+def test_what_is_brought_in_leaves_the_machine_its_reserve(tree: Tree, tmp_path: Path, kind: str) -> None:
+    with pytest.raises(OSError, match="out of disk: the machine has"):
+        lay_out(tree, order(tmp_path, kind, disk_reserve=1 << 62), lambda: False)
+    assert brought_in(tmp_path) <= 66 << 20
+
+
+@pytest.mark.parametrize("kind", ["gunzip", "unpack", "plain"])
+def test_a_job_is_stopped_while_a_large_file_comes_in(tree: Tree, tmp_path: Path, kind: str) -> None:
+    asked = iter([False])
+    with pytest.raises(Stopped):
+        lay_out(tree, order(tmp_path, kind), lambda: next(asked, True))
+    assert brought_in(tmp_path) <= 66 << 20

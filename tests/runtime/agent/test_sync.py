@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,18 @@ def test_what_is_new_changed_or_deleted_at_the_end_is_handed_on(made: Callable[.
     sync.finish()
     assert followed.waiting() == {"changed": "changed again", "gone": None, "a/b/new": "new"}
     assert followed.hinted.is_set()
+
+
+def test_directories_nested_without_end_are_a_reason_and_no_fault_of_ours(made: Callable[..., Followed]) -> None:
+    followed = made()
+    sync = followed.start()
+    script = "import os\nfor _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\nopen('x', 'w').close()"
+    subprocess.run([sys.executable, "-c", script], cwd=followed.saved, check=True)
+    try:
+        with pytest.raises(OSError, match=r"nested too deep|Too many open files"):
+            sync.finish()
+    finally:
+        subprocess.run(["rm", "-rf", "--", str(followed.saved)], check=True)
 
 
 def test_a_directory_without_deletes_keeps_what_was_deleted(made: Callable[..., Followed]) -> None:

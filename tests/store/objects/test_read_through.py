@@ -20,6 +20,7 @@ from tests.kit.principals import Person, allow, policy
 from tests.kit.relay import Relay
 from tests.kit.s3 import refusal
 
+from sagewright.store.objects.read_through import PASSED_AT_ONCE
 from sagewright.testing.server import ServerProcess, sagewright
 
 SAMPLES = "sagemaker-sample-files"
@@ -196,6 +197,29 @@ def test_a_fetch_that_breaks_off_leaves_nothing(here: ServerProcess, relay: Rela
             return False
 
     eventually(whole, what=here.log_tail, seconds=30)
+
+
+def test_who_reads_slowly_keeps_nobody_from_asking(relay: Relay, aws: ServerProcess, tmp_path: Path) -> None:
+    client_of(aws).put_object(Bucket=SAMPLES, Key="more than is kept", Body=bytes(8 << 20))
+    env = {"SAGEWRIGHT_SAMPLES_URL": relay.url, "SAGEWRIGHT_SAMPLES_CACHE_MB": "2"}
+    with ServerProcess(tmp_path / "data", env=env) as server:
+        s3 = client_of(server, config=Config(max_pool_connections=64))
+        slow = [s3.get_object(Bucket=SAMPLES, Key="more than is kept")["Body"] for _ in range(PASSED_AT_ONCE)]
+        assert refusal(s3.get_object, Bucket=SAMPLES, Key="more than is kept") == (503, "SlowDown")
+        assert s3.list_objects_v2(Bucket=SAMPLES)["KeyCount"] >= len(SMALL)
+        assert s3.head_object(Bucket=SAMPLES, Key="code/train.py")["ContentLength"] == 8
+        assert s3.get_object(Bucket=SAMPLES, Key="data/deep/x.csv")["Body"].read() == b"5\n"
+        for body in slow:
+            body.close()
+
+        def answered() -> bool:
+            try:
+                return bool(s3.get_object(Bucket=SAMPLES, Key="more than is kept")["Body"].read() == bytes(8 << 20))
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "SlowDown"  # noqa: PT017
+                return False
+
+        eventually(answered, what=server.log_tail)
 
 
 def test_what_is_kept_has_a_bound(relay: Relay, aws: ServerProcess, tmp_path: Path) -> None:

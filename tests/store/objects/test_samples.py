@@ -16,6 +16,7 @@ from sagewright.store.objects.samples import Reference, names, region_of
         ("jumpstart-cache-prod-ap-southeast-2", "ap-southeast-2"),
         ("sagemaker-sample-data-REGION", None),
         ("sagemaker-sample-data-somewhere", None),
+        ("sagemaker-sample-data-zz-nowhere-1", None),  # a client each, and a name that DNS is asked for
         ("my-sagemaker-sample-files", None),
         ("sagemaker-us-east-1-123456789012", None),
     ],

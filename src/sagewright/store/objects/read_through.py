@@ -13,6 +13,7 @@ import mimetypes
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 from sqlalchemy import func, select
@@ -29,6 +30,8 @@ from sagewright.wire.http import FileBody
 
 log = logging.getLogger(__name__)
 
+PASSED_AT_ONCE = 32
+"""Answers that are passed through without being kept, at one time."""
 AHEAD = 64 << 20
 """Bytes: who reads further ahead than that of what has arrived does not wait for it."""
 FILLED = "filled"
@@ -39,6 +42,13 @@ class TooLarge(ObjectStoreError):
     """What is asked of public sample buckets takes more room than SAGEWRIGHT_SAMPLES_CACHE_MB gives them"""
 
     code = "EntityTooLarge"
+
+
+class TooManyReaders(ObjectStoreError):
+    """Please reduce your request rate."""
+
+    code = "SlowDown"
+    status = 503
 
 
 class ReadThrough(ObjectStore):
@@ -60,6 +70,7 @@ class ReadThrough(ObjectStore):
         self._upstream = upstream
         self._limit = limit
         self._fetches = Fetches(directory / "samples", self._keep)
+        self._passing = BoundedSemaphore(PASSED_AT_ONCE)
         self._used: dict[tuple[str, str], float] = {}
         self._announced: set[str] = set()
 
@@ -197,8 +208,13 @@ class ReadThrough(ObjectStore):
     def _passed(self, wanted: Reference, offset: int, length: int) -> Iterator[bytes]:
         if self._upstream is None or length == 0:
             return
-        with self._upstream.get(wanted.bucket, wanted.key, offset, offset + length - 1) as (_, body):
-            yield from iter(lambda: body.read(PIECE), b"")
+        if not self._passing.acquire(blocking=False):
+            raise TooManyReaders
+        try:
+            with self._upstream.get(wanted.bucket, wanted.key, offset, offset + length - 1) as (_, body):
+                yield from iter(lambda: body.read(PIECE), b"")
+        finally:
+            self._passing.release()
 
     def _make_room(self, size: int) -> None:
         """Delete what was not read for longest until so many bytes fit."""

@@ -90,8 +90,20 @@ def region_of(bucket: str) -> str | None:
     """The region that the list has for a sample bucket, None for every other bucket."""
     for each in _list():
         if found := each.name.fullmatch(bucket):
-            return each.region or str(found["region"])
+            region = each.region or str(found["region"])
+            return region if region in _regions() else None
     return None
+
+
+@lru_cache(maxsize=1)
+def _regions() -> frozenset[str]:
+    """The regions that there are: what a name makes up is no region, for each costs a client."""
+    session = Session()
+    return frozenset(
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("s3", partition)
+    )
 
 
 @lru_cache(maxsize=1)
@@ -113,9 +125,12 @@ class Upstream:
         self._url = url
         self._clients: dict[str, Any] = {}
         self._regions: dict[str, str] = {}
+        self._session = Session()
+        self._session.set_config_variable("ignore_configured_endpoint_urls", True)  # they name this server
         self._making = threading.Lock()
         self._room = threading.BoundedSemaphore(AT_ONCE)
-        self._away: tuple[float, str] = (0.0, "")
+        self._away: dict[str, tuple[float, str]] = {}
+        """Until when, and why, a region is not asked."""
 
     def __str__(self) -> str:
         return self._url or "AWS"
@@ -152,9 +167,10 @@ class Upstream:
     def get(self, bucket: str, key: str, first: int | None = None, last: int = 0) -> Iterator[tuple[StoredObject, Any]]:
         """The object and a reader of its bytes, of those from ``first`` to ``last`` when a first one is given."""
         some = {} if first is None else {"Range": f"bytes={first}-{last}"}
-        with self._asked(bucket):
-            answer = self._of(bucket).get_object(Bucket=bucket, Key=key, **some)
-            try:
+        with self._errors(bucket):
+            with self._asked(bucket):
+                answer = self._of(bucket).get_object(Bucket=bucket, Key=key, **some)
+            try:  # who reads slowly keeps nobody else from asking
                 yield _described(bucket, key, answer), answer["Body"]
             finally:
                 answer["Body"].close()
@@ -179,11 +195,19 @@ class Upstream:
     @contextmanager
     def _asked(self, bucket: str) -> Iterator[None]:
         """Bounds how many ask at one time, and turns what goes wrong into errors for users."""
-        until, why = self._away
+        until, why = self._away.get(self._where(bucket), (0.0, ""))
         if time.monotonic() < until:
             raise SamplesAway(bucket, why)
         if not self._room.acquire(timeout=ROOM_SECONDS):
             raise SamplesAway(bucket, "too many requests to it are under way.")
+        try:
+            with self._errors(bucket):
+                yield
+        finally:
+            self._room.release()
+
+    @contextmanager
+    def _errors(self, bucket: str) -> Iterator[None]:
         try:
             yield
         except ClientError as error:
@@ -195,10 +219,12 @@ class Upstream:
             raise SamplesAway(bucket, f"it answered {status} {code}.") from None
         except BotoCoreError as error:
             why = f"{error}".rstrip(".") + "."
-            self._away = (time.monotonic() + AWAY_SECONDS, why)
+            self._away[self._where(bucket)] = (time.monotonic() + AWAY_SECONDS, why)
             raise SamplesAway(bucket, why) from None
-        finally:
-            self._room.release()
+
+    def _where(self, bucket: str) -> str:
+        """What is away when a request for the bucket cannot be made: a region, or the one S3 that there is."""
+        return "" if self._url else str(self._regions.get(bucket) or region_of(bucket))
 
     def _of(self, bucket: str) -> Any:
         return self._client(self._regions.get(bucket) or region_of(bucket) or "us-east-1")
@@ -206,9 +232,7 @@ class Upstream:
     def _client(self, region: str) -> Any:
         with self._making:
             if region not in self._clients:
-                session = Session()
-                session.set_config_variable("ignore_configured_endpoint_urls", True)  # they name this server
-                self._clients[region] = session.create_client(
+                self._clients[region] = self._session.create_client(
                     "s3",
                     region_name=region,
                     endpoint_url=self._url or None,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from sagewright.services.sagemaker._shared import manifests
 from sagewright.services.sagemaker._shared.manifests import parse
 
 
@@ -38,14 +40,26 @@ BAD: dict[bytes, str] = {
     b"": "not JSON",
     b"a,b\n1,2\n": "not JSON",
     b"\xff\xfe": "not JSON",
-    b"[" * 100_000: "not JSON",
+    b"[" * 100_000: "its first element",
+    b"[{" * 100_000: "not JSON",
+    b'[{"a":' * 100_000: "not JSON|first element",
+    b"[": "its first element",
+    b"[1]": "its first element",
+    b'[{"prefix": "s3://b/"}, "a"': "not JSON",
+    b'[{"prefix": "s3://b/"}, "a': "not JSON",
+    b'[{"prefix": "s3://b/"} "a"]': "not JSON",
+    b'[{"prefix": "s3://b/"}, "a"] "b"': "not JSON",
+    b'[{"prefix": "s3://b/"}, "a",]': "element 3 is not a string",
+    b'[{"prefix": "s3://b/"}, "\\ud800"]': "cannot be the key of an object",
+    b'[{"prefix": "s3://b/\\udfff/"}, "a"]': "cannot be the key of an object",
+    b'[{"prefix": "s3://b/"}, "a\\u0000b"]': "cannot be the key of an object",
     b"{}": "not a JSON array",
     b"[]": "not a JSON array",
     b'"s3://b/k"': "not a JSON array",
     b'["s3://bucket/a"]': "its first element",
     b'[{"prefix": 1}, "a"]': "its first element",
     b'[{"prefix": "s3://b/", "more": 1}, "a"]': "its first element",
-    b'{"source-ref": "s3://b/k"}\n{"source-ref": "s3://b/k"}': "not JSON",
+    b'{"source-ref": "s3://b/k"}\n{"source-ref": "s3://b/k"}': "not a JSON array",
     b'[{"prefix": "file:///etc/"}, "passwd"]': "not an S3 URI",
     b'[{"prefix": "s3://"}, "b/k"]': "S3 URI|bucket",
     b'[{"prefix": "s3://buck"}, "et/k"]': "within the name of the bucket",
@@ -63,3 +77,28 @@ BAD: dict[bytes, str] = {
 def test_what_is_no_manifest_is_refused_with_a_reason(document: bytes) -> None:
     with pytest.raises(ValueError, match=BAD[document]):
         parse(document)
+
+
+def test_blanks_and_encodings_are_json_s() -> None:
+    text = ' [ {"prefix" : "s3://b/"} ,\r\n\t"a" , "\\u00e4\\ud83d\\ude00" ]\n'
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
+        assert [each.key for each in parse(text.encode(encoding))] == ["a", "ä\U0001f600"]
+
+
+@pytest.mark.parametrize("filling", [b"{},", b"[],", b'{"a":[1]},', b"1.5,", b"[[],["])
+def test_what_cannot_be_a_manifest_takes_no_memory(filling: bytes) -> None:
+    document = b'[{"prefix":"s3://b/"},' + filling * 300_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="element 2 is not a string"):
+            parse(document)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(document) + (1 << 16)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_manifest_names_a_million_objects_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "MOST_OBJECTS", 3)
+    assert len(parsed({"prefix": "s3://b/"}, "1", "2", "3")) == 3
+    with pytest.raises(ValueError, match="more than 3 objects"):
+        parsed({"prefix": "s3://b/"}, "1", "2", "3", "4")

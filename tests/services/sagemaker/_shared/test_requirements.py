@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def test_an_archive_is_read_with_the_files_it_names(tmp_path: Path) -> None:
     assert requirements_at([entry], "/in/other.tar.gz") is None
     packed.write_bytes(b"no archive")
     assert requirements_in(packed) is None
+
+
+def test_an_archive_is_read_once_however_often_work_is_looked_at(tmp_path: Path) -> None:
+    packed = tmp_path / "sourcedir.tar.gz"
+    packed.write_bytes(archive({"requirements.txt": "six\n"}))
+    assert requirements_in(packed) == "six"
+    state = packed.stat()
+    packed.write_bytes(bytes(state.st_size))
+    os.utime(packed, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert requirements_in(packed) == "six", "of the same size and time: it was not read again"
+    assert requirements_in(tmp_path / "gone") is None
 
 
 @pytest.mark.parametrize(

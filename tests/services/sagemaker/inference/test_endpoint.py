@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.kit.endpoints import INFERENCE, SKLEARN, Endpoints
 from tests.kit.eventually import eventually
-from tests.kit.jobs import ROLE, Jobs, archive
+from tests.kit.jobs import PYTHON, ROLE, Jobs, archive
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +104,14 @@ def test_updating_switches_without_a_gap_and_a_bad_update_keeps_the_old(endpoint
     assert described["EndpointConfigName"] == second
     assert "cannot load" in described["FailureReason"]
     assert "second" in endpoints.ask(name)[1]
+
+
+def test_a_variable_that_cannot_be_set_fails_the_endpoint_with_its_name(endpoints: Endpoints) -> None:
+    name = f"model-{uuid.uuid4().hex[:10]}"
+    container = {"Image": PYTHON, "Environment": {"GREETING": "hel\0lo"}}
+    endpoints.jobs.sagemaker.create_model(ModelName=name, PrimaryContainer=container)
+    described = endpoints.wait(endpoints.create(endpoints.config(main={"ModelName": name})), "Failed")
+    assert described["FailureReason"] == "'GREETING' cannot be set as an environment variable"
 
 
 def test_a_server_that_does_not_load_fails_with_what_it_printed(endpoints: Endpoints) -> None:

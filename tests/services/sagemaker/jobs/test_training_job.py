@@ -76,6 +76,20 @@ print("accuracy: 0.5"); print("accuracy: 0.75"); print("loss=1e-3", file=sys.std
     )
 
 
+def test_a_variable_that_cannot_be_set_is_named(jobs: Jobs) -> None:
+    job = jobs.run("", Environment={"GREETING": "hel\0lo"})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "ClientError: 'GREETING' cannot be set as an environment variable"
+
+
+def test_a_place_that_no_file_system_has_is_named_as_the_job_would_know_it(jobs: Jobs) -> None:
+    for path, reason in (("x" * 300, "File name too long: /opt/ml/xxx"), ("x/" * 2000, "too many directories")):
+        job = jobs.run("", CheckpointConfig={"S3Uri": jobs.put({"a": "x"}), "LocalPath": f"/opt/ml/{path}"})
+        assert job["TrainingJobStatus"] == "Failed"
+        assert job["FailureReason"].startswith("ClientError: the inputs could not be laid out: ")
+        assert reason in job["FailureReason"]
+
+
 def test_https_urls_of_s3_are_taken_wherever_s3_uris_are(jobs: Jobs) -> None:
     jobs.s3.put_object(Bucket=jobs.bucket, Key="of https/a.csv", Body="1")
     path = f"https://s3-us-west-2.amazonaws.com/{jobs.bucket}"

@@ -74,13 +74,14 @@ def _of_manifest(uri: str, objects: RoleObjects) -> Sequence[InputFile]:
         listed = manifests.parse(document)
     except ValueError as error:
         raise Refused(f"ClientError: Data download failed: the manifest {uri} cannot be read: {error}") from None
-    found = [(each, objects.head(each.bucket, each.key)) for each in listed]
-    for each, info in found:
+    there = []
+    for each in listed:
+        info = objects.head(each.bucket, each.key)
         if info is None:
             raise Refused(
                 f"ClientError: Data download failed: NoSuchKey (404): s3://{each.bucket}/{each.key}, named by the "
                 f"manifest {uri}, does not exist"
             )
-    there = [(each.name, info) for each, info in found if info is not None]
+        there.append((each.name, info))
     paths = objects.files([info for _, info in there])
     return [InputFile(name, str(path), info.size) for (name, info), path in zip(there, paths, strict=True)]

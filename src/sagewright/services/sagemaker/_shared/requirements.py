@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from sagewright.backends.base import Input, InputFile, Limits
@@ -40,11 +41,18 @@ def wanted(
 def requirements_in(archive: Path, name: str = "requirements.txt") -> str | None:
     """The requirements file ``name`` of a .tar.gz, or None; a file that is no archive has none."""
     try:
-        files = _members(archive, lambda path: path == name, most=1)
-        if name in files and includes_others(files[name]):
-            files |= _members(archive, lambda path: posixpath.splitext(path)[1] in _TEXTS)
+        state = archive.stat()
+        return _requirements_in(archive, name, state.st_size, state.st_mtime_ns)
     except (ValueError, OSError):
         return None  # whoever unpacks it will say what is wrong with it
+
+
+@lru_cache(maxsize=64)
+def _requirements_in(archive: Path, name: str, _size: int, _mtime: int) -> str | None:
+    """Kept, for it is asked at each look at work that waits, and an archive may take long to read to its end."""
+    files = _members(archive, lambda path: path == name, most=1)
+    if name in files and includes_others(files[name]):
+        files |= _members(archive, lambda path: posixpath.splitext(path)[1] in _TEXTS)
     return flattened(name, files.get)
 
 
