@@ -80,6 +80,7 @@ def s3(client: Client) -> Stage:
     def settings() -> None:
         it.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": [RULE]})
         it.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": TAGS})
+        it.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration={"IgnorePublicAcls": True})
 
     for step in (buckets, there, policy, settings):
         step()
