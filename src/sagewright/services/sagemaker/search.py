@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.nouns import search as kernel
+from sagewright.nouns import search as nouns_search
 from sagewright.nouns.operations import Call, Result, operation
 
 
 @operation("sagemaker", "Search")
 def search(call: Call, request: dict[str, Any]) -> Result:
     """Full descriptions of what satisfies the SearchExpression, sorted, in pages."""
-    return kernel.search(call, request)
+    return nouns_search.search(call, request)
