@@ -53,6 +53,7 @@ def _run(command: list[Path], env: dict[str, str]) -> int:
             return process.wait()
         finally:
             process.terminate()
+            process.wait()  # Popen itself waits a moment only, after an interrupt
 
 
 if __name__ == "__main__":

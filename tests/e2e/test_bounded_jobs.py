@@ -105,7 +105,7 @@ def test_a_flood_of_values_takes_neither_the_servers_memory_nor_its_time(server:
 
 BAD_NAMES = {
     "UTF-8": "open(b'/opt/ml/model/\\xff\\xfe', 'w').write('x')",
-    "1024 are allowed": """
+    "S3 takes 1024": """
 import os
 path = "/opt/ml/model"
 for _ in range(8):

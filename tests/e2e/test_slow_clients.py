@@ -20,6 +20,7 @@ INFERENCE = """
 import time
 def model_fn(model_dir): return None
 def transform_fn(model, body, content_type, accept):
+    body = body if isinstance(body, str) else body.decode()
     if body.startswith("large"):
         return "x" * (16 << 20), "text/plain"
     if body.startswith("slow"):

@@ -77,7 +77,8 @@ def test_announced_length_is_kept(length: int) -> None:
 
 
 def test_which_requests_have_such_a_body() -> None:
-    assert is_aws_chunked({"content-encoding": "gzip, aws-chunked"})
+    assert is_aws_chunked({"content-encoding": "gzip, aws-chunked", "x-amz-decoded-content-length": "3"})
+    assert not is_aws_chunked({"content-encoding": "aws-chunked"})
     assert is_aws_chunked({"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"})
     assert not is_aws_chunked({"content-encoding": "gzip", "x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
     assert codings(" gzip , aws-chunked,") == ["gzip", "aws-chunked"]

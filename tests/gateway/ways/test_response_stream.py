@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_many_who_wait_for_a_model_keep_nobody_else_waiting(house: House) -> Non
     for each in threads:
         each.start()
     eventually(lambda: house.models.waiting == MANY, 60)
-    with pytest.raises(ClientError, match="NotImplemented"):  # which is an answer
+    with suppress(ClientError):  # that the operation is not there is an answer, too
         house.client("sts").get_caller_identity()
     assert not said
     house.models.allowed.set()
