@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pytest
 from tests.kit.client_environments import made
 from tests.kit.eventually import eventually
 
