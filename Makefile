@@ -1,5 +1,5 @@
 # Every target sets up what it needs: a Python 3.11 to 3.13, make and a package index are enough to begin with.
-# PYTHON=/path/to/python3.12 chooses the interpreter; J=4 the number of test processes (tests wait more than they compute).
+# PYTHON=/path/to/python3.12 chooses the interpreter; J=4 the number of test processes.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,7 +9,7 @@ SHELL := /bin/bash
 export UV_PYTHON_DOWNLOADS ?= never
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-J ?= 3
+J ?= 2
 CLIENTS := .clients/v2/.ready .clients/v3/.ready .clients/cli/.ready .clients/protocols/cases/.ready
 
 .PHONY: help install demo up test lint types bench docs lock
