@@ -28,7 +28,7 @@ GREEDY = {
     ),
     "disk": (
         # Slower than a disk could allocate: between two looks of the agent it must not fill a real one.
-        "import os, time\nfor n in range(99_999):\n    os.posix_fallocate(os.open(f'/tmp/{n}', 66, 0o600), 0, 8 << 20)\n"
+        "import os, time\nfor n in range(9999):\n    os.posix_fallocate(os.open(f'/tmp/{n}', 66, 0o600), 0, 8 << 20)\n"
         "    os.closerange(3, 64)\n    time.sleep(0.01)",
         300, "Failed", "MiB of 1024 MiB limit",
     ),
