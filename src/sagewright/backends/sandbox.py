@@ -106,12 +106,12 @@ class SandboxBackend(LocalBackend):
         if len(workload.hosts) == 1 and not self._shares_network(workload):
             arguments.append("--unshare-net")
         arguments += ["--ro-bind", "/usr", "/usr", *top_level()]
-        arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108
+        arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108 - inside the sandbox
         arguments += ["--ro-bind-try", "/sys/devices/system", "/sys/devices/system", "--dir", "/run"]
         # On disk, not in memory: jobs keep downloads and caches there.
-        for name, target in (("tmp", "/tmp"), ("home", "/root"), ("ml", BASE)):  # noqa: S108
+        for name, target in (("tmp", "/tmp"), ("home", "/root"), ("ml", BASE)):  # noqa: S108 - inside the sandbox
             arguments += ["--bind", sources.of(directory / name), target]
-        arguments += ["--dir", "/var/tmp"]  # noqa: S108
+        arguments += ["--dir", "/var/tmp"]  # noqa: S108 - inside the sandbox
         for name in _ETC:
             arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
         etc = sources.of(directory / "etc")

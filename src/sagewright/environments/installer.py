@@ -152,7 +152,7 @@ def sandboxed(environment: Path, cache: Path, env: Mapping[str, str]) -> Iterato
     with IndexRelay(index_urls(env), env) as relay:
         arguments = [str(bwrap), "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
         arguments += ["--ro-bind", "/usr", "/usr", *top_level(), "--proc", "/proc", "--dev", "/dev"]
-        arguments += ["--tmpfs", "/tmp", "--tmpfs", "/root"]  # noqa: S108
+        arguments += ["--tmpfs", "/tmp", "--tmpfs", "/root"]  # noqa: S108 - inside the sandbox
         for name in _ETC:
             arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
         for name, real in python_roots(str(environment)).items():

@@ -81,7 +81,7 @@ class _Route:
         if not self._weighted:
             return None
         # Not for secrets: which variant answers may be guessed.
-        point = random.random() * self._sums[-1]  # noqa: S311
+        point = random.random() * self._sums[-1]  # noqa: S311 - no secret
         return self._weighted[bisect.bisect(self._sums, point, hi=len(self._sums) - 1)]
 
 

@@ -67,13 +67,13 @@ class Gate(Protocol):
 class OpenGate:
     """Lets everybody in, as strangers."""
 
-    def holder(self, request: Request) -> str:  # noqa: ARG002
+    def holder(self, request: Request) -> str:  # noqa: ARG002 - the gate that lets all in
         return ""
 
-    def admit(self, request: Request, *, wait: bool) -> Admission | None:  # noqa: ARG002
+    def admit(self, request: Request, *, wait: bool) -> Admission | None:  # noqa: ARG002 - the gate that lets all in
         return _STRANGER
 
-    def busy(self, request: Request) -> Response:  # noqa: ARG002
+    def busy(self, request: Request) -> Response:  # noqa: ARG002 - the gate that lets all in
         return Response(503, {"content-type": "application/json"}, b'{"message":"Please reduce your request rate."}')
 
 
