@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.kit.eventually import eventually
 
 from sagewright.testing.server import ServerProcess, sagewright
 
@@ -44,8 +45,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def test_a_server_that_is_ready_says_what_to_type_next(kept: ServerProcess) -> None:
-    command = re.search(r'in another shell: (eval "\$\(.*\)")', kept.log_tail())
-    assert command, kept.log_tail()
+    hint = re.compile(r'in another shell: (eval "\$\(.*\)")')  # said right after the line that the fixture waits for
+    command = eventually(lambda: hint.search(kept.log_tail()), what=kept.log_tail)
     script = f"{command[1]}; printenv AWS_ENDPOINT_URL"
     printed = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
     assert printed.stdout.decode().strip() == kept.url

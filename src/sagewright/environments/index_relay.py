@@ -42,6 +42,7 @@ class IndexRelay:
         self._env = env
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._open: set[socket.socket] = set()
+        self._ended = False
         self._lock = threading.Lock()
         self.refused: set[str] = set()
 
@@ -58,6 +59,7 @@ class IndexRelay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._lock:
+            self._ended = True
             ends = [self._listener, *self._open]
         for end in ends:
             with suppress(OSError):
@@ -115,7 +117,10 @@ class IndexRelay:
             self._slots.release()
 
     def _keep(self, end: socket.socket) -> None:
+        """Remember ``end``, to be hung up at the relay's end; raises ``OSError`` when that has come already."""
         with self._lock:
+            if self._ended:
+                raise OSError("the relay has ended")
             self._open.add(end)
 
     def _may_reach(self, host: str) -> bool:
