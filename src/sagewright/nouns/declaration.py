@@ -181,19 +181,19 @@ class Noun(Named):
 
     def brief(self, resource: Resource) -> Json:
         """Spec, status, names and times, without what ``describe`` adds."""
+        facts = self.facts
         answer = {
             **resource.spec,
             **resource.status,
+            self.identity.member or facts.arn_member: resource.name,
+            facts.arn_member: resource.arn,
             "CreationTime": resource.created,
             "LastModifiedTime": resource.modified,
         }
-        if self.identity.member:
-            answer[self.identity.member] = resource.name
-        answer[self.facts.arn_member] = resource.arn  # a generated name's member may be the ARN
-        for column, member in self.facts.times.items():
-            answer[member] = getattr(resource, column)
+        if facts.times:
+            answer.update({member: getattr(resource, column) for column, member in facts.times.items()})
         if self.words:
-            answer[self.facts.status_member] = self.word(resource)
+            answer[facts.status_member] = self.word(resource)
         return answer
 
 
