@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 from sagewright.core import Json
 from sagewright.core.errors import ValidationException
@@ -19,7 +18,7 @@ def check(_call: Call, request: Json) -> None:
         for number, script in enumerate(request.get(member, ()), 1):
             try:
                 base64.b64decode("".join(script.get("Content", "").split()), validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 raise ValidationException(
                     f"The Content of script {number} of {member} is not text in base64."
                 ) from None
