@@ -145,8 +145,12 @@ class Noun(Named):
         A child that its parent made before, in an act that was lost, is the same child.
         """
         self.check(call, request)
-        name, named = self.identity.new(call, request, require)
         spec = {key: value for key, value in request.items() if key not in ("Tags", self.identity.member)}
+        if call.parent is not None and not isinstance(self.identity, Given):
+            for child in call.platform.resources.children(call.parent, kind=self.kind):
+                if child.spec == spec:
+                    return child  # its name, which the server made, could not be taken
+        name, named = self.identity.new(call, request, require)
         tags = tag_set(request.get("Tags", ()))
         now = call.platform.clock.now()
         queue = call.platform.queues.get(self.kind)
