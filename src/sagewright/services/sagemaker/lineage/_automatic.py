@@ -80,7 +80,7 @@ def model_package(document: Json) -> list[Association]:
     A package without a group has no context and no approval.
     """
     arn = document["ModelPackageArn"]
-    package = Entity("Artifact", "ModelPackage", arn, _last(arn))
+    package = Entity("Artifact", "ModelPackage", arn)
     containers = document.get("InferenceSpecification", {}).get("Containers", ())
     found = _inputs(package, _of_containers(containers))
     group = document.get("ModelPackageGroupName")
@@ -163,12 +163,7 @@ def _s3_sources(kind: str, channels: Iterable[Json]) -> list[Entity]:
 
 def _artifacts(kind: str, *sources: str | None) -> list[Entity]:
     """An artifact for each source that there is, once, in order."""
-    return [Entity("Artifact", kind, source, _last(source)) for source in dict.fromkeys(filter(None, sources))]
-
-
-def _last(uri: str) -> str:
-    """A name for what lies at a URI: the end of it, within the length of names."""
-    return uri.rstrip("/").rpartition("/")[2][-120:]
+    return [Entity("Artifact", kind, source) for source in dict.fromkeys(filter(None, sources))]
 
 
 def _inputs(to: Entity, sources: Iterable[Entity]) -> list[Association]:
