@@ -14,12 +14,6 @@ MISSING = Refusal("The resource {arn!r} does not exist.", ResourceNotFound)
 MOST_PROPERTIES = 30
 
 
-def described(_call: Call, resource: Resource) -> Json:
-    """Who made and who changed it: Describe says both."""
-    by = resource.status.get("CreatedBy", {})
-    return {"CreatedBy": by, "LastModifiedBy": resource.status.get("LastModifiedBy", by)}
-
-
 def updated(_call: Call, resource: Resource, request: Json) -> Json:
     """The spec with a request's members; properties are merged, and those in PropertiesToRemove go."""
     naming = ("ActionName", "ContextName", "ArtifactArn", "PropertiesToRemove", "Properties")

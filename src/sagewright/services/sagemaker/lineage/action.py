@@ -9,7 +9,7 @@ from sagewright.core.errors import ResourceInUse
 from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.shape import Shape
 from sagewright.nouns.verbs import declare
-from sagewright.services.sagemaker.lineage._entities import MISSING, described, updated
+from sagewright.services.sagemaker.lineage._entities import MISSING, updated
 
 NOUN = declare(
     Noun(
@@ -17,7 +17,6 @@ NOUN = declare(
         path="action/{name}",
         taken=Refusal("The action {arn!r} already exists.", ResourceInUse),
         missing=MISSING,
-        describe=described,
         updated=updated,
         shape=Shape(filters={"SourceUri": "Source.SourceUri"}),
     )

@@ -15,7 +15,7 @@ from sagewright.nouns.identity import New, Require
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.shape import Shape
 from sagewright.nouns.verbs import declare
-from sagewright.services.sagemaker.lineage._entities import MISSING, described, updated
+from sagewright.services.sagemaker.lineage._entities import MISSING, updated
 
 
 def name_of(source: str) -> str:
@@ -61,7 +61,6 @@ NOUN = declare(
         identity=BySource(),
         taken=Refusal("There is an artifact of this source: {arn}"),
         missing=MISSING,
-        describe=described,
         updated=updated,
         shape=Shape(filters={"SourceUri": "Source.SourceUri"}),
     ),
