@@ -145,8 +145,12 @@ class Noun(Named):
         A child that its parent made before, in an act that was lost, is the same child.
         """
         self.check(call, request)
-        name, named = self.identity.new(call, request, require)
         spec = {key: value for key, value in request.items() if key not in ("Tags", self.identity.member)}
+        if call.parent is not None and not isinstance(self.identity, Given):
+            for child in call.platform.resources.children(call.parent, kind=self.kind):
+                if child.spec == spec:
+                    return child  # its name, which the server made, could not be taken
+        name, named = self.identity.new(call, request, require)
         tags = tag_set(request.get("Tags", ()))
         now = call.platform.clock.now()
         queue = call.platform.queues.get(self.kind)
@@ -192,19 +196,19 @@ class Noun(Named):
 
     def brief(self, resource: Resource) -> Json:
         """Spec, status, names and times, without what ``describe`` adds."""
+        facts = self.facts
         answer = {
             **resource.spec,
             **resource.status,
+            self.identity.member or facts.arn_member: resource.name,
+            facts.arn_member: resource.arn,
             "CreationTime": resource.created,
             "LastModifiedTime": resource.modified,
         }
-        if self.identity.member:
-            answer[self.identity.member] = resource.name
-        answer[self.facts.arn_member] = resource.arn  # a generated name's member may be the ARN
-        for column, member in self.facts.times.items():
-            answer[member] = getattr(resource, column)
+        if facts.times:
+            answer.update({member: getattr(resource, column) for column, member in facts.times.items()})
         if self.words:
-            answer[self.facts.status_member] = self.word(resource)
+            answer[facts.status_member] = self.word(resource)
         if "CreatedBy" in answer:
             answer.setdefault("LastModifiedBy", answer["CreatedBy"])
         return answer
