@@ -18,9 +18,9 @@ from tests.kit.recording import members_read
 from sagewright.core.errors import ValidationException
 from sagewright.nouns.declaration import all_nouns
 from sagewright.nouns.listing import token_of
-from sagewright.nouns.members import members_of
+from sagewright.nouns.members import all_members, members_of
 from sagewright.nouns.operations import find
-from sagewright.wire.models import input_shape
+from sagewright.wire.models import input_shape, output_shape
 
 OPERATIONS = served("Create", "Update", "Start")
 OPERATIONS += [noun.facts.list_operation for noun in all_nouns() if noun.service == SERVICE]
@@ -76,7 +76,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 def test_each_member_of_a_request_is_read_or_stands_in_the_table(stage: Stage, operation: str) -> None:
     table = members_of(SERVICE, operation)
     read = {path.replace("[]", "") for path in members_read(operation, stage.reads)}
-    rows = {**table.harmless, **table.logged, **table.stored}
+    rows = {**table.harmless, **table.logged, **table.shown, **table.stored}
     ignored, both = [], []
     for path, shape in leaves(input_shape(SERVICE, operation)):
         listed_as = [row for row in rows if covers(row, path)]
@@ -123,3 +123,11 @@ def test_what_is_refused_is_named(operation: str, row: str) -> None:
             members_of(SERVICE, operation).check(request)
         assert path.replace("[]", "[0]").removesuffix("[0]") in refusal.value.message
         assert value in refusal.value.message or value in ("x", "true")
+
+
+@pytest.mark.parametrize("operation", [name for name, table in all_members() if table.shown])
+def test_what_a_table_calls_shown_is_in_the_answer_of_describe(operation: str) -> None:
+    noun = next(each for each in all_nouns() if operation in each.facts.operations.values())
+    described = {path for path, _ in leaves(output_shape(SERVICE, noun.facts.operations["Describe"]))}
+    for row in members_of(SERVICE, operation).shown:
+        assert any(covers(row, path) for path in described), f"Describe{noun.kind} does not answer with {row}"

@@ -165,7 +165,7 @@ class Noun(Named):
                 name=name,
                 arn=self.arn(call, name),
                 spec=spec,
-                status={**self.status, **named, **start.status},
+                status={**self.status, **named, **start.status, **self.signed(call, "CreatedBy")},
                 run={**start.run},
                 phase=self.lifecycle.first if self.lifecycle else "ready",
                 due=start.due,
@@ -183,6 +183,11 @@ class Noun(Named):
         elif self.lifecycle:
             call.platform.hint(made.id)
         return made
+
+    def signed(self, call: Call, member: str) -> Json:
+        """Who calls, as ``CreatedBy`` or ``LastModifiedBy``, where Describe says that of the kind."""
+        who = {"IamIdentity": {"Arn": call.principal.arn, "PrincipalId": call.principal.user_id}}
+        return {member: who} if member in self.facts.described else {}
 
     def full(self, call: Call, resource: Resource) -> Json:
         """All that is said of a resource: ``brief``, what ``describe`` adds, and the defaults."""
@@ -204,6 +209,8 @@ class Noun(Named):
             answer.update({member: getattr(resource, column) for column, member in facts.times.items()})
         if self.words:
             answer[facts.status_member] = self.word(resource)
+        if "CreatedBy" in answer:
+            answer.setdefault("LastModifiedBy", answer["CreatedBy"])
         return answer
 
 

@@ -6,6 +6,7 @@ Each path of a request is read by code, or stands in a table ``members.toml`` un
   a hint that is added to the error, often empty.
 - ``harmless``: accepted without effect, because the result is the same. The text is the reason.
 - ``logged``: harmless too, and the log of the work says so. The text is the reason.
+- ``shown``: kept, and Describe shows it: that is all it is for. The text may say who reads it.
 - ``stored``: kept and shown for an operation that does not work yet. The text is the name of that operation.
 
 A path names members with dots, and ``[]`` stands for each item of a list: ``InputDataConfig[].ShuffleConfig``. A row is
@@ -42,6 +43,7 @@ class Members:
     refused: Mapping[str, str] = field(default_factory=dict)
     harmless: Mapping[str, str] = field(default_factory=dict)
     logged: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
     stored: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, request: Json) -> None:

@@ -88,7 +88,8 @@ def _update(noun: Noun, call: Call, request: Json) -> Result:
         spec = noun.updated(call, resource, request) if noun.updated else merged(noun, resource, request)
         try:
             if noun.lifecycle is None:
-                resource = call.platform.resources.update(resource, spec=spec)
+                status = {**resource.status, **noun.signed(call, "LastModifiedBy")}
+                resource = call.platform.resources.update(resource, spec=spec, status=status)
             else:
                 wish(call, resource, "updated", content={"id": call.request_id}, spec=spec)
             return answer(noun, "Update", call, resource)

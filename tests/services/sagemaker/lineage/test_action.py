@@ -1,0 +1,15 @@
+"""Actions, as every noun."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tests.services.sagemaker.lineage.examples import EXAMPLES
+
+from sagewright.testing.nouns import NounCase
+
+
+class TestAction(NounCase):
+    kind = "Action"
+    example: ClassVar[dict[str, Any]] = next(request for name, request in EXAMPLES if name == "CreateAction")
+    update: ClassVar[dict[str, Any]] = {"Description": "new", "Status": "Completed"}
