@@ -8,7 +8,6 @@ from __future__ import annotations
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from sqlalchemy import insert
 
 from benchmarks.tools import client, sagewright_server
 from sagewright.core.ids import run_id
+from sagewright.store.database import Database, sqlite_url
 from sagewright.store.schema import resources, tags
 
 ROWS, TURNS = 100_000, 7
@@ -63,8 +63,6 @@ def job(number: int) -> dict[str, Any]:
 
 def fill(directory: Path) -> None:
     """Write the jobs, each with two tags."""
-    from sagewright.store.database import Database, sqlite_url
-
     database = Database(sqlite_url(directory))
     for start in range(0, ROWS, 5000):
         rows = [job(number) for number in range(start, start + 5000)]
@@ -129,9 +127,9 @@ def measured(ask: Callable[[], Any]) -> tuple[float, float, Any]:
 
 def main() -> None:
     """Print a line for each case."""
-    with tempfile.TemporaryDirectory() as folder, sagewright_server("--data-dir", folder) as server:
+    with sagewright_server() as server:
         began = time.perf_counter()
-        fill(Path(folder))
+        fill(server.data_dir)
         sagemaker = client("sagemaker", server)
         print(f"{ROWS:,} rows written in {time.perf_counter() - began:.1f} s", file=sys.stderr, flush=True)
         print("| | first | each | hits |\n|---|---|---|---|")

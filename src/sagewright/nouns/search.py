@@ -35,7 +35,7 @@ def search(call: Call, request: Json) -> Json:
     require_few(expression)
     sorted_by, limit = request.get("SortBy", "LastModifiedTime"), int(request.get("MaxResults", PAGE))
     names = names_of(expression)
-    for name in (*names, sorted_by):
+    for name in (*names, *([sorted_by] if "SortBy" in request else ())):
         _require_property(noun, name.replace(ITEM, "."))
     after = _position(request["NextToken"]) if "NextToken" in request else None
 
