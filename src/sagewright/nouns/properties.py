@@ -62,7 +62,8 @@ class Record:
             if name in (each["MetricName"], f"{each['MetricName']}.Last"):
                 yield each["Value"]
         metric, _, statistic = name.rpartition(".")
-        for each in self.described.get("Metrics", ()):
+        summaries = self.described.get("Metrics", ()) if "Metrics" in self._noun.described else ()
+        for each in summaries:
             if each["MetricName"] == name and "Last" in each:
                 yield each["Last"]
             elif each["MetricName"] == metric and statistic in STATISTICS and statistic in each:

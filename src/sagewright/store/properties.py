@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, tuple_, update
 
 from sagewright.core.clock import Clock
 from sagewright.store.database import Database, queue
@@ -41,6 +41,9 @@ MOST = 60
 NOTED_SECONDS = 60.0
 """How exact the time of a property's last use is."""
 _TRIES = 100
+_FORGET = delete(property_values).where(
+    property_values.c.property == bindparam("of"), property_values.c.resource == bindparam("which")
+)
 
 
 class Scope(NamedTuple):
@@ -318,10 +321,9 @@ def _replace(
     """Write the rows in place of the old ones. What changed has values of all ``properties``."""
     changed = [each.resource.id for each in states if each.revision != each.indexed]
     other = [each.resource.id for each in states if each.revision == each.indexed]
-    value = property_values.c
-    for some, ids in ((changed, list(properties)), (other, list(building))):
-        if some and ids:
-            connection.execute(delete(property_values).where(value.property.in_(ids), value.resource.in_(some)))
+    pairs = [(each, id_) for some, ids in ((changed, properties), (other, building)) for each in some for id_ in ids]
+    if pairs:
+        connection.execute(_FORGET, [{"which": each, "of": id_} for each, id_ in pairs])
     if rows:
         connection.execute(insert(property_values), rows)
     if changed:
