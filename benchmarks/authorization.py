@@ -40,6 +40,7 @@ from sagewright.store.links import LinkStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
+from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import ResourceStore
 from sagewright.store.tags import TagStore
 from sagewright.wire import codec
@@ -102,6 +103,7 @@ class Bench:
             resources=resources,
             events=EventStore(database),
             changes=ChangeLog(database, clock),
+            properties=PropertyStore(database, clock),
             links=LinkStore(database, clock),
             tags=TagStore(database),
             credentials=credentials,

@@ -63,6 +63,7 @@ from sagewright.store.objects.read_through import ReadThrough
 from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
 from sagewright.store.objects.samples import Upstream
+from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
@@ -121,6 +122,7 @@ class Installation:
             events=EventStore(self._database),
             changes=ChangeLog(self._database, self._clock),
             links=LinkStore(self._database, self._clock),
+            properties=PropertyStore(self._database, self._clock),
             tags=TagStore(self._database),
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
@@ -282,7 +284,9 @@ class Installation:
                 for table in (resources, tags, events):
                     connection.execute(delete(table))
             platform = self._platform
-            for store in (platform.changes, platform.links, platform.objects, platform.logs, platform.metrics):
+            for rows in (platform.changes, platform.links, platform.properties):
+                rows.wipe()
+            for store in (platform.objects, platform.logs, platform.metrics):
                 store.wipe()
             self._platform.credentials.wipe()
             ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)

@@ -33,6 +33,7 @@ from sagewright.store.links import LinkStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
+from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import ResourceStore
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import FileBody, FileSlice, Response
@@ -156,6 +157,7 @@ class House:
             events=EventStore(database),
             changes=ChangeLog(database, clock),
             links=LinkStore(database, clock),
+            properties=PropertyStore(database, clock),
             tags=TagStore(database),
             credentials=self.credentials,
             logs=LogStore(database, folder / "logs", clock),

@@ -20,6 +20,7 @@ from sagewright.store.links import LinkStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
+from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import Resource, ResourceStore
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import Request
@@ -90,6 +91,7 @@ class Platform:
     events: EventStore
     changes: ChangeLog
     links: LinkStore
+    properties: PropertyStore
     tags: TagStore
     credentials: CredentialStore
     logs: LogStore

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Column, ColumnElement, Integer, Select, String, bindparam, case, func, or_, select
 
 from sagewright.core import Json
+from sagewright.store.property_search import Match, having
 from sagewright.store.schema import resources
 
 
@@ -36,6 +37,8 @@ class Query:
     limit: int = 100
     specs: bool = True
     """Whether to read the specs too, by far the largest column."""
+    properties: tuple[tuple[int, Match], ...] = ()
+    """Ids of indexed properties (``PropertyStore.ready``) and the test that a value of each has to pass."""
 
 
 def page(
@@ -45,6 +48,8 @@ def page(
     filters = {name: value for name in _FILTERS if (value := getattr(query, name)) not in ("", None)}
     order = Order(query.order, query.ranks, query.descending)
     statement = _listing(columns, tuple(scope), order, query.after is not None, frozenset(filters))
+    if query.properties:
+        statement = statement.where(*(having(resources.c.id, *each) for each in query.properties))
     values: Json = {**scope, "most": query.limit, **filters}
     if query.name_contains:
         escaped = re.sub("([%_/])", r"/\1", query.name_contains.lower())

@@ -37,6 +37,7 @@ from sagewright.store.database import Database
 from sagewright.store.events import Event, append_events
 from sagewright.store.pages import Query, page
 from sagewright.store.prepared import Prepared
+from sagewright.store.property_search import REMOVE_VALUES
 from sagewright.store.schema import events, links, resources, tags
 
 
@@ -153,6 +154,7 @@ _APPLY = Prepared(
     update(resources)
     .where(resources.c.id == bindparam("which"))
     .values(lease_owner=null(), lease_until=null(), **{name: bindparam(f"new_{name}") for name in _APPLY_COLUMNS})
+    .values(revision=resources.c.revision + bindparam("changes", type_=Integer))
 )
 
 
@@ -304,6 +306,7 @@ class ResourceStore:
         leaves it as it is.
         """
         values: dict[str, Any] = {"version": resource.version + 1, "modified": self._clock.now()}
+        values["revision"] = resources.c.revision + 1
         columns = {"spec": spec, "status": status, "due": due}
         values.update({key: value for key, value in columns.items() if value is not None})
         if wish is not None:
@@ -378,7 +381,8 @@ class ResourceStore:
             else:
                 updated = _after(current, loaded, change, now)
                 new = {f"new_{name}": getattr(updated, name) for name in _APPLY_COLUMNS}
-                _APPLY.execute(connection, {"which": loaded.id, **new})
+                shows = _shows(updated) != _shows(current) or bool(change.events)
+                _APPLY.execute(connection, {"which": loaded.id, "changes": int(shows), **new})
                 if updated.shown != current.shown or updated.status != current.status:
                     verb: Verb = "moved" if updated.shown != current.shown else "updated"
                     self._record(connection, updated, verb, current.shown, updated.shown)
@@ -473,6 +477,11 @@ def _merge(document: Json, changes: Mapping[str, Any]) -> Json:
     return {key: value for key, value in merged.items() if value is not None}
 
 
+def _shows(resource: Resource) -> tuple[Any, ...]:
+    """What an act can change of that which is shown."""
+    return resource.phase, resource.shown, resource.status, resource.modified
+
+
 def _children(parent: str, kinds: Collection[str]) -> Select[Any]:
     return select(*_COLUMNS).where(resources.c.parent == parent, resources.c.kind.in_(kinds))
 
@@ -483,6 +492,7 @@ def _remove(connection: Connection, identifier: str, arn: str) -> bool:
     connection.execute(_REMOVE_TAGS, {"its_arn": arn})
     connection.execute(_REMOVE_EVENTS, {"which": identifier})
     connection.execute(_REMOVE_LINKS, {"its_arn": arn})
+    connection.execute(REMOVE_VALUES, {"which": identifier})
     return found
 
 

@@ -45,6 +45,7 @@ class Key(TypeDecorator[str]):
 
 
 _CHILD = text("parent IS NOT NULL")
+_TO_INDEX = text("revision <> indexed")
 
 
 resources = Table(
@@ -76,10 +77,13 @@ resources = Table(
     Column("lease_until", Float),
     Column("parent", String(32), comment="the id of the resource whose work this is a part of"),
     Column("wakes", Integer, nullable=False, server_default="0", comment="how often others made it due"),
+    Column("revision", Integer, nullable=False, server_default="1", comment="counts changes of what is shown"),
+    Column("indexed", Integer, nullable=False, server_default="0", comment="the revision in property_values"),
     Index("resources_by_name", "account", "region", "kind", "name", unique=True),
     Index("resources_by_created", "account", "region", "kind", "created"),
     Index("resources_by_due", "due"),
     Index("resources_by_parent", "parent", "created", sqlite_where=_CHILD, postgresql_where=_CHILD),
+    Index("resources_to_index", "account", "region", "kind", sqlite_where=_TO_INDEX, postgresql_where=_TO_INDEX),
 )
 
 changes = Table(
@@ -173,6 +177,37 @@ access_keys = Table(
 
 Sorted = String(512).with_variant(String(512, collation="C"), "postgresql")
 """Text that sorts by code point in both databases, as AWS lists names."""
+
+indexed_properties = Table(
+    "indexed_properties",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True, comment="never used twice"),
+    Column("account", String(12), nullable=False),
+    Column("region", String(32), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("name", LargeBinary, comment="UTF-8; null once it is dropped, until its values are deleted"),
+    Column("maker", String(64), nullable=False, comment="the version of the code that extracted the values"),
+    Column("upto", String(512), comment="the last resource's name in an index being built; null when it is whole"),
+    Column("used", Float, nullable=False),
+    Index("indexed_properties_by_name", "account", "region", "kind", "name", unique=True),
+    sqlite_autoincrement=True,
+)
+
+property_values = Table(
+    "property_values",
+    metadata,
+    Column("property", BigInteger, primary_key=True),
+    Column("resource", String(32), primary_key=True),
+    Column("position", Integer, primary_key=True, comment="every resource has a row at position 0"),
+    Column("item", Integer, nullable=False, comment="of the list in which the value is; -1 in none"),
+    Column("rank", Integer, nullable=False, comment="0 a number, 1 text, 2 no value"),
+    Column("number", Float, nullable=False),
+    Column("head", LargeBinary, nullable=False, comment="the first bytes of the text, by which it is found and sorted"),
+    Column("text", LargeBinary, comment="the text where it is longer than its head"),
+    Column("name", Sorted, nullable=False, comment="the resource's: it orders equal values"),
+    Index("property_values_by_value", "property", "rank", "number", "head", "name"),
+    sqlite_with_rowid=False,
+)
 
 log_groups = Table(
     "log_groups",
@@ -286,6 +321,7 @@ __all__ = [
     "changes",
     "cursors",
     "events",
+    "indexed_properties",
     "links",
     "log_groups",
     "log_streams",
@@ -294,6 +330,7 @@ __all__ = [
     "metrics",
     "objects",
     "parts",
+    "property_values",
     "resources",
     "tags",
     "uploads",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from sagewright.store.database import Database, queue
-from sagewright.store.schema import tags
+from sagewright.store.schema import resources, tags
 
 
 class TagStore:
@@ -43,6 +43,7 @@ class TagStore:
             merged = {row.key: row.value for row in old} | dict(new)
             if len(merged) > limit:
                 return False
+            _count_change(connection, arn)
             connection.execute(delete(tags).where(tags.c.arn == arn))
             if merged:
                 connection.execute(insert(tags), [{"arn": arn, "key": k, "value": v} for k, v in merged.items()])
@@ -52,5 +53,14 @@ class TagStore:
     def remove(self, arn: str, keys: Sequence[str]) -> None:
         """Take tags off; keys that are not there are no error."""
         with self._database.write() as connection:
+            _count_change(connection, arn)
             connection.execute(delete(tags).where(tags.c.arn == arn, tags.c.key.in_(keys)))
         self.changes = next(self._writes)
+
+
+def _count_change(connection: Connection, arn: str) -> None:
+    """Count a change of what is shown of the resource, so that a search reads its tags again.
+
+    First of all writes, as in the deletion of a resource: transactions that lock in one order cannot block each other.
+    """
+    connection.execute(update(resources).where(resources.c.arn == arn).values(revision=resources.c.revision + 1))
