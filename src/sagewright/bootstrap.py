@@ -59,6 +59,7 @@ from sagewright.store.objects.remote import Remote, tried
 from sagewright.store.objects.s3_client import Location
 from sagewright.store.objects.samples import Upstream
 from sagewright.store.resources import ResourceStore
+from sagewright.store.run_metrics import RunMetricStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import Request, Response
@@ -117,6 +118,7 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
+            run_metrics=RunMetricStore(self._database, self._clock),
             objects=objects,
             access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
             hint=self._hint,
@@ -262,7 +264,8 @@ class Installation:
             with self._database.write() as connection:
                 for table in (resources, tags, events):
                     connection.execute(delete(table))
-            for store in (self._platform.objects, self._platform.logs, self._platform.metrics):
+            platform = self._platform
+            for store in (platform.objects, platform.logs, platform.metrics, platform.run_metrics):
                 store.wipe()
             self._platform.credentials.wipe()
             ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)

@@ -19,6 +19,7 @@ from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.resources import Resource, ResourceStore
+from sagewright.store.run_metrics import RunMetricStore
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import Request
 
@@ -85,6 +86,7 @@ class Platform:
     credentials: CredentialStore
     logs: LogStore
     metrics: MetricStore
+    run_metrics: RunMetricStore
     objects: ObjectStore
     access: Access
     hint: Callable[[str], None]
