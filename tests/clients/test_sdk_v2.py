@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.services.sagemaker_metrics.conftest import new_component
+from tests.kit.run_metrics import new_component
 
 from sagewright.store.database import sqlite_url
 from sagewright.testing.server import ServerProcess

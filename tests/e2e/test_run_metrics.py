@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from tests.kit.eventually import eventually
+from tests.kit.run_metrics import ARN, new_component
 from tests.kit.servers import client
-from tests.services.sagemaker_metrics.conftest import ARN, new_component
 
 from sagewright.store.database import sqlite_url
 from sagewright.testing.postgres import PostgresServer

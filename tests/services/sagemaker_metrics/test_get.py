@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.services.sagemaker_metrics.conftest import ARN, Run
+from tests.kit.run_metrics import ARN, Run
 
 VALUES = [(0, 1.0), (0, 3.0), (1, 5.0), (2, 2.0), (2, 8.0), (2, 2.0)]
 

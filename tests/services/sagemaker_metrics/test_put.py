@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from tests.kit.principals import Person, allow
-from tests.services.sagemaker_metrics.conftest import Run, new_component
+from tests.kit.run_metrics import Run, new_component
 
 from sagewright.testing.server import ServerProcess
 
