@@ -36,7 +36,7 @@ lint: .venv/.ready ## Check style, formatting and the direction of imports
 types: .venv/.ready ## Check types
 	mypy
 
-bench: .venv/.ready .clients/bench/.ready ## Measure, and write docs/benchmarks.md
+bench: .venv/.ready .clients/bench/.ready .clients/mlflow/.ready ## Measure, and write docs/benchmarks.md
 	python -m benchmarks
 
 docs: .venv/.ready ## Write the generated pages, docs/coverage.md for one
@@ -49,13 +49,16 @@ lock: .venv/.ready ## Lock all dependencies anew: the server's, the clients', th
 	for name in v2 v3 cli protocols; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 tests/clients/requirements-$$name.in -o tests/clients/requirements-$$name.txt; \
 	done
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 benchmarks/requirements.in -o benchmarks/requirements.txt
+	for name in requirements requirements-mlflow; do \
+	  uv pip compile --quiet --upgrade --universal --python-version 3.11 benchmarks/$$name.in -o benchmarks/$$name.txt; \
+	done
 
 .venv/.ready: pyproject.toml uv.lock scripts/setup.sh
 	@scripts/setup.sh
 
 # Environments of programs that talk to the server; each is as separate from ours as its users' would be.
 .clients/bench/.ready: benchmarks/requirements.txt
+.clients/mlflow/.ready: benchmarks/requirements-mlflow.txt
 .clients/v2/.ready: tests/clients/requirements-v2.txt
 .clients/v3/.ready: tests/clients/requirements-v3.txt
 .clients/cli/.ready: tests/clients/requirements-cli.txt

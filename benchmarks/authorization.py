@@ -42,6 +42,7 @@ from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import ResourceStore
+from sagewright.store.run_metrics import RunMetricStore
 from sagewright.store.tags import TagStore
 from sagewright.wire import codec
 from sagewright.wire.http import BytesReader, Request, Response
@@ -109,6 +110,7 @@ class Bench:
             credentials=credentials,
             logs=LogStore(database, folder / "logs", clock),
             metrics=MetricStore(database, clock),
+            run_metrics=RunMetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
             access=Authorizer(resources, credentials, clock),
             hint=lambda _: None,

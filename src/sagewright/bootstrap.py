@@ -65,6 +65,7 @@ from sagewright.store.objects.s3_client import Location
 from sagewright.store.objects.samples import Upstream
 from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import ResourceStore
+from sagewright.store.run_metrics import RunMetricStore
 from sagewright.store.schema import events, resources, tags
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import Request, Response
@@ -127,6 +128,7 @@ class Installation:
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
             metrics=MetricStore(self._database, self._clock),
+            run_metrics=RunMetricStore(self._database, self._clock),
             objects=objects,
             access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
             hint=self._hint,
@@ -284,7 +286,7 @@ class Installation:
                 for table in (resources, tags, events):
                     connection.execute(delete(table))
             platform = self._platform
-            for rows in (platform.changes, platform.links, platform.properties):
+            for rows in (platform.changes, platform.links, platform.properties, platform.run_metrics):
                 rows.wipe()
             for store in (platform.objects, platform.logs, platform.metrics):
                 store.wipe()

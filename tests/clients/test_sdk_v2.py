@@ -6,6 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.kit.run_metrics import new_component
+
+from sagewright.store.database import sqlite_url
+from sagewright.testing.server import ServerProcess
 
 pytestmark = pytest.mark.slow
 Run = Callable[[str, str], dict[str, Any]]
@@ -76,3 +80,11 @@ def test_what_public_notebooks_do(run_script: Run) -> None:
     assert summary["attached"]
     assert summary["right"] > 0.9
     assert summary["old"] == pytest.approx([0.408223956823349, 0.7169694304466248], abs=1e-6)
+
+
+def test_the_metrics_manager_of_experiments_logs_to_a_trial_component(run_script: Run, server: ServerProcess) -> None:
+    new_component(sqlite_url(server.data_dir), name="v2-run")
+    summary = run_script("v2", "v2_run_metrics.py")
+    assert summary["losses"] == {str(step): 1 / (step + 1) for step in range(25)}
+    assert (summary["seconds"], summary["longest"]) == (25, 12.0)
+    assert summary["refused"] == '1 errors with error code "VALIDATION_ERROR"'

@@ -1,6 +1,6 @@
 """300 requests with one thing wrong, for each operation: refused in AWS's form, never by a 500, and nothing changes.
 
-STS, Logs and CloudWatch, the latter in its three protocols.
+STS, Logs, CloudWatch in its three protocols, and metrics of runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.contract.bad_input.trial import Arena, Trial, served
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(("service", "operation", "protocol"), served("sts", "logs", "cloudwatch"))
+@pytest.mark.parametrize(("service", "operation", "protocol"), served("sts", "logs", "cloudwatch", "sagemaker-metrics"))
 def test_what_is_wrong_is_refused_and_changes_nothing(
     arena: Callable[[str], Arena], service: str, operation: str, protocol: str
 ) -> None:

@@ -35,6 +35,7 @@ from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import ResourceStore
+from sagewright.store.run_metrics import RunMetricStore
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import FileBody, FileSlice, Response
 
@@ -162,6 +163,7 @@ class House:
             credentials=self.credentials,
             logs=LogStore(database, folder / "logs", clock),
             metrics=MetricStore(database, clock),
+            run_metrics=RunMetricStore(database, clock),
             objects=ObjectStore(database, folder / "objects", clock),
             access=Authorizer(resources, self.credentials, clock),
             hint=lambda _: None,

@@ -98,9 +98,10 @@ class Noun(Named):
     ``describe`` adds what Describe says beyond spec and status; ``defaults`` is what it says where the request said
     nothing: a document shaped like the answer, in which a list has one item that stands for each.
     ``properties`` adds what only searches know of a resource; whoever changes what it reads calls
-    ``PropertyStore.outdated``. ``first`` is the event a new resource starts with. ``controller`` makes what moves the noun's resources, for nouns
-    with a lifecycle. ``updated`` checks an Update and gives the new spec; a noun without a lifecycle needs none where
-    the members of its Update are those of its Create. ``before_delete`` raises while a resource has to stay.
+    ``PropertyStore.outdated``. ``first`` is the event a new resource starts with. ``controller`` makes what moves the
+    noun's resources, for nouns with a lifecycle. ``updated`` checks an Update and gives the new spec; a noun without a
+    lifecycle needs none where the members of its Update are those of its Create. ``before_delete`` raises while a
+    resource has to stay.
     """
 
     taken: Refusal

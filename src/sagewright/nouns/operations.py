@@ -22,6 +22,7 @@ from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.properties import PropertyStore
 from sagewright.store.resources import Resource, ResourceStore
+from sagewright.store.run_metrics import RunMetricStore
 from sagewright.store.tags import TagStore
 from sagewright.wire.http import Request
 
@@ -96,6 +97,7 @@ class Platform:
     credentials: CredentialStore
     logs: LogStore
     metrics: MetricStore
+    run_metrics: RunMetricStore
     objects: ObjectStore
     access: Access
     hint: Callable[[str], None]

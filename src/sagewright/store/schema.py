@@ -260,6 +260,42 @@ metric_points = Table(
     sqlite_with_rowid=False,
 )
 
+run_metrics = Table(
+    "run_metrics",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("arn", String(2048), nullable=False, comment="of the trial component"),
+    Column("name", String(255), nullable=False),
+    Column("points", BigInteger, nullable=False, comment="how many there are, and the number of the last"),
+    Column("mean", Float, nullable=False),
+    Column("squares", Float, nullable=False, comment="the sum of the squares of what each point is off the mean"),
+    Column("deviation", Float, nullable=False, comment="the standard deviation of all points"),
+    Column("minimum", Float, nullable=False),
+    Column("maximum", Float, nullable=False),
+    Column("last", Float, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+    Index("run_metrics_by_name", "arn", "name", unique=True),
+)
+
+run_metric_points = Table(
+    "run_metric_points",
+    metadata,
+    Column("metric", BigInteger, ForeignKey("run_metrics.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, comment="in order of arrival"),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("step", Integer),
+    Column("value", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+run_metric_calls = Table(
+    "run_metric_calls",
+    metadata,
+    Column("minute", BigInteger, primary_key=True, comment="in which the call was carried out"),
+    Column("digest", String(32), primary_key=True, comment="of what the call says of itself, the same in each attempt"),
+    sqlite_with_rowid=False,
+)
+
 buckets = Table(
     "buckets",
     metadata,
@@ -332,6 +368,9 @@ __all__ = [
     "parts",
     "property_values",
     "resources",
+    "run_metric_calls",
+    "run_metric_points",
+    "run_metrics",
     "tags",
     "uploads",
 ]

@@ -453,6 +453,29 @@ def runtime(client: Client) -> Stage:
     return {"EndpointName": "served", "Body": b'"question"', "ContentType": "application/json"}, {}
 
 
+def run_metrics(client: Client) -> Stage:
+    """Those of the trial component that a job has by itself, whatever becomes of the job."""
+    objects = client("s3")
+    _each(lambda: objects.create_bucket(Bucket=BUCKET))
+    objects.put_object(Bucket=BUCKET, Key="ends.tar.gz", Body=archive({"train.py": "pass\n"}))
+    script = {"sagemaker_program": "train.py", "sagemaker_submit_directory": f"s3://{BUCKET}/ends.tar.gz"}
+    _each(
+        lambda: client("sagemaker").create_training_job(
+            TrainingJobName="logged",
+            RoleArn=ROLE,
+            AlgorithmSpecification={"TrainingImage": PYTHON, "TrainingInputMode": "File"},
+            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+            HyperParameters=script,
+        )
+    )
+    point = {"MetricName": "m", "Timestamp": int(time.time()), "Step": 1, "Value": 1.0}
+    query = {"MetricName": "m", "ResourceArn": f"{ARN}:training-job/logged", "MetricStat": "Last"}
+    query |= {"Period": "IterationNumber", "XAxisType": "IterationNumber"}
+    return {"TrialComponentName": "logged-aws-training-job", "MetricData": [point], "MetricQueries": [query]}, {}
+
+
 STAGES: Mapping[str, Callable[[Client], Stage]] = {
     "s3": s3,
     "iam": iam,
@@ -460,5 +483,6 @@ STAGES: Mapping[str, Callable[[Client], Stage]] = {
     "logs": logs,
     "cloudwatch": cloudwatch,
     "sagemaker": sagemaker,
+    "sagemaker-metrics": run_metrics,
     "sagemaker-runtime": runtime,
 }
