@@ -110,7 +110,10 @@ class Noun:
         return self.words.get(resource.shown, "")
 
     def create(self, call: Call, request: Json) -> Resource:
-        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``."""
+        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``.
+
+        A child that its parent made before, in an act that was lost, is the same child.
+        """
         self.check(call, request)
         name = request[self.name_member]
         spec = {key: value for key, value in request.items() if key not in ("Tags", self.name_member)}
@@ -132,11 +135,14 @@ class Noun:
                 run={**start.run},
                 phase=self.lifecycle.first if self.lifecycle else "ready",
                 due=start.due,
+                parent=call.parent,
                 tag_set=tags,
                 events=(*first, *start.events),
             )
         except AlreadyExists as error:
             old = error.existing
+            if call.parent is not None and old.parent == call.parent:
+                return old  # an act that was lost made it
             raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
         if queue is not None and waiting is not None:
             queue.enqueue(made)
