@@ -11,7 +11,7 @@ behind a cursor.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, text, tuple_, update
@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.core.clock import Clock
 from sagewright.store.database import Database
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema import changes, cursors
 
 Verb: TypeAlias = Literal["created", "updated", "moved", "deleted"]
@@ -57,20 +58,19 @@ class ChangeRecord(NamedTuple):
 
 _COLUMNS = [changes.c[name] for name in ("transaction_id", "seq", *ChangeRecord._fields[1:])]
 _FIELDS = ("at", "account", "region", "kind", "resource", "arn", "name", "verb", "before", "after")
-_ON_POSTGRESQL = insert(changes).values(
-    transaction_id=func.txid_current(), **{name: bindparam(name) for name in _FIELDS}
-)
-_IN_SQLITE = f"INSERT INTO changes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608 - names of our own
+_values: dict[str, Any] = {name: bindparam(name) for name in _FIELDS}
+_IN_SQLITE = Prepared(insert(changes).values(_values))
+_IN_POSTGRESQL = insert(changes).values(transaction_id=func.txid_current(), **_values)
 _order = tuple_(changes.c.transaction_id, changes.c.seq)
 _OPEN = text("SELECT txid_snapshot_xmin(now), txid_snapshot_xmax(now) FROM (SELECT txid_current_snapshot() AS now) s")
 
 
-def record_change(connection: Connection, values: tuple[Any, ...]) -> None:
+def record_change(connection: Connection, values: Mapping[str, Any]) -> None:
     """Record a change within the caller's transaction. ``values`` are a ``ChangeRecord``'s without its position."""
-    if connection.dialect.name == "sqlite":  # said directly: half the price of a statement that is compiled
-        connection.exec_driver_sql(_IN_SQLITE, values)
+    if connection.dialect.name == "sqlite":
+        _IN_SQLITE.execute(connection, values)
     else:
-        connection.execute(_ON_POSTGRESQL, dict(zip(_FIELDS, values, strict=True)))
+        connection.execute(_IN_POSTGRESQL, dict(values))
 
 
 class ChangeLog:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -35,6 +36,7 @@ from sagewright.store.changes import Verb, record_change
 from sagewright.store.database import Database
 from sagewright.store.events import Event, append_events
 from sagewright.store.pages import Query, page
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema import events, links, resources, tags
 
 
@@ -111,7 +113,7 @@ _INSERTS = 20
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
 
 # Statements are built once: building one costs more than SQLite needs to carry it out.
-_INSERT = insert(resources)
+_INSERT = Prepared(insert(resources).values({name: bindparam(name) for name in Resource._fields}))
 _BY_NAME = select(*_COLUMNS).where(
     *(resources.c[name] == bindparam(name) for name in ("account", "region", "kind", "name"))
 )
@@ -147,10 +149,10 @@ _COUNTS = (
     .group_by(resources.c.kind, resources.c.shown)
 )
 _APPLY_COLUMNS = ("phase", "shown", "status", "run", "due", "modified")
-_APPLY = (
+_APPLY = Prepared(
     update(resources)
     .where(resources.c.id == bindparam("which"))
-    .values(lease_owner=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in _APPLY_COLUMNS})
+    .values(lease_owner=null(), lease_until=null(), **{name: bindparam(f"new_{name}") for name in _APPLY_COLUMNS})
 )
 
 
@@ -170,7 +172,8 @@ class ResourceStore:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._hint = hint
+        self.hint = hint
+        """Lets the reconciler look at the resource with this id, after a commit."""
         self._notes = {"place": place} if place else {}
         self._of_place = [or_(_NOTES.contains(f'"{place}"'), ~_NOTES.contains('"place":'))] if place else []
         self._due, self._take = (_DUE.where(*self._of_place), _TAKE.where(*self._of_place)) if place else (_DUE, _TAKE)
@@ -242,7 +245,7 @@ class ResourceStore:
 
     def _insert(self, resource: Resource, tag_set: Mapping[str, str], first_events: Sequence[Event]) -> None:
         with self._database.write() as connection:
-            connection.execute(_INSERT, resource._asdict())
+            _INSERT.execute(connection, resource._asdict())
             if tag_set:
                 connection.execute(
                     insert(tags), [{"arn": resource.arn, "key": k, "value": v} for k, v in tag_set.items()]
@@ -375,19 +378,19 @@ class ResourceStore:
             else:
                 updated = _after(current, loaded, change, now)
                 new = {f"new_{name}": getattr(updated, name) for name in _APPLY_COLUMNS}
-                connection.execute(_APPLY, {"which": loaded.id, **new})
+                _APPLY.execute(connection, {"which": loaded.id, **new})
                 if updated.shown != current.shown or updated.status != current.status:
                     verb: Verb = "moved" if updated.shown != current.shown else "updated"
                     self._record(connection, updated, verb, current.shown, updated.shown)
         if current.parent is not None and (updated is None or updated.shown != current.shown):
-            self._hint(current.parent)
+            self.hint(current.parent)
         return updated
 
     def poke(self, identifier: str) -> None:
         """Make a resource due now because of news from outside. An act under way is followed by another."""
         with self._database.write() as connection:
             connection.execute(_POKE, {"which": identifier, "now": self._clock.now()})
-        self._hint(identifier)
+        self.hint(identifier)
 
     def release(self, owner: str | None = None) -> None:
         """Give back all leases of an owner that is ending; of every owner here, when none can be alive."""
@@ -416,8 +419,19 @@ class ResourceStore:
     def _record(self, connection: Connection, resource: Resource, verb: Verb, before: str, after: str) -> None:
         """Record a change, and make the parent due when the phase that callers see changed."""
         now = self._clock.now()
-        who = (resource.account, resource.region, resource.kind, resource.id, resource.arn, resource.name)
-        record_change(connection, (now, *who, verb, before, after))
+        values = {
+            "at": now,
+            "account": resource.account,
+            "region": resource.region,
+            "kind": resource.kind,
+            "resource": resource.id,
+            "arn": resource.arn,
+            "name": resource.name,
+            "verb": verb,
+            "before": before,
+            "after": after,
+        }
+        record_change(connection, values)
         if resource.parent is not None and before != after:
             connection.execute(_POKE, {"which": resource.parent, "now": now})
 
@@ -425,7 +439,7 @@ class ResourceStore:
         """After the commit: count the write, and let the reconciler look at the parent of a resource that moved."""
         self.changed(resource.region)
         if moved and resource.parent is not None:
-            self._hint(resource.parent)
+            self.hint(resource.parent)
 
     def _one(self, query: Select[Any], values: Json) -> Resource | None:
         with self._database.read() as connection:

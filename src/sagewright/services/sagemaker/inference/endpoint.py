@@ -158,7 +158,7 @@ def update_endpoint(call: Call, request: Json) -> Result:
         spec.pop("DeploymentConfig", None)
     if "DeploymentConfig" in request:
         spec["DeploymentConfig"] = request["DeploymentConfig"]
-    wish(call, resource, "updated", content={"id": call.request_id}, spec=spec)
+    wish(call, resource, f"updated:{call.request_id}", spec=spec)
     return {"EndpointArn": resource.arn}
 
 
