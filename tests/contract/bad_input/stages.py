@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
+from tests.contract.bad_input import triggers
 from tests.kit.endpoints import INFERENCE, SKLEARN
 from tests.kit.eventually import eventually
 from tests.kit.jobs import PYTHON, ROLE, archive
@@ -368,6 +369,7 @@ def _ended(make: Callable[..., Any], stop: Callable[..., Any], describe: Callabl
 
 
 MORE: Mapping[str, tuple[str, ...]] = {
+    **triggers.MORE,
     "CreateTrainingJob": (
         "RoleArn",
         "AlgorithmSpecification",
@@ -399,6 +401,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
 """Members beside the required ones, without which a request would not be worth much."""
 
 OWN: Mapping[str, Callable[[Values], Values]] = {
+    **triggers.OWN,
     **{
         f"Create{kind}": lambda _, kind=kind: {f"{kind}Name": fresh()}  # type: ignore[misc]
         for kind in ("TrainingJob", "ProcessingJob", "TransformJob", "Model", "EndpointConfig", "Endpoint")
@@ -457,4 +460,5 @@ STAGES: Mapping[str, Callable[[Client], Stage]] = {
     "cloudwatch": cloudwatch,
     "sagemaker": sagemaker,
     "sagemaker-runtime": runtime,
+    **triggers.STAGES,
 }

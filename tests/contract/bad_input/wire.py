@@ -177,7 +177,7 @@ def encode(service: str, operation: str, protocol: str, tree: dict[str, Any]) ->
         headers = {"smithy-protocol": "rpc-v2-cbor", "content-type": "application/cbor"}
         path = f"/service/{served.target_prefix}/operation/{operation}"
         return Shot("POST", path, headers, dumps(_tagged(model.input_shape, tree)))
-    return _rest(model, tree)
+    return _rest(model, tree, protocol)
 
 
 def _tagged(shape: Shape | None, value: Any) -> Any:
@@ -232,7 +232,7 @@ def _flat(shape: Shape | None, value: Any, prefix: str) -> Iterator[tuple[str, A
         yield prefix, "" if value is None else value
 
 
-def _rest(model: OperationModel, tree: dict[str, Any]) -> Shot:
+def _rest(model: OperationModel, tree: dict[str, Any], protocol: str) -> Shot:
     shape = model.input_shape
     members = shape.members if shape else {}
     target = model.http["requestUri"]
@@ -262,7 +262,9 @@ def _rest(model: OperationModel, tree: dict[str, Any]) -> Shot:
             body = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
         else:
             inner[name] = value
-    if inner and shape is not None:
+    if inner and protocol == "rest-json":
+        headers["content-type"], body = "application/json", dump(inner)
+    elif inner and shape is not None:
         body = _element(shape, shape.serialization.get("name", shape.name), inner).encode()
     path = "/".join(part for part in path.split("/") if not (part.startswith("{") and part.endswith("}")))
     return Shot(model.http["method"], (path or "/") + ("?" + "&".join(query) if query else ""), headers, body)
