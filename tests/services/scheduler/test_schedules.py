@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.kit.eventually import eventually
 from tests.kit.jobs import ROLE
 from tests.kit.principals import Person, allow, refused, role_of
+from tests.kit.triggers import PIPELINE, SCHEDULER, named, schedule
 
-PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/nightly"
-ARN = "arn:aws:scheduler:us-east-1:123456789012"
 Client = Callable[..., Any]
 
 
@@ -21,24 +20,10 @@ def scheduler(client: Client) -> Any:
     return client("scheduler")
 
 
-def named(prefix: str = "s") -> str:
-    return f"{prefix}-{uuid.uuid4().hex[:10]}"
-
-
-def request(name: str, **members: Any) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "ScheduleExpression": "cron(0 3 * * ? 2199)",
-        "FlexibleTimeWindow": {"Mode": "OFF"},
-        "Target": {"Arn": PIPELINE, "RoleArn": ROLE},
-        **members,
-    }
-
-
 def test_a_schedule_is_described_with_the_defaults_of_what_was_not_said(scheduler: Any) -> None:
     name = named()
-    made = scheduler.create_schedule(**request(name, Description="nightly"))
-    assert made["ScheduleArn"] == f"{ARN}:schedule/default/{name}"
+    made = scheduler.create_schedule(**schedule(name, Description="nightly"))
+    assert made["ScheduleArn"] == f"{SCHEDULER}:schedule/default/{name}"
     found = scheduler.get_schedule(Name=name)
     assert found["Arn"] == made["ScheduleArn"]
     assert (found["GroupName"], found["State"], found["Description"]) == ("default", "ENABLED", "nightly")
@@ -56,10 +41,10 @@ def test_a_schedule_is_described_with_the_defaults_of_what_was_not_said(schedule
 def test_an_update_replaces_all(scheduler: Any) -> None:
     name = named()
     begin = datetime.now(UTC).replace(microsecond=0)
-    assert refused(scheduler.update_schedule, **request(name))[0] == "ResourceNotFoundException"
-    scheduler.create_schedule(**request(name, Description="one", State="DISABLED", StartDate=begin))
+    assert refused(scheduler.update_schedule, **schedule(name))[0] == "ResourceNotFoundException"
+    scheduler.create_schedule(**schedule(name, Description="one", State="DISABLED", StartDate=begin))
     assert scheduler.get_schedule(Name=name)["StartDate"] == begin
-    scheduler.update_schedule(**request(name, ScheduleExpression="rate(5 days)"))
+    scheduler.update_schedule(**schedule(name, ScheduleExpression="rate(5 days)"))
     found = scheduler.get_schedule(Name=name)
     assert (found["ScheduleExpression"], found["State"]) == ("rate(5 days)", "ENABLED")
     assert "Description" not in found
@@ -68,11 +53,11 @@ def test_an_update_replaces_all(scheduler: Any) -> None:
 
 def test_a_client_token_makes_a_call_once(scheduler: Any) -> None:
     name, group = named(), named("g")
-    first = scheduler.create_schedule(**request(name, ClientToken="one"))
-    assert scheduler.create_schedule(**request(name, ClientToken="one"))["ScheduleArn"] == first["ScheduleArn"]
+    first = scheduler.create_schedule(**schedule(name, ClientToken="one"))
+    assert scheduler.create_schedule(**schedule(name, ClientToken="one"))["ScheduleArn"] == first["ScheduleArn"]
     conflict = ("ConflictException", 409, f"Schedule {name} already exists.")
-    assert refused(scheduler.create_schedule, **request(name, ClientToken="two")) == conflict
-    assert refused(scheduler.create_schedule, **request(name, ClientToken="one", Description="x")) == conflict
+    assert refused(scheduler.create_schedule, **schedule(name, ClientToken="two")) == conflict
+    assert refused(scheduler.create_schedule, **schedule(name, ClientToken="one", Description="x")) == conflict
     made = scheduler.create_schedule_group(Name=group, ClientToken="one")
     assert (
         scheduler.create_schedule_group(Name=group, ClientToken="one")["ScheduleGroupArn"] == made["ScheduleGroupArn"]
@@ -80,31 +65,12 @@ def test_a_client_token_makes_a_call_once(scheduler: Any) -> None:
     assert refused(scheduler.create_schedule_group, Name=group, ClientToken="two")[0] == "ConflictException"
 
 
-def test_groups_hold_schedules_and_take_them_along(scheduler: Any) -> None:
-    group, name = named("g"), named()
-    assert refused(scheduler.create_schedule, **request(name, GroupName=group))[0] == "ResourceNotFoundException"
-    arn = scheduler.create_schedule_group(Name=group, Tags=[{"Key": "k", "Value": "v"}])["ScheduleGroupArn"]
-    assert arn == f"{ARN}:schedule-group/{group}"
-    scheduler.create_schedule(**request(name, GroupName=group))
-    scheduler.create_schedule(**request(name))
-    assert scheduler.get_schedule(Name=name, GroupName=group)["GroupName"] == group
-    assert scheduler.get_schedule_group(Name=group)["State"] == "ACTIVE"
-    scheduler.tag_resource(ResourceArn=arn, Tags=[{"Key": "l", "Value": "w"}])
-    scheduler.untag_resource(ResourceArn=arn, TagKeys=["k"])
-    assert scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "l", "Value": "w"}]
-    scheduler.delete_schedule_group(Name=group)
-    assert refused(scheduler.get_schedule_group, Name=group)[2] == f"Schedule group {group} does not exist."
-    assert scheduler.get_schedule(Name=name)["GroupName"] == "default"
-    assert refused(scheduler.delete_schedule_group, Name="default")[0] == "ValidationException"
-    assert scheduler.get_schedule_group(Name="default")["Name"] == "default"
-
-
 def test_lists_are_paged_and_filtered(scheduler: Any) -> None:
     group, prefix = named("g"), named("p")
     scheduler.create_schedule_group(Name=group)
     for number in range(5):
         state = "DISABLED" if number == 2 else "ENABLED"
-        scheduler.create_schedule(**request(f"{prefix}-{number}", GroupName=group, State=state))
+        scheduler.create_schedule(**schedule(f"{prefix}-{number}", GroupName=group, State=state))
     pages = scheduler.get_paginator("list_schedules").paginate(
         NamePrefix=prefix, PaginationConfig={"PageSize": 2}, GroupName=group
     )
@@ -145,26 +111,56 @@ def test_lists_are_paged_and_filtered(scheduler: Any) -> None:
     ],
 )
 def test_what_cannot_be_carried_out_is_refused(scheduler: Any, members: dict[str, Any], words: str) -> None:
-    code, status, message = refused(scheduler.create_schedule, **request(named(), **members))
+    code, status, message = refused(scheduler.create_schedule, **schedule(named(), **members))
     assert (code, status) == ("ValidationException", 400)
     assert words in message
 
 
 def test_the_role_has_to_trust_scheduler_and_the_caller_to_pass_it(client: Client, scheduler: Any) -> None:
     role = role_of(client)
-    code, _, message = refused(scheduler.create_schedule, **request(named(), Target={"Arn": PIPELINE, "RoleArn": role}))
+    code, _, message = refused(
+        scheduler.create_schedule, **schedule(named(), Target={"Arn": PIPELINE, "RoleArn": role})
+    )
     assert code == "ValidationException"
     assert "must allow AWS EventBridge Scheduler to assume the role" in message
     name = named()
     person = Person(client).may(
-        allow("scheduler:CreateSchedule", on=f"{ARN}:schedule/default/{name}"),
+        allow("scheduler:CreateSchedule", on=f"{SCHEDULER}:schedule/default/{name}"),
         allow("iam:PassRole", Condition={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
     )
     theirs = person.client("scheduler")
-    assert refused(theirs.create_schedule, **request(named()))[0] == "AccessDeniedException"
-    assert refused(theirs.create_schedule, **request(name))[0] == "AccessDeniedException"
+    assert refused(theirs.create_schedule, **schedule(named()))[0] == "AccessDeniedException"
+    assert refused(theirs.create_schedule, **schedule(name))[0] == "AccessDeniedException"
     person.may(
-        allow("scheduler:CreateSchedule", on=f"{ARN}:schedule/default/{name}"),
+        allow("scheduler:CreateSchedule", on=f"{SCHEDULER}:schedule/default/{name}"),
         allow("iam:PassRole", Condition={"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}),
     )
-    theirs.create_schedule(**request(name, EndDate=datetime.now(UTC) + timedelta(days=1)))
+    theirs.create_schedule(**schedule(name, EndDate=datetime.now(UTC) + timedelta(days=1)))
+
+
+def test_a_schedule_whose_pipeline_is_not_there_is_dropped_and_counted(scheduler: Any, client: Client) -> None:
+    """The schedule is due at once, and what becomes of it is seen in CloudWatch."""
+    group = named("g")
+    scheduler.create_schedule_group(Name=group)
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    once = {"ScheduleExpression": f"at({moment})", "ActionAfterCompletion": "DELETE"}
+    scheduler.create_schedule(**schedule("gone", GroupName=group, **once))
+
+    def left() -> list[Any]:
+        return list(scheduler.list_schedules(GroupName=group)["Schedules"])
+
+    eventually(lambda: not left(), what=lambda: str(left()))
+    now = datetime.now(UTC)
+    counts = {
+        name: client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Scheduler",
+            MetricName=name,
+            Dimensions=[{"Name": "ScheduleGroup", "Value": group}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=10),
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"][0]["Sum"]
+        for name in ("InvocationAttemptCount", "TargetErrorCount", "InvocationDroppedCount")
+    }
+    assert set(counts.values()) == {1.0}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kit.triggers import WrittenCalls
 
 from sagewright.core.errors import AwsError
 from sagewright.engine.role_objects import WorkRole
@@ -22,31 +22,11 @@ START = 1_704_067_200.0  # 2024-01-01T00:00:00Z
 HOUR = 3600.0
 
 
-@dataclass
-class Calls:
-    """What would have been called; ``error`` is raised instead."""
-
-    made: list[tuple[WorkRole, str, str, dict[str, Any]]] = field(default_factory=list)
-    error: AwsError | None = None
-
-    def call(
-        self, caller: WorkRole, service: str, operation: str, request: dict[str, Any], *, parent: str | None = None
-    ) -> dict[str, Any]:
-        self.made.append((caller, service, operation, request))
-        if self.error is not None:
-            raise self.error
-        return {"PipelineExecutionArn": "arn"}
-
-    @property
-    def times(self) -> list[str]:
-        return [request["PipelineParameters"][0]["Value"] for _, _, _, request in self.made]
-
-
 class Bench:
     """A store, a clock and a timer, and the reconciler's side of one schedule."""
 
     def __init__(self, database: Database) -> None:
-        self.clock, self.calls = FakeClock(START), Calls()
+        self.clock, self.calls = FakeClock(START), WrittenCalls()
         self.store = ResourceStore(database, self.clock)
         self.timer = Timer(self.clock, self.calls, MetricStore(database, self.clock))
         self.id = ""
@@ -95,6 +75,11 @@ class Bench:
             self.look()
 
 
+def times(bench: Bench) -> list[str]:
+    """The times for which the pipeline was started."""
+    return [request["PipelineParameters"][0]["Value"] for request in bench.calls.started]
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     database = Database(sqlite_url(tmp_path))
@@ -108,15 +93,14 @@ def test_a_cron_schedule_fires_at_its_times_as_its_role(bench: Bench) -> None:
     bench.look()
     assert bench.calls.made == []
     bench.pass_(3 * HOUR)
-    assert bench.calls.times == ["2024-01-01T01:00:00Z", "2024-01-01T02:00:00Z", "2024-01-01T03:00:00Z"]
-    caller, service, operation, request = bench.calls.made[0]
+    assert times(bench) == ["2024-01-01T01:00:00Z", "2024-01-01T02:00:00Z", "2024-01-01T03:00:00Z"]
+    caller, operation, request = bench.calls.made[0]
     assert caller == WorkRole("arn:role", "1", "us-east-1", "arn:s", "scheduler.amazonaws.com")
-    assert (service, operation, request["PipelineName"]) == (
-        "sagemaker",
+    assert (operation, request["PipelineName"]) == (
         "StartPipelineExecution",
         "arn:aws:sagemaker:us-east-1:1:pipeline/p",
     )
-    assert len({request["ClientRequestToken"] for _, _, _, request in bench.calls.made}) == 3
+    assert len({request["ClientRequestToken"] for request in bench.calls.started}) == 3
 
 
 def test_the_next_time_is_when_the_row_is_due(bench: Bench) -> None:
@@ -129,19 +113,19 @@ def test_the_next_time_is_when_the_row_is_due(bench: Bench) -> None:
 def test_a_rate_begins_at_once_or_at_its_start(bench: Bench) -> None:
     bench.make("rate(1 hour)")
     bench.pass_(2 * HOUR)
-    assert bench.calls.times == ["2024-01-01T00:00:00Z", "2024-01-01T01:00:00Z", "2024-01-01T02:00:00Z"]
+    assert times(bench) == ["2024-01-01T00:00:00Z", "2024-01-01T01:00:00Z", "2024-01-01T02:00:00Z"]
 
 
 def test_a_start_date_of_a_moment_ago_counts(bench: Bench) -> None:
     bench.make("rate(1 hour)", StartDate=START - 2.0)
     bench.look()
-    assert bench.calls.times == ["2023-12-31T23:59:58Z"]
+    assert times(bench) == ["2023-12-31T23:59:58Z"]
 
 
 def test_start_and_end_bound_the_times(bench: Bench) -> None:
     bench.make("cron(0 * * * ? *)", StartDate=START + 2 * HOUR, EndDate=START + 3 * HOUR)
     bench.pass_(6 * HOUR)
-    assert bench.calls.times == ["2024-01-01T02:00:00Z", "2024-01-01T03:00:00Z"]
+    assert times(bench) == ["2024-01-01T02:00:00Z", "2024-01-01T03:00:00Z"]
     assert bench.row is not None
     assert bench.row.due is None
 
@@ -149,7 +133,7 @@ def test_start_and_end_bound_the_times(bench: Bench) -> None:
 def test_one_time_and_gone_when_that_was_asked_for(bench: Bench) -> None:
     bench.make("at(2024-01-01T01:00:00)", ActionAfterCompletion="DELETE")
     bench.pass_(HOUR)
-    assert bench.calls.times == ["2024-01-01T01:00:00Z"]
+    assert times(bench) == ["2024-01-01T01:00:00Z"]
     assert bench.row is None
 
 
@@ -158,9 +142,9 @@ def test_times_missed_while_no_server_ran_are_made_up_for_once(bench: Bench) -> 
     bench.look()
     bench.clock.pass_(10.5 * HOUR)
     bench.look()
-    assert bench.calls.times == ["2024-01-01T10:00:00Z"]
+    assert times(bench) == ["2024-01-01T10:00:00Z"]
     bench.pass_(HOUR)
-    assert bench.calls.times == ["2024-01-01T10:00:00Z", "2024-01-01T11:00:00Z"]
+    assert times(bench) == ["2024-01-01T10:00:00Z", "2024-01-01T11:00:00Z"]
 
 
 def test_what_was_missed_too_long_ago_is_skipped(bench: Bench) -> None:
@@ -179,7 +163,7 @@ def test_a_flexible_window_allows_as_much_lateness(bench: Bench) -> None:
     bench.look()
     bench.clock.pass_(9 * HOUR)
     bench.look()
-    assert bench.calls.times == ["2024-01-01T03:00:00Z"]
+    assert times(bench) == ["2024-01-01T03:00:00Z"]
 
 
 def test_an_outage_is_waited_for_and_the_pipeline_started_once(bench: Bench) -> None:
@@ -191,7 +175,7 @@ def test_an_outage_is_waited_for_and_the_pipeline_started_once(bench: Bench) -> 
     bench.pass_(300.0, step=30.0)
     tries = len(bench.calls.made)
     assert tries > 3
-    assert len({request["ClientRequestToken"] for _, _, _, request in bench.calls.made}) == 1
+    assert len({request["ClientRequestToken"] for request in bench.calls.started}) == 1
     bench.calls.error = None
     bench.pass_(HOUR)
     assert len(bench.calls.made) == tries + 1
@@ -210,7 +194,7 @@ def test_a_pipeline_that_is_gone_is_not_asked_for_again_until_the_next_time(benc
     bench.make("cron(0 * * * ? *)")
     bench.calls.error = AwsError("Pipeline 'p' does not exist.", code="ResourceNotFound")
     bench.pass_(2 * HOUR)
-    assert bench.calls.times == ["2024-01-01T01:00:00Z", "2024-01-01T02:00:00Z"]
+    assert times(bench) == ["2024-01-01T01:00:00Z", "2024-01-01T02:00:00Z"]
 
 
 def test_an_update_changes_the_next_time_and_a_disabled_schedule_has_none(bench: Bench) -> None:

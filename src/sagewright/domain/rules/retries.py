@@ -35,7 +35,7 @@ class RetryPolicy:
         Only what may end by itself is asked again: an outage or a limit, not a pipeline that is gone or a role that
         may not start it.
         """
-        if error.status < 500 and error.code not in THROTTLED:
+        if (error.status < 500 and error.code not in THROTTLED) or error.status == 501:
             return None
         at = now + min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempts, 20))
         return at if attempts <= self.attempts and at - since <= self.age else None

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sagewright.engine.calls import Calls
+from sagewright.engine.feed import Reader
+from sagewright.nouns.operations import Platform
 from sagewright.services.events._delivery import Deliveries
 from sagewright.services.events._sagemaker import KINDS, SageMakerEvents
 from sagewright.services.events._shared import rules
 from sagewright.store.changes import ChangeRecord
 
 NAME = "events"
+
+
+def reader(platform: Platform, calls: Calls) -> Reader:
+    """The reader of a server."""
+    deliveries = Deliveries(platform.resources, platform.clock, platform.metrics, platform.hint)
+    return Reader(NAME, RuleReader(SageMakerEvents(calls), deliveries).read, frozenset(KINDS))
 
 
 @dataclass
@@ -23,21 +31,14 @@ class RuleReader:
 
     events: SageMakerEvents
     deliveries: Deliveries
-    name: str = NAME
-    kinds: frozenset[str] = frozenset(KINDS)
 
-    def read(self, records: Sequence[ChangeRecord]) -> None:
-        """Deliver what the changes are to the rules of their accounts and regions."""
-        places: dict[tuple[str, str], list[ChangeRecord]] = {}
-        for record in records:
-            places.setdefault((record.account, record.region), []).append(record)
-        for (account, region), theirs in places.items():
-            listening = [
-                rule
-                for rule in rules(self.deliveries.resources, account, region)
-                if rule.spec["State"] == "ENABLED" and rule.spec.get("EventPattern")
-            ]
-            if not listening:
-                continue
-            for event in self.events.of(theirs):
+    def read(self, record: ChangeRecord) -> None:
+        """Deliver what a change is to the rules of its account and region."""
+        listening = [
+            rule
+            for rule in rules(self.deliveries.resources, record.account, record.region)
+            if rule.spec["State"] == "ENABLED" and rule.spec.get("EventPattern")
+        ]
+        if listening:
+            for event in self.events.of(record):
                 self.deliveries.deliver(event, listening)

@@ -1,8 +1,8 @@
 """SageMaker's events: what changed, in the words in which AWS tells EventBridge.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
-A detail is what Describe says, times in milliseconds. AWS may send several events for a change of state, and so do we:
-an event is made for each change that the store records.
+A detail is what Describe says, times in milliseconds. AWS may send several events for a change of state, and so do we
+where a server forgot what it told: a change that moves no status is told when the status is another than the last one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,9 @@ EXECUTION = "PipelineExecution"
 EXECUTION_CHANGE = "SageMaker Model Building Pipeline Execution Status Change"
 STEP_CHANGE = "SageMaker Model Building Pipeline Execution Step Status Change"
 REMEMBERED = 10_000
-"""Steps whose last status is kept in memory, so that each status is told once."""
+"""Resources and steps whose last status is kept in memory, so that each status is told once."""
+STATUSES = ("SecondaryStatus", "ModelApprovalStatus")
+"""Members that say more of a status than the status does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +73,39 @@ KINDS: Mapping[str, _Kind] = {
 
 @dataclass
 class SageMakerEvents:
-    """Makes the events of changes. Steps of executions are no resources: their last status is kept in memory."""
+    """Makes the events of changes. The last status of each resource, and of each step, is kept in memory."""
 
     calls: Calls
-    _steps: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    _told: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
-    def of(self, records: Sequence[ChangeRecord]) -> Iterator[Json]:
-        """The events of changes, in their order. What is gone meanwhile is told nothing of."""
-        last = {record.resource: record.position for record in records}
-        for record in records:
-            kind = KINDS.get(record.kind)
-            if kind is None or record.verb == "deleted":
-                continue
-            if record.verb == "updated" and last[record.resource] != record.position:
-                continue  # what follows says the same of it
-            described = self._describe(record, f"Describe{record.kind}", {kind.member: kind.by(record)})
-            if described is None:
-                continue
-            status = _word(record.kind, record.after)
-            if status and kind.status in described:
-                described[kind.status] = status
-            if record.kind == EXECUTION:
-                yield from self._of_execution(record, described)
-                continue
-            if kind.status in described:
-                described[kind.status] = kind.word(described[kind.status])
-            yield _event(record, kind.event, described, [record.arn])
+    def of(self, record: ChangeRecord) -> Iterator[Json]:
+        """The events of a change. What is gone meanwhile is told nothing of."""
+        kind = KINDS.get(record.kind)
+        if kind is None or record.verb == "deleted":
+            return
+        described = self._describe(record, f"Describe{record.kind}", {kind.member: kind.by(record)})
+        if described is None:
+            return
+        status = _word(record.kind, record.after)
+        if status and kind.status in described:
+            described[kind.status] = status
+        if record.kind == EXECUTION:
+            yield from self._of_execution(record, described)
+            return
+        words = " ".join(str(described.get(name, "")) for name in (kind.status, *STATUSES))
+        if self._before(record.resource, words) == words and record.verb == "updated":
+            return
+        if kind.status in described:
+            described[kind.status] = kind.word(described[kind.status])
+        yield _event(record, kind.event, described, [record.arn])
+
+    def _before(self, name: str, status: str) -> str:
+        """Remember a status; returns the one before, empty where none is known."""
+        before = self._told.pop(name, "")
+        self._told[name] = status
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        return before
 
     def _describe(self, record: ChangeRecord, operation: str, request: Json) -> Json | None:
         caller = WorkRole(SAGEMAKER, record.account, record.region, record.arn)
@@ -114,12 +123,9 @@ class SageMakerEvents:
         answer = self._describe(record, "ListPipelineExecutionSteps", request) or {}
         for step in answer.get("PipelineExecutionSteps", ()):
             name, status = f"{record.resource} {step['StepName']}", step.get("StepStatus", "")
-            before = self._steps.pop(name, "")
-            self._steps[name] = status
+            before = self._before(name, status)
             if before == status:
                 continue
-            while len(self._steps) > REMEMBERED:
-                self._steps.popitem(last=False)
             detail = {
                 "metadata": _lowered(step.get("Metadata", {})),
                 **_present({"stepStartTime": _time(step.get("StartTime")), "stepEndTime": _time(step.get("EndTime"))}),
