@@ -23,8 +23,11 @@ from sagewright.access.role_sessions import RoleSessions
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
+from sagewright.engine import feed, invocation_metrics
+from sagewright.engine.feed import Feed, Reader
 from sagewright.engine.hints import Hints
 from sagewright.engine.invocation_metrics import InvocationMetrics
+from sagewright.engine.periodic import Periodic, Task
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.reconciler import Reconciler
@@ -32,7 +35,6 @@ from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.routes import Routes
 from sagewright.engine.run import RunController
 from sagewright.engine.shared_database import Follower
-from sagewright.engine.sweeps import LOOK_SECONDS, Sweep, Sweeper
 from sagewright.engine.tools import Tools
 from sagewright.environments.builder import Builder
 from sagewright.gateway.aws.admission import Admissions
@@ -72,6 +74,7 @@ DRAIN_SECONDS = 10.0
 STOP_SECONDS = DRAIN_SECONDS + 30.0
 """After which a server that was told to end is ended, whatever still hangs."""
 HOUR = 3600.0
+TRIM_SECONDS = 30.0
 LONGEST_PATH = 107 - len("/hints.sock")
 """Bytes of the data directory's path: a socket's may have 107."""
 
@@ -151,7 +154,9 @@ class Installation:
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
-        self._sweeper = Sweeper(_sweeps(self._platform, self._builder, settings), self._clock)
+        self._feed = Feed(self._platform.changes, _readers(self._platform))
+        self._sweeps = Periodic("sweeps", _sweeps(self._platform, self._builder, settings))
+        self._looks = Periodic("looks", self._tasks())
         gateway = Gateway(self._platform, self._internal(), self._doors.answer)
         self._server = Server(
             gateway,
@@ -162,6 +167,14 @@ class Installation:
             gate=Admissions(self._platform, {HEALTH, *self._internal()}),
             limits=Limits(scratch=data),
         )
+
+    def _tasks(self) -> list[Task]:
+        """What is done every few seconds, and is done quickly."""
+        return [
+            Task("writing the invocation metrics", invocation_metrics.SECONDS, self._invocations.write),
+            Task("reading the changes", feed.SECONDS, self._feed.read),
+            *([self._follower.share()] if self._database.shared else ()),
+        ]
 
     def _stores(self) -> tuple[ResourceStore, Storage | None]:
         """The store of resources, and the storage of objects unless that is the data directory.
@@ -210,11 +223,10 @@ class Installation:
         (self.settings.data_dir / "server.json").write_text(json.dumps({"url": url, "pid": os.getpid()}))
         self._hints.start()
         self._reconciler.start()
-        self._invocations.start()
         if self._database.shared:
-            self._follower.start()
             self._claim.share()
-        self._sweeper.start()
+        self._looks.start()
+        self._sweeps.start()
         return url
 
     def _listen(self) -> int:
@@ -237,11 +249,11 @@ class Installation:
         self._platform.stopping.set()
         self._server.stop(DRAIN_SECONDS)
         self._reconciler.stop()
-        self._sweeper.stop()
+        self._sweeps.stop()
         self._preparation.stop()
         self._hints.stop()
-        self._follower.stop()
-        self._invocations.stop()
+        self._looks.stop()
+        self._invocations.write()
         if self.settings.ephemeral:
             self._end_all_work()
         self._platform.objects.close()
@@ -294,16 +306,21 @@ def _made(directory: Path, flag: str) -> Path:
     return directory
 
 
-def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Sweep]:
-    """What is done from time to time."""
+def _readers(_platform: Platform) -> list[Reader]:
+    """Who reacts to changes of resources."""
+    return []
+
+
+def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Task]:
+    """What is done from time to time, and may take long."""
     logs = platform.logs
     return [
-        Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(settings.log_limit_mb << 20)),
-        Sweep("expired logs", HOUR, logs.expire),
-        Sweep("changes that were read", HOUR, platform.changes.prune),
-        Sweep("old metrics", HOUR, platform.metrics.compact),
-        Sweep("bytes of lost machines", HOUR, platform.objects.sweep_orphans),
-        Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
+        Task("logs to their size", TRIM_SECONDS, lambda: logs.trim(settings.log_limit_mb << 20)),
+        Task("expired logs", HOUR, logs.expire),
+        Task("changes that were read", HOUR, platform.changes.prune),
+        Task("old metrics", HOUR, platform.metrics.compact),
+        Task("bytes of lost machines", HOUR, platform.objects.sweep_orphans),
+        Task("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),
     ]
 
 

@@ -5,51 +5,27 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html, "Inv
 
 from __future__ import annotations
 
-import logging
-import threading
-
 from sagewright.core.clock import Clock
 from sagewright.serving.metrics import Statistic, VariantMetrics
 from sagewright.serving.router import Router
 from sagewright.store.metrics import MetricStore, Point
-
-log = logging.getLogger(__name__)
 
 NAMESPACE = "AWS/SageMaker"
 SECONDS = 10.0
 
 
 class InvocationMetrics:
-    """A thread that drains the router's counts into the metric store."""
+    """Drains the router's counts into the metric store."""
 
     def __init__(self, router: Router, metrics: MetricStore, clock: Clock) -> None:
         self._router = router
         self._metrics = metrics
         self._clock = clock
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="invocation-metrics", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Write what is left and end."""
-        self._ended.set()
-        self._thread.join()
-        self.write()
 
     def write(self) -> None:
         """Write the counts since the last time."""
         for counted in self._router.drain_metrics():
             self._metrics.put(counted.account, counted.region, NAMESPACE, _points(counted, self._clock.now()))
-
-    def _run(self) -> None:
-        while not self._ended.wait(SECONDS):
-            try:
-                self.write()
-            except Exception:
-                log.exception("cannot write the invocation metrics")
 
 
 def _points(counted: VariantMetrics, at: float) -> list[Point]:

@@ -20,6 +20,7 @@ from typing import Protocol
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
 from sagewright.engine.lifecycle import Lifecycle
+from sagewright.engine.periodic import Periodic, Task
 from sagewright.store.outages import Coming, outage
 from sagewright.store.resources import Change, Resource, ResourceStore
 
@@ -65,26 +66,22 @@ class Reconciler:
         self._raised: dict[str, tuple[int, float]] = {}
         self._stopping = False
         self._paused = False
-        self._threads = [
-            threading.Thread(target=self._dispatch, name="reconciler", daemon=True),
-            threading.Thread(target=self._keep_leases, name="leases", daemon=True),
-        ]
-        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._dispatch, name="reconciler", daemon=True)
+        self._leases = Periodic("leases", [Task("renewing leases", LEASE_SECONDS / 3, self._keep_leases)])
 
     def start(self) -> None:
         """Begin; what was left half-way by an earlier server is due already."""
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
+        self._leases.start()
 
     def stop(self) -> None:
         """Finish the acts under way and give the leases back."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
-        self._ended.set()
         self._pool.shutdown(wait=True)
-        for thread in self._threads:
-            thread.join()
+        self._leases.stop()
+        self._thread.join()
         self._store.release(self._owner)
 
     def hint(self, identifier: str) -> None:
@@ -162,7 +159,9 @@ class Reconciler:
                 self._wake.notify_all()
 
     def _act(self, resource: Resource) -> Change:
-        controller = self._controllers[resource.kind]
+        controller = self._controllers.get(resource.kind)
+        if controller is None:
+            return Change(due=None)  # a definition was made due, such as by a child that moved
         try:
             change = controller.act(resource)
         except Coming:
@@ -189,11 +188,7 @@ class Reconciler:
         return change
 
     def _keep_leases(self) -> None:
-        while not self._ended.wait(LEASE_SECONDS / 3):
-            with self._wake:
-                held = list(self._busy)
-            if held:
-                try:
-                    self._store.renew(self._owner, held, LEASE_SECONDS)
-                except Exception:
-                    log.exception("cannot renew leases")
+        with self._wake:
+            held = list(self._busy)
+        if held:
+            self._store.renew(self._owner, held, LEASE_SECONDS)

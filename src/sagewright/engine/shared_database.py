@@ -5,16 +5,13 @@ It does so once at the start. Where servers share a database it does so every se
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Mapping
 
 from sagewright.engine.lifecycle import RUN, Lifecycle
+from sagewright.engine.periodic import Task
 from sagewright.engine.placement import Placement
 from sagewright.engine.routes import Routes
 from sagewright.store.resources import ResourceStore
-
-log = logging.getLogger(__name__)
 
 SECONDS = 1.0
 RETRY_SECONDS = 5.0
@@ -33,8 +30,6 @@ class Follower:
         self._ending = [kind for kind, lifecycle in lifecycles.items() if lifecycle is RUN]
         self._standing = [kind for kind, lifecycle in lifecycles.items() if lifecycle is not RUN]
         self._phases = sorted({p for kind in self._standing for p in lifecycles[kind].moves})
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def follow(self) -> None:
         """Copy the state of all work from the store, once."""
@@ -50,21 +45,8 @@ class Follower:
         """Wake the jobs that waited in the queue of a server that is gone."""
         self._resources.wake(self._ending, ["pending"])
 
-    def start(self) -> None:
-        """Go on following."""
+    def share(self) -> Task:
+        """Expect changes by other servers; returns the task that follows them."""
         self._routes.lag = 1.5 * SECONDS
         self._placement.retry_seconds = RETRY_SECONDS
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread, if it runs."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.wait(SECONDS):
-            try:
-                self.follow()
-            except Exception:
-                log.exception("cannot follow the other servers")
+        return Task("following the other servers", SECONDS, self.follow)
