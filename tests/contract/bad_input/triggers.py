@@ -38,16 +38,16 @@ def scheduler(client: Callable[..., Any]) -> tuple[dict[str, Any], Mapping[str, 
     arn = "arn:aws:scheduler:us-east-1:123456789012:schedule-group/kept"
     schedule = {"ScheduleExpression": RARELY, "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": TARGET}
     again: dict[str, Callable[[], Any]] = {
-        "DeleteSchedule": lambda: it.create_schedule(Name="doomed", **schedule),
-        "DeleteScheduleGroup": lambda: it.create_schedule_group(Name="doomed"),
+        "DeleteSchedule": lambda: _each(
+            *(lambda name=name: it.create_schedule(Name=name, **schedule) for name in ("doomed", "kept"))
+        ),
+        "DeleteScheduleGroup": lambda: _each(
+            *(lambda name=name: it.create_schedule_group(Name=name) for name in ("doomed", "kept"))
+        ),
         "TagResource": lambda: it.untag_resource(ResourceArn=arn, TagKeys=["k"]),
         "UntagResource": lambda: it.tag_resource(ResourceArn=arn, Tags=TAGS),
     }
-    _each(
-        lambda: it.create_schedule(Name="kept", **schedule),
-        lambda: it.create_schedule_group(Name="kept"),
-        *again.values(),
-    )
+    _each(*again.values())
     return {"Name": "kept", **schedule, "ResourceArn": arn, "Tags": TAGS, "TagKeys": ["k"]}, again
 
 
@@ -56,12 +56,14 @@ def events(client: Callable[..., Any]) -> tuple[dict[str, Any], Mapping[str, Cal
     arn = "arn:aws:events:us-east-1:123456789012:rule/kept"
     targets = [{"Id": "1", **TARGET}]
     again: dict[str, Callable[[], Any]] = {
-        "DeleteRule": lambda: it.put_rule(Name="doomed", EventPattern=PATTERN),
+        "DeleteRule": lambda: _each(
+            *(lambda name=name: it.put_rule(Name=name, EventPattern=PATTERN) for name in ("doomed", "kept"))
+        ),
         "RemoveTargets": lambda: it.put_targets(Rule="kept", Targets=targets),
         "TagResource": lambda: it.untag_resource(ResourceARN=arn, TagKeys=["k"]),
         "UntagResource": lambda: it.tag_resource(ResourceARN=arn, Tags=TAGS),
     }
-    _each(lambda: it.put_rule(Name="kept", EventPattern=PATTERN), *again.values())
+    _each(*again.values())
     values = {
         "Name": "kept",
         "Rule": "kept",
