@@ -24,6 +24,7 @@ from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
 from sagewright.engine import feed, invocation_metrics
+from sagewright.engine.calls import Calls
 from sagewright.engine.feed import Feed, Reader
 from sagewright.engine.hints import Hints
 from sagewright.engine.invocation_metrics import InvocationMetrics
@@ -47,6 +48,7 @@ from sagewright.gateway.ways.invoke import Invocations
 from sagewright.gateway.ways.job_doors import Doors
 from sagewright.nouns.declaration import all_nouns
 from sagewright.nouns.operations import Platform
+from sagewright.services.events import _reader as rules
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
 from sagewright.store import migrate
@@ -158,7 +160,7 @@ class Installation:
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
-        self._feed = Feed(self._platform.changes, _readers(self._platform))
+        self._feed = Feed(self._platform.changes, _readers(self._platform, self._tools.calls))
         self._sweeps = Periodic("sweeps", _sweeps(self._platform, self._builder, settings))
         self._looks = Periodic("looks", self._tasks())
         gateway = Gateway(self._platform, self._internal(), self._doors.answer)
@@ -312,9 +314,9 @@ def _made(directory: Path, flag: str) -> Path:
     return directory
 
 
-def _readers(_platform: Platform) -> list[Reader]:
+def _readers(platform: Platform, calls: Calls) -> list[Reader]:
     """Who reacts to changes of resources."""
-    return []
+    return [rules.reader(platform, calls)]
 
 
 def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Task]:

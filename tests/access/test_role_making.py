@@ -15,7 +15,8 @@ from tests.kit.servers import client as client_of
 from sagewright.testing.server import ServerProcess
 
 Client = Callable[..., Any]
-SERVICE = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+SERVICES = [f"{each}.amazonaws.com" for each in ("sagemaker", "scheduler", "events")]
+SERVICE = {"Effect": "Allow", "Principal": {"Service": SERVICES}, "Action": "sts:AssumeRole"}
 
 
 def unknown(path: str = "/") -> str:

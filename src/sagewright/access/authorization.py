@@ -12,7 +12,7 @@ from functools import partial
 
 from sagewright.access.decision import NOTHING, Layer, Outcome, decide
 from sagewright.access.identity import GLOBAL, role_of
-from sagewright.access.permissions import account_of, needed, passed_roles
+from sagewright.access.permissions import account_of, needed, passed_roles, table
 from sagewright.access.policy import Access, Decision, Policies
 from sagewright.access.policy_cache import PLAIN, Caller, Memory, PolicyCache, Samples, Target
 from sagewright.access.request_context import MustWait, RequestContext
@@ -152,8 +152,8 @@ class Authorizer:
         return self._policies.trust(role).decide(access).allowed
 
     def _demand(self, call: Call, request: Json, permission: Permission) -> Call:
-        key_id = call.principal.access_key_id
-        if self.is_remembered(key_id, permission.action, permission.resource):
+        key_id, subject = call.principal.access_key_id, _subject(permission)
+        if self.is_remembered(key_id, permission.action, subject):
             return call
         version = self._allowed.version()
         key = self._credentials.find(key_id) if key_id else None
@@ -169,7 +169,7 @@ class Authorizer:
         if owner != call.account:
             return call._replace(principal=call.principal._replace(account=owner))
         if own and lasting:
-            self._allowed.put((key_id, permission.action, permission.resource), version, True)
+            self._allowed.put((key_id, permission.action, subject), version, True)
         return call
 
     def _decide(
@@ -194,16 +194,17 @@ class Authorizer:
         return outcome, outcome.fixed or context.lasting
 
     def _require_passable(self, call: Call, request: Json, arn: str, target: str) -> None:
-        """Raises unless the caller may hand the role to SageMaker and the role trusts SageMaker."""
+        """Raises unless the caller may hand the role to the service and the role trusts the service."""
         if account_of(arn) != call.account:
             raise AccessDeniedException("Cross-account pass role is not allowed.")
-        keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
+        service = table()["passing"][call.service]
+        keys = (("iam:PassedToService", service), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
-        if self.trusts_service(call, arn, target):  # memory knows it, mostly; to look for the role asks the store
+        if self.trusts_service(call, arn, target, service):  # memory knows it, mostly; to look for it asks the store
             return
         self._make_missing_role(call, arn)
-        if not self.trusts_service(call, arn, target):
-            raise ValidationException(not_assumed(arn) + self._advice(call, arn))
+        if not self.trusts_service(call, arn, target, service):
+            raise ValidationException(not_assumed(arn, service) + self._advice(call, arn))
 
     def _make_missing_role(self, call: Call, arn: str) -> None:
         """Create a role at its first use, when the server creates roles and the caller may create this one."""
@@ -227,8 +228,20 @@ class Authorizer:
         return f" There is no such role here. This makes it: {command(arn)}"
 
 
+def _subject(permission: Permission) -> str:
+    """Under what a yes is remembered: the resource, and the service that a role is passed to, unless SageMaker."""
+    for name, value in permission.keys:
+        if name == "iam:PassedToService" and value != SERVICE:
+            return f"{permission.resource} {value}"
+    return permission.resource
+
+
 def not_assumed(arn: str, service: str = SERVICE) -> str:
-    """AWS's message for a role that SageMaker, or another service, cannot assume."""
+    """AWS's message for a role that a service cannot assume."""
+    if service == table()["passing"]["scheduler"]:
+        return f"The execution role you provide must allow AWS EventBridge Scheduler to assume the role: {arn}."
+    if service == table()["passing"]["events"]:
+        return f"Provided role '{arn}' cannot be assumed by principal '{service}'."
     return (
         f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{service}' to assume "
         "the role."

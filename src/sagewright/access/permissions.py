@@ -94,7 +94,7 @@ def needed(call: Call, request: Json) -> list[Permission]:
 
 def passed_roles(call: Call, request: Json) -> list[str]:
     """The ARNs of roles that the call hands to the service, in order, each once."""
-    if call.service != "sagemaker" or call.operation.startswith(READING):
+    if call.service not in table()["passing"] or call.operation.startswith(READING):
         return []
     arns: dict[str, None] = {}
     for path in _role_paths(call.service, call.operation):
@@ -257,10 +257,34 @@ def _sts(call: Call, request: Json) -> str:
     return arn
 
 
+def _events(call: Call, request: Json) -> str:
+    for member in ("ResourceARN", "Rule", "Name"):
+        if member in request:
+            name = request[member]
+            kind = "event-bus" if call.operation == "DescribeEventBus" else "rule"
+            return name if name.startswith("arn:") else str(Arn("events", call.region, call.account, f"{kind}/{name}"))
+    return str(Arn("events", call.region, call.account, "event-bus/default")) if call.operation == "PutEvents" else "*"
+
+
+def _scheduler(call: Call, request: Json) -> str:
+    if "ResourceArn" in request:
+        arn: str = request["ResourceArn"]
+        return arn
+    if "Name" not in request:
+        return "*"
+    name = request["Name"]
+    path = f"schedule-group/{name}"
+    if not call.operation.endswith("Group"):
+        path = f"schedule/{request.get('GroupName', 'default')}/{name}"
+    return str(Arn("scheduler", call.region, call.account, path))
+
+
 _RESOURCES: Mapping[str, Callable[[Call, Json], str]] = {
     "s3": _s3,
     "sagemaker": _sagemaker,
     "logs": _logs,
     "iam": _iam,
     "sts": _sts,
+    "events": _events,
+    "scheduler": _scheduler,
 }

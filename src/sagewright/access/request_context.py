@@ -214,7 +214,8 @@ _LASTING = frozenset(
         "iam:passedtoservice",
     )
 )
-"""Keys whose values follow from the access key, and the service that roles are passed to, always SageMaker."""
+"""Keys whose values follow from the access key, and the service that roles are passed to,
+which is remembered with the role."""
 
 
 def _member_context(call: Call, request: Json) -> Context:

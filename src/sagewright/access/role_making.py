@@ -24,7 +24,7 @@ POLICIES = tuple(f"{AWS_POLICIES}/{name}" for name in ("AmazonSageMakerFullAcces
 """With the first policy alone, jobs could use only buckets with "sagemaker" in their names."""
 TRUST: Mapping[str, Any] = {
     "Effect": "Allow",
-    "Principal": {"Service": "sagemaker.amazonaws.com"},
+    "Principal": {"Service": [f"{each}.amazonaws.com" for each in ("sagemaker", "scheduler", "events")]},
     "Action": "sts:AssumeRole",
 }
 SESSION_SECONDS = 43_200

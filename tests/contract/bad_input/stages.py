@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
+from tests.contract.bad_input import triggers
 from tests.contract.bad_input.definitions import makers, own_members
 from tests.kit.endpoints import INFERENCE, SKLEARN
 from tests.kit.eventually import eventually
@@ -371,6 +372,7 @@ def _ended(make: Callable[..., Any], stop: Callable[..., Any], describe: Callabl
 
 
 MORE: Mapping[str, tuple[str, ...]] = {
+    **triggers.MORE,
     "CreateTrainingJob": (
         "RoleArn",
         "AlgorithmSpecification",
@@ -403,6 +405,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
 
 OWN: Mapping[str, Callable[[Values], Values]] = {
     **own_members(),
+    **triggers.OWN,
     **{
         f"Create{kind}": lambda _, kind=kind: {f"{kind}Name": fresh()}  # type: ignore[misc]
         for kind in ("TrainingJob", "ProcessingJob", "TransformJob", "Model", "EndpointConfig", "Endpoint")
@@ -485,4 +488,5 @@ STAGES: Mapping[str, Callable[[Client], Stage]] = {
     "sagemaker": sagemaker,
     "sagemaker-metrics": run_metrics,
     "sagemaker-runtime": runtime,
+    **triggers.STAGES,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sagewright.store.schema import metadata
 
-_WORKING = "('TrainingJob', 'ProcessingJob', 'TransformJob', 'Endpoint')"
+_WORKING = "('TrainingJob', 'ProcessingJob', 'TransformJob', 'Endpoint', 'Schedule', 'Rule', 'EventDelivery')"
 _OURS = "'/aws/sagemaker/%'"
 _THEIRS = "lower(namespace) NOT LIKE '%aws/sagemaker%'"
 _NAMED = "SELECT blob FROM objects UNION SELECT blob FROM parts"

@@ -263,8 +263,7 @@ def _rest(model: OperationModel, tree: dict[str, Any], protocol: str) -> Shot:
         else:
             inner[name] = value
     if inner and protocol == "rest-json":
-        headers["content-type"] = "application/json"
-        body = dump(inner)
+        headers["content-type"], body = "application/json", dump(inner)
     elif inner and shape is not None:
         body = _element(shape, shape.serialization.get("name", shape.name), inner).encode()
     path = "/".join(part for part in path.split("/") if not (part.startswith("{") and part.endswith("}")))

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 ACCOUNT = "123456789012"
 ROLE = "SagewrightExecutionRole"
 FULL_ACCESS = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
-TRUST = {
+TRUST: dict[str, Any] = {
     "Version": "2012-10-17",
     "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
@@ -72,7 +72,9 @@ def test_the_execution_role_is_there_from_the_start(iam: Any) -> None:
     role = iam.get_role(RoleName=ROLE)["Role"]
 
     assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
-    assert role["AssumeRolePolicyDocument"] == TRUST
+    services = [f"{name}.amazonaws.com" for name in ("sagemaker", "scheduler", "events")]
+    trust = {**TRUST["Statement"][0], "Principal": {"Service": services}}
+    assert role["AssumeRolePolicyDocument"] == {**TRUST, "Statement": [trust]}
     assert role["RoleId"].startswith("AROA")
     attached = iam.list_attached_role_policies(RoleName=ROLE)["AttachedPolicies"]
     assert [policy["PolicyName"] for policy in attached] == ["AmazonS3FullAccess", "AmazonSageMakerFullAccess"]
