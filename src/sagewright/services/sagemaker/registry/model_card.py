@@ -1,0 +1,155 @@
+"""ModelCard: what has to be known of a model, on record. Each change of the content is a version that stays."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sagewright.core import Json
+from sagewright.core.errors import ConflictException, ResourceNotFound, ValidationException
+from sagewright.nouns.declaration import Noun, Refusal
+from sagewright.nouns.listing import PAGE, position_of, token_of
+from sagewright.nouns.operations import Call, Result, operation
+from sagewright.nouns.verbs import answer, declare
+from sagewright.services.sagemaker._shared.user_context import user_context
+from sagewright.services.sagemaker._shared.versions import versions_of
+from sagewright.services.sagemaker.registry._card_content import found_in, metadata_only, require_content
+from sagewright.store.resources import AlreadyExists, Resource, Stale
+
+VERSION = "ModelCardVersion"
+"""The kind of the rows that keep the versions before the latest, named ``<card>/<number>``."""
+
+
+def check(_call: Call, request: Json) -> None:
+    """A content of the schema."""
+    require_content(request["Content"])
+
+
+def describe(_call: Call, resource: Resource) -> Json:
+    """What Search knows of the content beside the content."""
+    return found_in(resource.spec["Content"])
+
+
+def forget_versions(call: Call, resource: Resource, _request: Json) -> None:
+    """The earlier versions go with the card."""
+    for each in _earlier(call, resource):
+        call.platform.resources.delete(each)
+
+
+NOUN = declare(
+    Noun(
+        kind="ModelCard",
+        path="model-card/{name}",
+        taken=Refusal("Model card {name} already exists: {arn}", ConflictException),
+        missing=Refusal("Model card {name} does not exist.", ResourceNotFound),
+        status={VERSION: 1},
+        check=check,
+        describe=describe,
+        before_delete=forget_versions,
+    ),
+    own=("Create", "Describe", "Update"),
+)
+
+
+@operation("sagemaker", "CreateModelCard")
+def create_model_card(call: Call, request: Json) -> Result:
+    """A card of version 1."""
+    return answer(NOUN, "Create", call, NOUN.create(call, {**request, "CreatedBy": user_context(call)}))
+
+
+@operation("sagemaker", "UpdateModelCard")
+def update_model_card(call: Call, request: Json) -> Result:
+    """Another status, or another content, which is a new version. Raises ValidationException for both at once."""
+    card = NOUN.find(call, request["ModelCardName"])
+    if "Content" in request and "ModelCardStatus" in request:
+        raise ValidationException("The content and the status of a model card cannot be updated in one call.")
+    spec = {**card.spec, "LastModifiedBy": user_context(call)}
+    status = dict(card.status)
+    if "ModelCardStatus" in request:
+        spec["ModelCardStatus"] = request["ModelCardStatus"]
+    if "Content" in request:
+        require_content(request["Content"])
+        _keep(call, card)
+        spec["Content"] = request["Content"]
+        status |= {VERSION: card.status[VERSION] + 1, "VersionCreationTime": call.platform.clock.now()}
+    try:
+        card = call.platform.resources.update(card, spec=spec, status=status)
+    except Stale:
+        raise ConflictException(f"The model card {card.name!r} was changed by another call.") from None
+    return answer(NOUN, "Update", call, card)
+
+
+def _keep(call: Call, card: Resource) -> None:
+    """Keep the latest version before another takes its place; what an update that failed left is written over."""
+    name, resources = f"{card.name}/{card.status[VERSION]}", call.platform.resources
+    kept = NOUN.full(call, card)
+    kept["VersionCreationTime"] = card.status.get("VersionCreationTime", card.created)
+    try:
+        resources.create(
+            account=card.account, region=card.region, kind=VERSION, name=name, arn=f"{card.arn}?{name}", spec=kept
+        )
+    except AlreadyExists as error:
+        resources.update(error.existing, spec=kept)
+
+
+def _earlier(call: Call, card: Resource) -> list[Resource]:
+    """The rows of the versions before the latest."""
+    return [each for each in versions_of(call, card, VERSION) if each.spec[VERSION] < card.status[VERSION]]
+
+
+@operation("sagemaker", "DescribeModelCard")
+def describe_model_card(call: Call, request: Json) -> Result:
+    """The latest version, or the one that was asked for; of its content only what IncludedData asks for."""
+    card = NOUN.find(call, request["ModelCardName"])
+    number = request.get(VERSION, card.status[VERSION])
+    known = {each[VERSION]: each for each in _versions(call, card)}
+    if number not in known:
+        raise ResourceNotFound(f"Model card {card.name} has no version {number}.")
+    said = {name: value for name, value in known[number].items() if name in NOUN.facts.described}
+    if request.get("IncludedData") == "MetadataOnly":
+        said["Content"] = metadata_only(said["Content"])
+    return said
+
+
+def _versions(call: Call, card: Resource) -> list[Json]:
+    latest = NOUN.full(call, card)
+    latest["VersionCreationTime"] = card.status.get("VersionCreationTime", card.created)
+    return [*(each.spec for each in _earlier(call, card)), latest]
+
+
+@operation("sagemaker", "ListModelCardVersions")
+def list_model_card_versions(call: Call, request: Json) -> Result:
+    """The versions of a card, the newest first unless the order is said."""
+    card = NOUN.find(call, request["ModelCardName"])
+    ascending = request.get("SortOrder") == "Ascending"
+    found = sorted(_versions(call, card), key=lambda each: int(each[VERSION]), reverse=not ascending)
+    wanted = [each for each in found if _passes(each, request)]
+    if "NextToken" in request:
+        (last,) = position_of(request["NextToken"], (int,))
+        wanted = [each for each in wanted if (each[VERSION] > last if ascending else each[VERSION] < last)]
+    limit = request.get("MaxResults", PAGE)
+    page = wanted[:limit]
+    answered: Json = {"ModelCardVersionSummaryList": [_summary(each) for each in page]}
+    if len(wanted) > limit:
+        answered["NextToken"] = token_of(page[-1][VERSION])
+    return answered
+
+
+def _passes(version: Json, request: Json) -> bool:
+    """Whether the version passes the request's filters; ``SortBy`` is Version or nothing."""
+    made = datetime.fromtimestamp(version["VersionCreationTime"], UTC)
+    return (
+        request.get("ModelCardStatus", version["ModelCardStatus"]) == version["ModelCardStatus"]
+        and request.get("SortBy", "Version") == "Version"
+        and made > _moment(request.get("CreationTimeAfter", 0.0))
+        and made < _moment(request.get("CreationTimeBefore", datetime.max))
+    )
+
+
+def _moment(value: datetime | float) -> datetime:
+    moment = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _summary(version: Json) -> Json:
+    shown = ("ModelCardName", "ModelCardArn", "ModelCardStatus", VERSION, "LastModifiedTime")
+    return {**{name: version[name] for name in shown}, "CreationTime": version["VersionCreationTime"]}
