@@ -18,7 +18,12 @@ from sagewright.store.resources import Change
 from sagewright.wire.models import input_shape
 
 load_services()
-NOUNS = {noun.kind: noun for noun in all_nouns() if noun.service == SERVICE}
+NOUNS = {
+    noun.kind: noun
+    for noun in all_nouns()
+    if noun.service == SERVICE and (noun.lifecycle is not None or noun.kind in ("Model", "EndpointConfig"))
+}
+"""Work, and what it is made of."""
 ORDERED = [
     (kind, order) for kind in NOUNS for order in input_shape(SERVICE, f"List{kind}s").members["SortBy"].metadata["enum"]
 ]
@@ -32,8 +37,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     for operation, request in examples:
         stage.carry_out(operation, request)
     for operation, request in examples:
-        if NOUNS[operation.removeprefix("Create")].words:
-            _copies(stage, NOUNS[operation.removeprefix("Create")], request)
+        noun = NOUNS.get(operation.removeprefix("Create"))
+        if noun is not None and noun.words and request[noun.identity.member] == "example":
+            _copies(stage, noun, request)
     return stage
 
 
@@ -89,7 +95,7 @@ def test_a_status_filter_goes_by_what_describe_says(stage: Stage, kind: str) -> 
     assert len(set(said.values())) > 2
     for word in {*noun.words.values()}:
         found = {each[noun.identity.member] for each in page(stage, noun, StatusEquals=word)}
-        assert found == {name for name, status in said.items() if status == word}
+        assert found & said.keys() == {name for name, status in said.items() if status == word}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +111,7 @@ def test_a_wish_shows_at_once_in_describe_and_in_lists(tmp_path: Path, kind: str
     wish(stage.call(""), noun.find(stage.call(""), "example"), verb)
     assert described(stage, noun, "example")[noun.facts.status_member] == word
     assert [each[noun.facts.status_member] for each in page(stage, noun, StatusEquals=word)] == [word]
-    assert page(stage, noun, StatusEquals=before) == []
+    assert "example" not in [each[noun.identity.member] for each in page(stage, noun, StatusEquals=before)]
 
 
 def test_a_wish_that_nobody_has_a_word_for_changes_nothing_that_is_shown(tmp_path: Path) -> None:
