@@ -112,6 +112,16 @@ def test_numbers_go_up_under_a_parent_and_none_is_given_twice(stage: Stage) -> N
     assert "NumbersGiven" not in GROUP.facts.described
 
 
+def test_a_child_that_its_parent_made_before_gets_no_second_number(stage: Stage) -> None:
+    parent = GROUP.find(stage.call(""), "group")
+    call = stage.call("CreateModelPackage")._replace(parent=parent.id)
+    request = {"ModelPackageGroupName": "group", "ModelPackageDescription": "one"}
+    one = PACKAGE.create(call, request)
+    assert PACKAGE.create(call, request) == one
+    assert PACKAGE.create(call, {**request, "ModelPackageDescription": "two"}).name == "group/2"
+    assert PACKAGE.create(stage.call(""), request).name == "group/3"
+
+
 def test_what_may_be_numbered_may_have_a_name_of_its_own(stage: Stage) -> None:
     call = stage.call("CreateModelPackage")
     made = PACKAGE.create(call, {"ModelPackageName": "alone"})

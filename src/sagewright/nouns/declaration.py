@@ -140,10 +140,17 @@ class Noun(Named):
         return self.words.get(resource.shown, "")
 
     def create(self, call: Call, request: Json) -> Resource:
-        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``."""
+        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``.
+
+        A child that its parent made before, in an act that was lost, is the same child.
+        """
         self.check(call, request)
-        name, named = self.identity.new(call, request, require)
         spec = {key: value for key, value in request.items() if key not in ("Tags", self.identity.member)}
+        if call.parent is not None and not isinstance(self.identity, Given):
+            for child in call.platform.resources.children(call.parent, kind=self.kind):
+                if child.spec == spec:
+                    return child  # its name, which the server made, could not be taken
+        name, named = self.identity.new(call, request, require)
         tags = tag_set(request.get("Tags", ()))
         now = call.platform.clock.now()
         queue = call.platform.queues.get(self.kind)
@@ -162,11 +169,14 @@ class Noun(Named):
                 run={**start.run},
                 phase=self.lifecycle.first if self.lifecycle else "ready",
                 due=start.due,
+                parent=call.parent,
                 tag_set=tags,
                 events=(*first, *start.events),
             )
         except AlreadyExists as error:
             old = error.existing
+            if call.parent is not None and old.parent == call.parent:
+                return old  # an act that was lost made it
             raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
         if queue is not None and waiting is not None:
             queue.enqueue(made)
@@ -181,19 +191,19 @@ class Noun(Named):
 
     def brief(self, resource: Resource) -> Json:
         """Spec, status, names and times, without what ``describe`` adds."""
+        facts = self.facts
         answer = {
             **resource.spec,
             **resource.status,
+            self.identity.member or facts.arn_member: resource.name,
+            facts.arn_member: resource.arn,
             "CreationTime": resource.created,
             "LastModifiedTime": resource.modified,
         }
-        if self.identity.member:
-            answer[self.identity.member] = resource.name
-        answer[self.facts.arn_member] = resource.arn  # a generated name's member may be the ARN
-        for column, member in self.facts.times.items():
-            answer[member] = getattr(resource, column)
+        if facts.times:
+            answer.update({member: getattr(resource, column) for column, member in facts.times.items()})
         if self.words:
-            answer[self.facts.status_member] = self.word(resource)
+            answer[facts.status_member] = self.word(resource)
         return answer
 
 

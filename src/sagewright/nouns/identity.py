@@ -172,7 +172,7 @@ class Numbered:
 
     @property
     def members(self) -> tuple[str, ...]:
-        return (self.alone,) if self.alone else (self.under,)
+        return (self.alone,) if self.alone else (self.under, self.number)
 
     def new(self, call: Call, request: Json, require: Require) -> New:
         if self.under not in request:
@@ -217,8 +217,9 @@ class Numbered:
         return str(request.get(self.alone, "*"))
 
     def check(self, kind: str, operation: str, inputs: frozenset[str]) -> None:
-        wanted = (self.under,) if operation.startswith("Create") else ()
-        _require_members(kind, operation, (*wanted, *self.members), inputs)
+        alone = (self.alone,) if self.alone else ()
+        others = alone or (self.under,)
+        _require_members(kind, operation, (self.under, *alone) if operation.startswith("Create") else others, inputs)
 
 
 _COUNTER = "NumbersGiven"

@@ -46,7 +46,12 @@ def list_resources(noun: Noun, call: Call, request: Json) -> Json:
         page, token = _by_column(noun, call, replace(query, after=after), tests)
     else:
         page, token = _by_path(noun, call, query, tests, (order[1:], request.get("NextToken")))
-    answer: Json = {listed.member: [_item(noun, call, listed, each) for each in page]}
+    shown = listed.shown
+    items = [{key: value for key, value in noun.brief(each).items() if key in shown} for each in page]
+    if listed.summary:
+        for item, each in zip(items, page, strict=True):
+            item.update(_by_paths(noun, call, listed, each))
+    answer: Json = {listed.member: items}
     if token:
         answer["NextToken"] = token
     return answer
@@ -57,16 +62,11 @@ Page: TypeAlias = tuple[Sequence[Resource], str]
 """Resources, and the NextToken where more follow."""
 
 
-def _item(noun: Noun, call: Call, listed: Listed, resource: Resource) -> Json:
-    """What the list shows of a resource."""
-    item = {key: value for key, value in noun.brief(resource).items() if key in listed.shown}
-    if listed.summary:
-        full = noun.full(call, resource)
-        for name, path in listed.summary.items():
-            found = list(values_at(full, path))
-            if found:
-                item[name] = found[0]
-    return item
+def _by_paths(noun: Noun, call: Call, listed: Listed, resource: Resource) -> Json:
+    """What the list shows of a resource under other names than Describe."""
+    full = noun.full(call, resource)
+    found = {name: next(values_at(full, path), None) for name, path in listed.summary.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _order(noun: Noun, listed: Listed, request: Json) -> str:

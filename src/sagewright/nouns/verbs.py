@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sagewright.core import Json
 from sagewright.core.errors import ResourceInUse
@@ -90,7 +90,7 @@ def _update(noun: Noun, call: Call, request: Json) -> Result:
             if noun.lifecycle is None:
                 resource = call.platform.resources.update(resource, spec=spec)
             else:
-                wish(call, resource, f"updated:{call.request_id}", spec=spec)
+                wish(call, resource, "updated", content={"id": call.request_id}, spec=spec)
             return answer(noun, "Update", call, resource)
         except Stale:
             if attempt == _ATTEMPTS - 1:
@@ -151,7 +151,7 @@ def _turn(noun: Noun, call: Call, request: Json, turn: tuple[str, str, str], ref
     assert noun.lifecycle is not None
     if resource.shown == noun.lifecycle.first or phase not in noun.lifecycle.moves[resource.shown]:
         raise _not_now(noun, resource, refusal)
-    wish(call, resource, f"{word}:{call.request_id}")
+    wish(call, resource, word, content={"id": call.request_id})
     return answer(noun, verb, call, noun.find(call, resource.name))
 
 
@@ -184,11 +184,14 @@ _WISHES = {"stopped": "stopping", "gone": "deleting", "updated": "updating", "st
 """The phase that Describe shows until the reconciler has carried a wish out."""
 
 
-def wish(call: Call, resource: Resource, word: str, *, spec: Json | None = None) -> None:
+def wish(
+    call: Call, resource: Resource, word: str, *, content: Mapping[str, Any] | None = None, spec: Json | None = None
+) -> None:
     """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``.
 
-    ``word`` may have an id after a colon, so that it differs from the same wish made before.
+    ``content`` is what else the wish says; an ``id`` in it tells the wish from the same one made before.
     """
-    shown = _WISHES.get(word.partition(":")[0], resource.phase)
-    call.platform.resources.update(resource, wish=(word, shown), due=call.platform.clock.now(), spec=spec)
+    shown = _WISHES.get(word, resource.phase)
+    document = {"word": word, **(content or {})}
+    call.platform.resources.update(resource, wish=(document, shown), due=call.platform.clock.now(), spec=spec)
     call.platform.hint(resource.id)

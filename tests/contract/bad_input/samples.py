@@ -22,6 +22,7 @@ _CANDIDATES = (
     "512K",
     "fs-0123456789abcdef0",
     "s3://bad-input/there",
+    "https://git.example.com/a.git",
     "arn:aws:iam::123456789012:role/SagewrightExecutionRole",
     "arn:aws:sagemaker:us-east-1:123456789012:model/example",
     "arn:aws:sagemaker:us-east-1:123456789012:training-plan/example-of-a-plan",

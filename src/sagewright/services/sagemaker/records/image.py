@@ -7,7 +7,7 @@ from sagewright.core.errors import ResourceInUse, ResourceNotFound
 from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare, merged
-from sagewright.services.sagemaker._shared.versions import versions_of
+from sagewright.services.sagemaker._shared.records import versions_of
 from sagewright.store.resources import Resource
 
 

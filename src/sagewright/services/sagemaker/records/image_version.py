@@ -10,7 +10,7 @@ from sagewright.nouns.listing import PAGE, position_of, token_of
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.shape import Passes, Shape
 from sagewright.nouns.verbs import answer, declare
-from sagewright.services.sagemaker._shared.versions import versions_of
+from sagewright.services.sagemaker._shared.records import versions_of
 from sagewright.services.sagemaker.records.image import NOUN as IMAGE
 from sagewright.store.resources import Resource, Stale
 

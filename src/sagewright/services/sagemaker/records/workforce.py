@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from sagewright.core import Json
 from sagewright.core.errors import ValidationException
 from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call
-from sagewright.nouns.verbs import declare, merged
+from sagewright.nouns.verbs import declare
 from sagewright.store.resources import Resource
-
-
-def check(_call: Call, request: Json) -> None:
-    """Ranges of addresses that are such."""
-    for network in request.get("SourceIpConfig", {}).get("Cidrs", ()):
-        try:
-            ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            raise ValidationException(f"SourceIpConfig: {network!r} is no range of addresses.") from None
-
-
-def updated(call: Call, resource: Resource, request: Json) -> Json:
-    """The workforce with the members of the request."""
-    spec = merged(NOUN, resource, request)
-    check(call, spec)
-    return spec
 
 
 def describe(_call: Call, resource: Resource) -> Json:
@@ -51,9 +33,7 @@ NOUN = declare(
         taken=Refusal("Workforce {arn} already exists."),
         missing=Refusal("Workforce {arn} does not exist."),
         words={"ready": "Active"},
-        check=check,
         describe=describe,
-        updated=updated,
         before_delete=require_unused,
     )
 )

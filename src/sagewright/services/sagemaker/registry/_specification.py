@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sagewright.access.role_sessions import objects_as_caller
 from sagewright.core import Json
 from sagewright.core.errors import ValidationException
-from sagewright.core.s3_uri import split
+from sagewright.engine.role_objects import AccessDenied
 from sagewright.nouns.declaration import require_unique
 from sagewright.nouns.operations import Call
 from sagewright.services.sagemaker._shared.jobs import require_image
 from sagewright.services.sagemaker._shared.model_packages import expanded, find_package
 from sagewright.services.sagemaker._shared.model_server import containers, model_data
+from sagewright.services.sagemaker._shared.s3_uris import some_below
 from sagewright.services.sagemaker.registry._card_content import require_content
 
 MOST_PROPERTIES = 50
@@ -88,12 +90,10 @@ def require_known(call: Call, listed: Iterable[Json]) -> None:
 def require_data(call: Call, uri: str) -> None:
     """Raises unless something lies at or below an S3 URI, and the caller may read it."""
     try:
-        bucket, key = split(uri)
-    except ValueError as error:
-        raise ValidationException(str(error)) from None
-    call.platform.access.demand(call, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
-    objects = call.platform.objects
-    if objects.bucket(bucket) is None or not objects.list(bucket, prefix=key, limit=1).objects:
+        found = some_below(objects_as_caller(call), uri)
+    except AccessDenied as denial:
+        raise ValidationException(f"Could not access model data at {uri}. {denial.message}") from None
+    if not found:
         raise ValidationException(f"Could not find model data at {uri}.")
 
 

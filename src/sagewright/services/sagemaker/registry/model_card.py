@@ -10,8 +10,7 @@ from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.listing import PAGE, position_of, token_of
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.verbs import answer, declare
-from sagewright.services.sagemaker._shared.user_context import user_context
-from sagewright.services.sagemaker._shared.versions import versions_of
+from sagewright.services.sagemaker._shared.records import user_context, versions_of
 from sagewright.services.sagemaker.registry._card_content import found_in, metadata_only, require_content
 from sagewright.store.resources import AlreadyExists, Resource, Stale
 

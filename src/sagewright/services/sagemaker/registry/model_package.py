@@ -12,7 +12,7 @@ from sagewright.nouns.listing import list_resources
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.shape import Passes, Shape
 from sagewright.nouns.verbs import answer, declare
-from sagewright.services.sagemaker._shared.user_context import user_context
+from sagewright.services.sagemaker._shared.records import user_context
 from sagewright.services.sagemaker.registry._card_content import metadata_only
 from sagewright.services.sagemaker.registry._specification import (
     is_copied,
@@ -79,7 +79,7 @@ NOUN = declare(
         taken=Refusal("ModelPackage already exists: {arn}"),
         missing=Refusal("ModelPackage {arn} does not exist."),
         identity=Numbered("ModelPackageGroup", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageName"),
-        shape=Shape(filters={"ModelPackageType": _of_type}),
+        shape=Shape(filters={"ModelPackageType": _of_type}, summary={"ModelPackageName": "ModelPackageName"}),
         words={"ready": "Completed"},
         status=_DETAILS,
         describe=describe,

@@ -8,8 +8,7 @@ from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.nouns.shape import Passes, Shape
 from sagewright.nouns.verbs import answer, declare
-from sagewright.services.sagemaker._shared.user_context import user_context
-from sagewright.services.sagemaker._shared.versions import versions_of
+from sagewright.services.sagemaker._shared.records import user_context, versions_of
 from sagewright.services.sagemaker.registry._group_policy import forget_policy
 from sagewright.store.resources import Resource
 
