@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sagewright.core import Json
@@ -16,6 +17,8 @@ from sagewright.store.resources import AlreadyExists, Resource, Stale
 
 VERSION = "ModelCardVersion"
 """The kind of the rows that keep the versions before the latest, named ``<card>/<number>``."""
+MADE, LAST = "VersionCreationTime", "LastVersion"
+"""In a card's status: when its latest version was made, and the version before, until that has a row."""
 
 
 def check(_call: Call, request: Json) -> None:
@@ -30,7 +33,7 @@ def describe(_call: Call, resource: Resource) -> Json:
 
 def forget_versions(call: Call, resource: Resource, _request: Json) -> None:
     """The earlier versions go with the card."""
-    for each in _earlier(call, resource):
+    for each in versions_of(call, resource, VERSION):
         call.platform.resources.delete(each)
 
 
@@ -67,32 +70,42 @@ def update_model_card(call: Call, request: Json) -> Result:
         spec["ModelCardStatus"] = request["ModelCardStatus"]
     if "Content" in request:
         require_content(request["Content"])
-        _keep(call, card)
+        _keep_last(call, card)
         spec["Content"] = request["Content"]
-        status |= {VERSION: card.status[VERSION] + 1, "VersionCreationTime": call.platform.clock.now()}
+        status = {VERSION: card.status[VERSION] + 1, MADE: call.platform.clock.now(), LAST: _latest(call, card)}
     try:
         card = call.platform.resources.update(card, spec=spec, status=status)
     except Stale:
         raise ConflictException(f"The model card {card.name!r} was changed by another call.") from None
+    _keep_last(call, card)
     return answer(NOUN, "Update", call, card)
 
 
-def _keep(call: Call, card: Resource) -> None:
-    """Keep the latest version before another takes its place; what an update that failed left is written over."""
-    name, resources = f"{card.name}/{card.status[VERSION]}", call.platform.resources
-    kept = NOUN.full(call, card)
-    kept["VersionCreationTime"] = card.status.get("VersionCreationTime", card.created)
-    try:
-        resources.create(
-            account=card.account, region=card.region, kind=VERSION, name=name, arn=f"{card.arn}?{name}", spec=kept
+def _keep_last(call: Call, card: Resource) -> None:
+    """Give the version before the latest a row of its own, unless it has one: it changes no more."""
+    last = card.status.get(LAST)
+    if last is None:
+        return
+    name = f"{card.name}/{last[VERSION]}"
+    with suppress(AlreadyExists):
+        call.platform.resources.create(
+            account=card.account, region=card.region, kind=VERSION, name=name, arn=f"{card.arn}?{name}", spec=last
         )
-    except AlreadyExists as error:
-        resources.update(error.existing, spec=kept)
 
 
-def _earlier(call: Call, card: Resource) -> list[Resource]:
-    """The rows of the versions before the latest."""
-    return [each for each in versions_of(call, card, VERSION) if each.spec[VERSION] < card.status[VERSION]]
+def _latest(call: Call, card: Resource) -> Json:
+    """What is known of the latest version."""
+    full = {**NOUN.full(call, card), MADE: card.status.get(MADE, card.created)}
+    return {name: value for name, value in full.items() if name != LAST}
+
+
+def _versions(call: Call, card: Resource) -> list[Json]:
+    """What is known of each version of a card."""
+    earlier = {each.spec[VERSION]: each.spec for each in versions_of(call, card, VERSION)}
+    last = card.status.get(LAST)
+    if last is not None:
+        earlier[last[VERSION]] = last
+    return [*earlier.values(), _latest(call, card)]
 
 
 @operation("sagemaker", "DescribeModelCard")
@@ -107,12 +120,6 @@ def describe_model_card(call: Call, request: Json) -> Result:
     if request.get("IncludedData") == "MetadataOnly":
         said["Content"] = metadata_only(said["Content"])
     return said
-
-
-def _versions(call: Call, card: Resource) -> list[Json]:
-    latest = NOUN.full(call, card)
-    latest["VersionCreationTime"] = card.status.get("VersionCreationTime", card.created)
-    return [*(each.spec for each in _earlier(call, card)), latest]
 
 
 @operation("sagemaker", "ListModelCardVersions")
@@ -135,7 +142,7 @@ def list_model_card_versions(call: Call, request: Json) -> Result:
 
 def _passes(version: Json, request: Json) -> bool:
     """Whether the version passes the request's filters; ``SortBy`` is Version or nothing."""
-    made = datetime.fromtimestamp(version["VersionCreationTime"], UTC)
+    made = datetime.fromtimestamp(version[MADE], UTC)
     return (
         request.get("ModelCardStatus", version["ModelCardStatus"]) == version["ModelCardStatus"]
         and request.get("SortBy", "Version") == "Version"
@@ -151,4 +158,4 @@ def _moment(value: datetime | float) -> datetime:
 
 def _summary(version: Json) -> Json:
     shown = ("ModelCardName", "ModelCardArn", "ModelCardStatus", VERSION, "LastModifiedTime")
-    return {**{name: version[name] for name in shown}, "CreationTime": version["VersionCreationTime"]}
+    return {**{name: version[name] for name in shown}, "CreationTime": version[MADE]}
