@@ -31,6 +31,8 @@ from sagewright.store.resources import Change, Resource, ResourceStore
 from sagewright.wire.http import BytesReader, Request
 
 SERVICE = "sagemaker"
+OWN_CREATES = ("ModelPackage",)
+"""Kinds whose Create does more with a request than check and keep it."""
 TESTS = Path(__file__).parents[1]
 
 
@@ -87,7 +89,7 @@ class Stage:
         self.objects(request)
         recorded = Recorded(request, self.reads, f"{operation}:")
         noun = self.nouns.get(operation.removeprefix("Create"))
-        if noun is None:
+        if noun is None or noun.kind in OWN_CREATES:
             self._change(operation, recorded)
             return
         members_of(SERVICE, operation).check(request)
@@ -142,5 +144,10 @@ class _Recording(ResourceStore):
         self._reads = reads
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
-        found = super().get(account, region, kind, name)
-        return found and found._replace(spec=Recorded(found.spec, self._reads, f"Create{kind}:"))
+        return self._recorded(super().get(account, region, kind, name))
+
+    def by_arn(self, arn: str) -> Resource | None:
+        return self._recorded(super().by_arn(arn))
+
+    def _recorded(self, found: Resource | None) -> Resource | None:
+        return found and found._replace(spec=Recorded(found.spec, self._reads, f"Create{found.kind}:"))

@@ -38,7 +38,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         stage.carry_out(operation, request)
     for operation, request in examples:
         noun = NOUNS.get(operation.removeprefix("Create"))
-        if noun is not None and noun.words and request[noun.identity.member] == "example":
+        if noun is not None and noun.lifecycle and request[noun.identity.member] == "example":
             _copies(stage, noun, request)
     return stage
 

@@ -30,7 +30,10 @@ SERVICE = "sagemaker.amazonaws.com"
 ANONYMOUS = "anonymous"
 NAMED_ROLES = {("sts", "AssumeRole"): "RoleArn", ("iam", "SimulatePrincipalPolicy"): "PolicySourceArn"}
 """Members of requests that name a role without passing it to a service."""
-POLICY_OPERATIONS = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy")
+POLICY_OPERATIONS = (
+    *("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"),
+    *("GetModelPackageGroupPolicy", "PutModelPackageGroupPolicy", "DeleteModelPackageGroupPolicy"),
+)
 """A bucket's owner may always do these, so that a mistake in the policy does not lock the owner out."""
 
 

@@ -193,6 +193,16 @@ def bucket_policy_arn(bucket: str) -> str:
     return f"arn:aws:s3:::{bucket}?policy"
 
 
+def group_policy(resources: ResourceStore, group_arn: str) -> Resource | None:
+    """The policy of a model package group: a resource of the region ``global``, in the account of the group's owner."""
+    return resources.by_arn(group_policy_arn(group_arn))
+
+
+def group_policy_arn(group_arn: str) -> str:
+    """The ARN under which the policy of a model package group is stored; no group and no version has such an ARN."""
+    return f"{group_arn}?policy"
+
+
 def default_document(policy: Resource) -> str:
     """The text of the default version of a customer-managed policy."""
     text: str = policy.status["Versions"][policy.status["DefaultVersionId"]]["Document"]

@@ -7,6 +7,7 @@ here within ``STALE_SECONDS``.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from sagewright.access.decision import EVERYBODY, Principal
 from sagewright.access.identity import (
     GLOBAL,
     bucket_policy,
+    group_policy,
     holder_of_key,
     principal_of,
     role_of,
@@ -39,6 +41,7 @@ SESSION = "SageMaker"
 ASSUMING = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 """The actions that a role's trust policy decides about."""
 _S3 = "arn:aws:s3:::"
+_GROUP = re.compile(r"(arn:aws[a-z-]*:sagemaker:[^:]*:\d{12}):(?:model-package-group/([^/]+)|model-package/([^/]+)/.+)")
 
 
 class Memory(Generic[T]):
@@ -161,6 +164,9 @@ class PolicyCache:
         action, resource = permission.action, permission.resource
         if action in ASSUMING:
             return self._targets.of(resource, partial(self._find_role, resource))
+        group = _group_of(resource)
+        if group:
+            return self._targets.of(group, partial(self._find_group, group))
         name = resource.removeprefix(_S3).partition("/")[0] if resource.startswith(_S3) else ""
         if not name or not action.startswith("s3:"):
             return PLAIN
@@ -180,6 +186,13 @@ class PolicyCache:
         statements = with_ids(self._resources, parse(text), row.spec.get("Principals", {}))
         return Target(Policies([Policy(name, "resource", statements)]), row.account)
 
+    def _find_group(self, arn: str) -> Target:
+        row = group_policy(self._resources, arn)
+        if row is None:
+            return PLAIN
+        statements = with_ids(self._resources, parse(row.spec["ResourcePolicy"]), row.spec.get("Principals", {}))
+        return Target(Policies([Policy(arn, "resource", statements)]), row.account)
+
     def _find_role(self, arn: str) -> Target:
         role = role_of(self._resources, arn)
         return Target(self.trust(role), role.account) if role is not None and role.arn == arn else PLAIN
@@ -189,6 +202,12 @@ class PolicyCache:
         statements = parse(role.spec["AssumeRolePolicyDocument"])
         statements = with_ids(self._resources, statements, role.spec.get("Principals", {}))
         return Policies([Policy(role.name, "resource", statements)])
+
+
+def _group_of(arn: str) -> str:
+    """The ARN of the model package group that an ARN names, or of the group of the version it names; else empty."""
+    found = _GROUP.fullmatch(arn)
+    return f"{found[1]}:model-package-group/{found[2] or found[3]}" if found else ""
 
 
 def _restricted(row: Resource) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sagewright.access.authorization import not_assumed
+from sagewright.core.errors import AwsError
 from sagewright.engine.role_objects import Context, RoleObjects, WorkRole
 from sagewright.nouns.operations import Call, Permission, Platform, Principal
 from sagewright.store.credentials import Credential
@@ -40,6 +41,30 @@ def objects_as(call: Call, role_arn: str, source: str) -> RoleObjects:
     """The objects with the rights of the role that a call gives to the work ``source``."""
     role = WorkRole(role_arn, call.account, call.region, source)
     return RoleObjects(call.platform.objects, RoleSessions(call.platform), role)
+
+
+class CallerAccess:
+    """Answers as if the caller, not a role, did what is asked about."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def refusal(
+        self, _role: WorkRole, action: str, resources: Sequence[str], _owner: str, _context: Context = ()
+    ) -> tuple[str, str] | None:
+        """The first of the ARNs on which the caller may not do ``action``, and why; else None."""
+        for each in resources:
+            try:
+                self._call.platform.access.demand(self._call, action, each)
+            except AwsError as error:
+                return each, error.message
+        return None
+
+
+def objects_as_caller(call: Call) -> RoleObjects:
+    """The objects with the caller's own rights."""
+    caller = WorkRole(call.principal.arn, call.account, call.region, "")
+    return RoleObjects(call.platform.objects, CallerAccess(call), caller)
 
 
 def _call(action: str, role: WorkRole, key: Credential, platform: Platform) -> Call:

@@ -5,6 +5,7 @@
     ├── ValidationError             400   data planes spell it so
     ├── ResourceNotFound            400   kinds that model it
     ├── ResourceInUse               400
+    ├── ConflictException           400   kinds that model it: taken, not empty, or changed by another call
     ├── ResourceLimitExceeded       400
     ├── AccessDeniedException       400   json protocols; S3 and the query protocol say AccessDenied, 403
     ├── UnknownOperationException   400
@@ -64,6 +65,12 @@ class ResourceInUse(AwsError):
     """The name is taken, or the resource is in a state that forbids the call."""
 
     code = "ResourceInUse"
+
+
+class ConflictException(AwsError):
+    """The kind models ConflictException: it is taken, is not empty, or was changed by another call."""
+
+    code = "ConflictException"
 
 
 class ResourceLimitExceeded(AwsError):

@@ -20,7 +20,8 @@ from sagewright.nouns.declaration import Noun, Refusal, require
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
-from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.services.sagemaker._shared.model_packages import running_containers
+from sagewright.services.sagemaker._shared.model_server import model_server
 from sagewright.services.sagemaker._shared.requirements import wanted
 from sagewright.store.resources import Resource
 
@@ -90,7 +91,7 @@ def snapshot(resource: Resource, tools: Tools) -> Json:
         variants.append(
             {
                 "settings": settings,
-                "container": containers(model.spec)[0],
+                "container": running_containers(model, tools.resources)[0],
                 "role": model.spec.get("ExecutionRoleArn", ""),
                 "isolated": model.spec.get("EnableNetworkIsolation", False) or isolated,
                 "notes": [*notes(config), *notes(model)],

@@ -10,6 +10,7 @@ from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import require_image
+from sagewright.services.sagemaker._shared.model_packages import expanded_for_model
 from sagewright.services.sagemaker._shared.model_server import containers, is_one_object, model_data, submit_directory
 from sagewright.services.sagemaker._shared.s3_uris import object_exists, some_below
 
@@ -18,11 +19,12 @@ def check(call: Call, request: Json) -> None:
     """One container, an image we have, model data that is there."""
     if ("PrimaryContainer" in request) == bool(request.get("Containers")):
         raise ValidationException("You must specify either PrimaryContainer or Containers, not both.")
-    if len(containers(request)) > 1:
+    found = expanded_for_model(call, containers(request))
+    if len(found) > 1:
         raise ValidationException("Inference pipelines (more than one container) are not supported yet.")
-    for container in containers(request):
+    for container in found:
         if "Image" not in container:
-            raise ValidationException("You must specify Image.")
+            raise ValidationException("You must specify Image or ModelPackageName.")
         require_image(container["Image"])
         _check_files(call, request, container)
 

@@ -24,7 +24,8 @@ from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared import jobs as _job
 from sagewright.services.sagemaker._shared.inputs import fetch, require_source
-from sagewright.services.sagemaker._shared.model_server import containers, model_server
+from sagewright.services.sagemaker._shared.model_packages import running_containers
+from sagewright.services.sagemaker._shared.model_server import model_server
 from sagewright.services.sagemaker._shared.requirements import wanted
 from sagewright.services.sagemaker._shared.s3_uris import require_bucket
 from sagewright.services.sagemaker._shared.syncs import destination
@@ -99,7 +100,7 @@ def plan(resource: Resource, tools: Tools) -> Plan:
     if model is None:
         raise Refused(f"ClientError: the model {spec['ModelName']!r} was deleted before the transform job started.")
     objects = tools.objects_as(model)
-    server = model_server(containers(model.spec)[0], objects)
+    server = model_server(running_containers(model, tools.resources)[0], objects)
     kind = spec["TransformResources"]["InstanceType"]
     hosts = _job.host_names(spec["TransformResources"]["InstanceCount"])
     source = spec["TransformInput"]["DataSource"]["S3DataSource"]
