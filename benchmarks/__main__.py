@@ -11,7 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import authorization, control, idle, invoke, s3, start
+from benchmarks import authorization, control, idle, invoke, s3, start, tuning
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ALL = {
@@ -21,6 +21,7 @@ ALL = {
     "s3": s3.run,
     "idle": idle.run,
     "authorization": authorization.run,
+    "tuning": tuning.run,
 }
 
 HEAD = """\

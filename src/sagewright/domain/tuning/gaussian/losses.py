@@ -40,7 +40,7 @@ def _scaled(losses: Array) -> Array:
     if deviation <= 1e-15:
         return np.zeros_like(losses)
     usual = float(np.median(np.abs(centred)))  # of which one huge loss takes nothing
-    spread = max(usual, deviation * 1e-9) if 0 < usual < deviation * 1e-4 else deviation
+    spread = max(usual, deviation * 1e-15) if 0 < usual < deviation * 1e-4 else deviation
     return np.clip(centred / spread, -FARTHEST, FARTHEST)
 
 
