@@ -125,6 +125,6 @@ def child(
 ) -> Child:
     """The training job ``number``, which ended that many seconds after ``CREATED``."""
     point = drawn(MIXED, 1, seed=number)[0]
-    name = tuning_job().child_name(number)
+    name = tuning_job().child_name(number, definition)
     ended = CREATED + number if phase.ended else None
     return Child(name, number, definition, point, phase, objective, curve, ended)

@@ -22,6 +22,14 @@ def test_names_of_children_are_derived() -> None:
     assert replace(job, identity="another").child_name(1) != names[0]
 
 
+def test_a_name_says_what_it_was_made_of() -> None:
+    job = replace(tuning_job(definitions=3), name="a-1")
+    for number, definition in ((1, 0), (7, 2), (10_000, 1)):
+        assert job.child_of(job.child_name(number, definition)) == (number, definition)
+    for foreign in ("a-1", "a-1-001", "a-1-001-00000000", "b-001-" + job.child_name(1)[-8:], "a-1-x-y", "a-1--"):
+        assert job.child_of(foreign) is None
+
+
 def test_the_seed_is_the_users_else_the_jobs_own() -> None:
     job, seeded = tuning_job(), tuning_job(seed=7)
     assert job.seed(0) != replace(job, identity="another").seed(0)

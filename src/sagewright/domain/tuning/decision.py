@@ -175,7 +175,7 @@ def _named(
     order = sorted((made[index] + at, index, at) for index, each in enumerate(points) for at in range(len(each)))
     first = max((each.number for each in children), default=0) + 1
     return tuple(
-        NewChild(job.child_name(number), number, index, points[index][at])
+        NewChild(job.child_name(number, index), number, index, points[index][at])
         for number, (_, index, at) in enumerate(order, first)
     )
 

@@ -80,10 +80,19 @@ class TuningJob:
         text = self.identity if self.plan.seed is None else str(self.plan.seed)
         return int.from_bytes(hashlib.sha256(f"{text}/{definition}".encode()).digest()[:8], "big")
 
-    def child_name(self, number: int) -> str:
-        """The name of training job ``number``, from 1: the same whenever it is asked for."""
-        digest = hashlib.sha256(f"{self.identity}/{number}".encode()).hexdigest()
+    def child_name(self, number: int, definition: int = 0) -> str:
+        """The name of training job ``number``, from 1, of a definition: the same whenever it is asked for."""
+        digest = hashlib.sha256(f"{self.identity}/{number}/{definition}".encode()).hexdigest()
         return f"{self.name}-{number:03d}-{digest[:8]}"
+
+    def child_of(self, name: str) -> tuple[int, int] | None:
+        """The number and the definition that a training job's name was made of; None for a name of another kind."""
+        number = name.removeprefix(f"{self.name}-").rpartition("-")[0]
+        if not number.isdecimal():
+            return None
+        found = (index for index in range(len(self.plan.definitions)) if self.child_name(int(number), index) == name)
+        definition = next(found, None)
+        return None if definition is None else (int(number), definition)
 
 
 class Phase(enum.Enum):
