@@ -11,7 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import authorization, control, idle, invoke, run_metrics, s3, start
+from benchmarks import authorization, control, idle, invoke, run_metrics, s3, start, tuning
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ALL = {
@@ -22,6 +22,7 @@ ALL = {
     "idle": idle.run,
     "authorization": authorization.run,
     "run_metrics": run_metrics.run,
+    "tuning": tuning.run,
 }
 
 HEAD = """\
