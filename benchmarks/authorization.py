@@ -32,9 +32,11 @@ from sagewright.nouns.operations import Platform
 from sagewright.services.iam import ensure_defaults
 from sagewright.serving.base import InvokeRequest, InvokeResponse
 from sagewright.store import migrate
+from sagewright.store.changes import ChangeLog
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.database import Database
 from sagewright.store.events import EventStore
+from sagewright.store.links import LinkStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
@@ -99,6 +101,8 @@ class Bench:
             clock=clock,
             resources=resources,
             events=EventStore(database),
+            changes=ChangeLog(database, clock),
+            links=LinkStore(database, clock),
             tags=TagStore(database),
             credentials=credentials,
             logs=LogStore(database, folder / "logs", clock),

@@ -47,10 +47,12 @@ from sagewright.nouns.operations import Platform
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
 from sagewright.store import migrate
+from sagewright.store.changes import ChangeLog
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.data_directory import Claim
 from sagewright.store.database import Database, sqlite_url
 from sagewright.store.events import EventStore
+from sagewright.store.links import LinkStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects.blobs import Storage
@@ -113,6 +115,8 @@ class Installation:
             clock=self._clock,
             resources=resource_store,
             events=EventStore(self._database),
+            changes=ChangeLog(self._database, self._clock),
+            links=LinkStore(self._database, self._clock),
             tags=TagStore(self._database),
             credentials=credentials,
             logs=LogStore(self._database, data / "logs", self._clock),
@@ -163,7 +167,7 @@ class Installation:
         """
         location = Location.of(self.settings)
         places = location is not None and self._database.shared
-        resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "")
+        resource_store = ResourceStore(self._database, self._clock, self._claim.place() if places else "", self._hint)
         if location is None:
             if self._database.shared or self._claim.bound:
                 self._claim.bind(resource_store)
@@ -262,7 +266,8 @@ class Installation:
             with self._database.write() as connection:
                 for table in (resources, tags, events):
                     connection.execute(delete(table))
-            for store in (self._platform.objects, self._platform.logs, self._platform.metrics):
+            platform = self._platform
+            for store in (platform.changes, platform.links, platform.objects, platform.logs, platform.metrics):
                 store.wipe()
             self._platform.credentials.wipe()
             ensure_defaults(self._platform.resources, self._platform.credentials, self.settings)
@@ -292,6 +297,7 @@ def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Sw
     return [
         Sweep("logs to their size", LOOK_SECONDS, lambda: logs.trim(settings.log_limit_mb << 20)),
         Sweep("expired logs", HOUR, logs.expire),
+        Sweep("changes that were read", HOUR, platform.changes.prune),
         Sweep("old metrics", HOUR, platform.metrics.compact),
         Sweep("bytes of lost machines", HOUR, platform.objects.sweep_orphans),
         Sweep("unused environments", HOUR, lambda: builder.evict(settings.environments_gb << 30)),

@@ -23,7 +23,7 @@ from sagewright.nouns.operations import find
 from sagewright.wire.models import input_shape
 
 OPERATIONS = served("Create", "Update", "Start")
-OPERATIONS += [noun.list_operation for noun in all_nouns() if noun.service == SERVICE]
+OPERATIONS += [noun.facts.list_operation for noun in all_nouns() if noun.service == SERVICE]
 
 
 def leaves(shape: Shape, path: str = "", within: tuple[str, ...] = ()) -> Iterator[tuple[str, Shape]]:
@@ -62,7 +62,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         stage.carry_out(operation, request)
     names = {"NextToken": token_of(0.0, "x")}
     for noun in stage.nouns.values():
-        operation = noun.list_operation
+        operation = noun.facts.list_operation
         request = {
             name: sample(member, name, names)
             for name, member in input_shape(SERVICE, operation).members.items()

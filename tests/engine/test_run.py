@@ -82,7 +82,16 @@ def ended(tools: Tools, bench: Bench, script: str, wish: str = "", **members: An
     controller = RunController(KIND, tools)
     run = {"handle": handle, "destinations": {}}
     made = tools.resources.create(
-        account="1", region="r", kind="K", name="n", arn="a", spec={}, run=run, phase="starting", wish=wish, due=0.0
+        account="1",
+        region="r",
+        kind="K",
+        name="n",
+        arn="a",
+        spec={},
+        run=run,
+        phase="starting",
+        wish={"word": wish} if wish else {},
+        due=0.0,
     )
     directories = [bench.backend.instance_directory(handle, host) for host in workload.hosts]
 

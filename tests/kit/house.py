@@ -25,9 +25,11 @@ from sagewright.gateway.ways.job_doors import Doors
 from sagewright.nouns.operations import Call, Operation, Platform
 from sagewright.serving.base import InvokeRequest, InvokeResponse
 from sagewright.store import migrate
+from sagewright.store.changes import ChangeLog
 from sagewright.store.credentials import CredentialStore
 from sagewright.store.database import Database
 from sagewright.store.events import EventStore
+from sagewright.store.links import LinkStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
@@ -152,6 +154,8 @@ class House:
             clock=clock,
             resources=resources,
             events=EventStore(database),
+            changes=ChangeLog(database, clock),
+            links=LinkStore(database, clock),
             tags=TagStore(database),
             credentials=self.credentials,
             logs=LogStore(database, folder / "logs", clock),

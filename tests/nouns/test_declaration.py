@@ -70,14 +70,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         stage.carry_out(operation, request)
     for kind, request in LEAST.items():
         noun = stage.nouns[kind]
-        noun.create(stage.call(f"Create{kind}"), {**request, noun.name_member: "least"})
+        noun.create(stage.call(f"Create{kind}"), {**request, noun.identity.member: "least"})
     return stage
 
 
 def describe(stage: Stage, kind: str, name: str) -> Any:
     operation = find("sagemaker", f"Describe{kind}")
     assert operation is not None
-    return operation.handler(stage.call(f"Describe{kind}"), {stage.nouns[kind].name_member: name})
+    return operation.handler(stage.call(f"Describe{kind}"), {stage.nouns[kind].identity.member: name})
 
 
 @pytest.mark.parametrize(
@@ -154,4 +154,4 @@ def test_an_answer_has_its_required_members_and_none_that_the_model_lacks(stage:
 @pytest.mark.parametrize("kind", ["TrainingJob", "CodeRepository"])
 def test_the_list_operation_is_one_of_the_model(kind: str) -> None:
     noun = Noun(kind=kind, path="x/{name}", taken=Refusal(""), missing=Refusal(""))
-    assert noun.list_operation in service_model("sagemaker").operation_names
+    assert noun.facts.list_operation in service_model("sagemaker").operation_names

@@ -19,8 +19,23 @@ from sagewright.wire.models import input_shape
 
 load_services()
 NOUNS = {noun.kind: noun for noun in all_nouns() if noun.service == SERVICE}
+
+
+def member_of(noun: Noun, order: str) -> str:
+    """The member of a list's items that an order goes by; empty for an order that is refused."""
+    assert noun.facts.listed is not None
+    column = noun.facts.listed.orders.get(order, "")
+    columns = {"name": noun.identity.member, "shown": noun.facts.status_member}
+    times = {"created": "CreationTime", "modified": "LastModifiedTime", **noun.facts.times}
+    return {**columns, **times}.get(column, column.removeprefix("."))
+
+
 ORDERED = [
-    (kind, order) for kind in NOUNS for order in input_shape(SERVICE, f"List{kind}s").members["SortBy"].metadata["enum"]
+    (kind, order)
+    for kind, noun in NOUNS.items()
+    if noun.facts.listed and "SortBy" in input_shape(SERVICE, noun.facts.list_operation).members
+    for order in input_shape(SERVICE, noun.facts.list_operation).members["SortBy"].metadata["enum"]
+    if member_of(noun, order) in noun.facts.listed.shown
 ]
 
 
@@ -39,7 +54,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 def _copies(stage: Stage, noun: Noun, request: dict[str, Any]) -> None:
     for name, phase in {"b": "failed", "c": "ready", "a": "running"}.items():
-        made = noun.create(stage.call(f"Create{noun.kind}"), {**request, noun.name_member: name})
+        made = noun.create(stage.call(f"Create{noun.kind}"), {**request, noun.identity.member: name})
         leased = stage.platform.resources.lease("test", made.id, 60)
         assert leased is not None
         known = phase if phase in noun.words else "succeeded"
@@ -51,7 +66,7 @@ def page(stage: Stage, noun: Noun, **request: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     request["MaxResults"] = 2
     while True:
-        answer = list_resources(noun, stage.call(f"List{noun.kind}s"), request)
+        answer = list_resources(noun, stage.call(noun.facts.list_operation), request)
         (items,) = [value for name, value in answer.items() if name != "NextToken"]
         found += items
         if "NextToken" not in answer:
@@ -62,14 +77,14 @@ def page(stage: Stage, noun: Noun, **request: Any) -> list[dict[str, Any]]:
 def described(stage: Stage, noun: Noun, name: str) -> Any:
     operation = find(SERVICE, f"Describe{noun.kind}")
     assert operation is not None
-    return operation.handler(stage.call(f"Describe{noun.kind}"), {noun.name_member: name})
+    return operation.handler(stage.call(f"Describe{noun.kind}"), {noun.identity.member: name})
 
 
 @pytest.mark.parametrize(("kind", "order"), ORDERED)
 @pytest.mark.parametrize("direction", ["Ascending", "Descending"])
 def test_every_order_of_the_model_is_kept_over_pages(stage: Stage, kind: str, order: str, direction: str) -> None:
     noun = NOUNS[kind]
-    member = {"Name": noun.name_member, "Status": noun.status_member}.get(order, order)
+    member = member_of(noun, order)
     found = [each[member] for each in page(stage, noun, SortBy=order, SortOrder=direction)]
     assert found == sorted(found, reverse=direction == "Descending")
     assert len(found) == len(stage.platform.resources.list("123456789012", "us-east-1", kind))
@@ -85,10 +100,10 @@ def test_an_order_that_is_not_known_is_refused(stage: Stage) -> None:
 def test_a_status_filter_goes_by_what_describe_says(stage: Stage, kind: str) -> None:
     noun = NOUNS[kind]
     names = ["a", "b", "c", "example"]
-    said = {name: described(stage, noun, name)[noun.status_member] for name in names}
+    said = {name: described(stage, noun, name)[noun.facts.status_member] for name in names}
     assert len(set(said.values())) > 2
     for word in {*noun.words.values()}:
-        found = {each[noun.name_member] for each in page(stage, noun, StatusEquals=word)}
+        found = {each[noun.identity.member] for each in page(stage, noun, StatusEquals=word)}
         assert found == {name for name, status in said.items() if status == word}
 
 
@@ -101,10 +116,10 @@ def test_a_wish_shows_at_once_in_describe_and_in_lists(tmp_path: Path, kind: str
         if operation.startswith("Create") and not operation.endswith(("TransformJob", "TrainingJob")):
             stage.carry_out(operation, request)
     noun = NOUNS[kind]
-    before = described(stage, noun, "example")[noun.status_member]
+    before = described(stage, noun, "example")[noun.facts.status_member]
     wish(stage.call(""), noun.find(stage.call(""), "example"), verb)
-    assert described(stage, noun, "example")[noun.status_member] == word
-    assert [each[noun.status_member] for each in page(stage, noun, StatusEquals=word)] == [word]
+    assert described(stage, noun, "example")[noun.facts.status_member] == word
+    assert [each[noun.facts.status_member] for each in page(stage, noun, StatusEquals=word)] == [word]
     assert page(stage, noun, StatusEquals=before) == []
 
 
@@ -115,5 +130,5 @@ def test_a_wish_that_nobody_has_a_word_for_changes_nothing_that_is_shown(tmp_pat
             stage.carry_out(operation, request)
     noun = NOUNS["ProcessingJob"]
     before = described(stage, noun, "example")["ProcessingJobStatus"]
-    wish(stage.call(""), noun.find(stage.call(""), "example"), "painted:blue")
+    wish(stage.call(""), noun.find(stage.call(""), "example"), "painted", content={"id": "blue"})
     assert described(stage, noun, "example")["ProcessingJobStatus"] == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select, text
 
+from sagewright.core.clock import SystemClock
 from sagewright.store import migrate
 from sagewright.store.database import Database
+from sagewright.store.resources import ResourceStore
 from sagewright.store.schema import metadata
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -64,6 +67,35 @@ def test_every_release_is_migrated_with_its_rows(empty_database: Database, revis
     assert differences(empty_database) == []
     after = rows(empty_database)
     assert {name: after[name] for name in before if name in after} == {name: 1 for name in before if name in after}
+
+
+def test_wishes_of_0004_become_documents(empty_database: Database) -> None:
+    load(empty_database, "0004")
+    run = {"granted": "updated:1", "live": {"wish": "updated:1", "workers": []}, "next": {"wish": "updated:2"}}
+    with empty_database.write() as connection:
+        connection.execute(
+            text("UPDATE resources SET wish = 'updated:2', run = :run, arn = 'a'"), {"run": json.dumps(run)}
+        )
+        columns = "id, account, region, kind, name, spec, status, phase, created, modified, version, shown"
+        for name, wish in (("stopped", "stopped"), ("quiet", "")):
+            connection.execute(
+                text(
+                    f"INSERT INTO resources ({columns}, arn, run, wish) "
+                    "VALUES (:name, '1', 'r', 'K', :name, '{}', '{}', 'ready', 1, 1, 1, 'ready', :name, '{}', :wish)"
+                ),
+                {"name": name, "wish": wish},
+            )
+    migrate.upgrade(empty_database)
+    store = ResourceStore(empty_database, SystemClock())
+    updated, stopped, quiet = (store.by_arn(arn) for arn in ("a", "stopped", "quiet"))
+    assert updated is not None
+    assert updated.wish == {"word": "updated", "id": "2"}
+    assert updated.run["granted"] == updated.run["live"]["wish"] == {"word": "updated", "id": "1"}
+    assert updated.run["next"]["wish"] == updated.wish
+    assert [each and (each.wish, each.wished, each.parent, each.wakes) for each in (stopped, quiet)] == [
+        ({"word": "stopped"}, "stopped", None, 0),
+        ({}, "", None, 0),
+    ]
 
 
 def rows(database: Database) -> dict[str, int]:

@@ -99,9 +99,9 @@ def test_a_name_that_comes_and_goes_is_found_taken(world: World) -> None:
 
 def test_a_write_on_an_old_version_is_refused(world: World) -> None:
     old = world.make("a")
-    world.store.update(old, wish=("stopped", "stopping"))
+    world.store.update(old, wish=({"word": "stopped"}, "stopping"))
     with pytest.raises(Stale):
-        world.store.update(old, wish=("gone", "deleting"))
+        world.store.update(old, wish=({"word": "gone"}, "deleting"))
 
 
 def test_deleting_takes_tags_and_events_along(world: World) -> None:
@@ -158,16 +158,16 @@ def test_pages_hold_every_match_once_in_order(  # noqa: PLR0917 - hypothesis dra
 @pytest.mark.parametrize(
     ("wish", "phase", "granted", "shown"),
     [
-        (("stopped", "stopping"), "running", None, "stopping"),
-        (("stopped", "stopping"), "succeeded", None, "succeeded"),
-        (("gone", "deleting"), "failed", None, "deleting"),
-        (("updated:1", "updating"), "ready", None, "updating"),
-        (("updated:1", "updating"), "ready", "updated:1", "ready"),
-        (("unheard-of", "running"), "ready", None, "running"),
+        (({"word": "stopped"}, "stopping"), "running", None, "stopping"),
+        (({"word": "stopped"}, "stopping"), "succeeded", None, "succeeded"),
+        (({"word": "gone"}, "deleting"), "failed", None, "deleting"),
+        (({"word": "updated", "id": "1"}, "updating"), "ready", None, "updating"),
+        (({"word": "updated", "id": "1"}, "updating"), "ready", {"word": "updated", "id": "1"}, "ready"),
+        (({"word": "unheard-of"}, "running"), "ready", None, "running"),
     ],
 )
 def test_a_wish_shows_until_it_is_granted_or_the_work_has_ended(
-    world: World, wish: tuple[str, str], phase: str, granted: str | None, shown: str
+    world: World, wish: tuple[dict[str, str], str], phase: str, granted: dict[str, str] | None, shown: str
 ) -> None:
     made = world.make("a", phase="running", due=0.0)
     assert made.shown == "running"
@@ -200,10 +200,10 @@ def test_a_wish_written_during_an_act_is_kept_and_due_at_once(world: World) -> N
     made = world.make("a", due=0.0)
     leased = world.store.lease("one", made.id, seconds=10)
     assert leased is not None
-    world.store.update(made, wish=("stopped", "stopping"))
+    world.store.update(made, wish=({"word": "stopped"}, "stopping"))
     applied = world.store.apply("one", leased, Change(due=None, phase="running", run={"h": 1}, status={"s": 2}))
     assert applied is not None
-    assert (applied.wish, applied.phase, applied.run, applied.status) == ("stopped", "running", {"h": 1}, {"s": 2})
+    assert (applied.wished, applied.phase, applied.run, applied.status) == ("stopped", "running", {"h": 1}, {"s": 2})
     assert applied.due == world.clock.now()
 
 
@@ -248,3 +248,116 @@ def test_each_place_sees_to_its_own_work(world: World) -> None:
     assert places[0].is_ours(kept)
     world.clock.pass_(11)
     assert made[0].id in {identifier for identifier, _ in places[0].due(9)}, "whatever characters its notes hold"
+
+
+class Family(World):
+    """A parent that is due long from now, and the ids that the store named to the reconciler."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.hinted: list[str] = []
+        self.store = ResourceStore(database, self.clock, hint=self.hinted.append)
+        self.parent = self.make("parent", phase="running", due=self.later())
+
+    def later(self) -> float:
+        return self.clock.now() + 1e6
+
+    def child(self, name: str, kind: str = "Child", **more: object) -> Resource:
+        return self.store.create(
+            account=ACCOUNT,
+            region=REGION,
+            kind=kind,
+            name=name,
+            arn=f"arn:{name}",
+            spec={},
+            parent=self.parent.id,
+            **more,
+        )
+
+    def woke(self) -> bool:
+        """Whether the parent is due now and was hinted; it is put to sleep again."""
+        found = self.store.by_id(self.parent.id)
+        assert found is not None
+        due = found.due is not None and found.due <= self.clock.now()
+        assert due == (self.hinted == [self.parent.id])
+        self.hinted.clear()
+        self.store.update(found, due=self.later())
+        return due
+
+
+@pytest.fixture
+def family(database: Database) -> Family:
+    return Family(database)
+
+
+def test_a_childs_move_makes_its_parent_due(family: Family) -> None:
+    made = family.child("a", phase="pending", due=0.0)
+    assert family.woke()
+    steps: list[tuple[Change, bool]] = [
+        (Change(due=0.0, run={"note": 1}), False),
+        (Change(due=0.0, status={"Loss": 1}), False),
+        (Change(due=0.0, phase="running"), True),
+        (Change(due=0.0, phase="running"), False),
+    ]
+    for change, wakes in steps:
+        leased = family.store.lease("one", made.id, 10)
+        assert leased is not None
+        assert family.store.apply("one", leased, change) is not None
+        assert family.woke() == wakes, change
+    now = family.store.by_id(made.id)
+    assert now is not None
+    wished = family.store.update(now, wish=({"word": "stopped"}, "stopping"))
+    assert family.woke()
+    family.store.update(wished, spec={"x": 1})
+    assert not family.woke()
+    leased = family.store.lease("one", made.id, 10)
+    assert leased is not None
+    assert family.store.apply("one", leased, Change(due=None, gone=True)) is None
+    assert family.woke()
+    family.store.delete(family.child("b"))
+    assert family.hinted == [family.parent.id] * 2
+
+
+def test_a_childs_move_during_its_parents_act_is_followed_by_another_act(family: Family) -> None:
+    family.store.poke(family.parent.id)
+    leased = family.store.lease("one", family.parent.id, 10)
+    assert leased is not None
+    family.child("a")
+    applied = family.store.apply("one", leased, Change(due=None))
+    assert applied is not None
+    assert applied.due == family.clock.now()
+    leased = family.store.lease("one", family.parent.id, 10)
+    assert leased is not None
+    applied = family.store.apply("one", leased, Change(due=None))
+    assert applied is not None
+    assert applied.due is None, "what was seen does not wake again"
+
+
+def test_a_poke_does_not_make_a_handlers_write_stale(family: Family) -> None:
+    family.store.poke(family.parent.id)
+    family.store.update(family.parent, wish=({"word": "stopped"}, "stopping"))
+    family.store.poke("nobody")
+
+
+def test_children_are_listed_and_counted(family: Family) -> None:
+    for number in range(5):
+        family.clock.pass_(1)
+        family.child(f"c{number}", kind="Odd" if number % 2 else "Even", phase="running" if number else "failed")
+    family.make("stranger")
+    assert [each.name for each in family.store.children(family.parent.id)] == ["c0", "c1", "c2", "c3", "c4"]
+    assert [each.name for each in family.store.children(family.parent.id, kind="Odd")] == ["c1", "c3"]
+    page = family.store.children(family.parent.id, Query(shown=frozenset({"running"}), order="name", limit=2))
+    assert [each.name for each in page] == ["c4", "c3"]
+    counts = {("Even", "failed"): 1, ("Even", "running"): 2, ("Odd", "running"): 2}
+    assert family.store.phase_counts(family.parent.id) == counts
+    assert family.store.children("nobody") == []
+
+
+def test_children_of_the_kinds_named_go_with_their_parent(family: Family) -> None:
+    step = family.child("step", kind="Step")
+    inner = family.store.create(
+        account=ACCOUNT, region=REGION, kind="Step", name="inner", arn="arn:inner", spec={}, parent=step.id
+    )
+    job = family.child("job", kind="TrainingJob")
+    family.store.delete(family.parent, below=["Step"])
+    assert [family.store.by_id(each.id) is None for each in (family.parent, step, inner, job)] == [True] * 3 + [False]

@@ -161,18 +161,22 @@ def s3_arn(bucket: str, key: str | None = None) -> str:
 
 
 def _sagemaker(call: Call, request: Json) -> str:
-    for member, path in _naming(call.service, call.operation):
+    members, noun = _naming(call.service, call.operation)
+    for member, path in members:
         if member in request:
             return _sagemaker_arn(call, path, request[member])
-    return "*"
+    if noun is None:
+        return "*"
+    name = noun.identity.pattern(request) or request.get(noun.facts.arn_member, "")
+    return _sagemaker_arn(call, noun.path.replace("{name}", "{}"), name) if name else "*"
 
 
 @cache
-def _naming(service: str, operation: str) -> tuple[tuple[str, str], ...]:
-    """The members that may name what an operation is about, with the ARN's resource for each."""
+def _naming(service: str, operation: str) -> tuple[tuple[tuple[str, str], ...], Noun | None]:
+    """The members that may name what an operation is about, with the ARN's resource for each; and its noun."""
     members: dict[str, str] = table()["resources"].get(service, {})
     noun = noun_of(operation) if service == "sagemaker" else None
-    return (*members.items(), *(((noun.name_member, noun.path.replace("{name}", "{}")),) if noun is not None else ()))
+    return tuple(members.items()), noun
 
 
 def _sagemaker_arn(call: Call, path: str, name: str) -> str:

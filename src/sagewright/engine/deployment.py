@@ -74,9 +74,9 @@ class DeploymentController:
         self._tools = tools
 
     def act(self, resource: Resource) -> Change:
-        if resource.wish == "gone":
+        if resource.wished == "gone":
             return self._delete(resource)
-        if resource.phase in ("ready", "failed") and resource.wish != resource.run.get("granted", ""):
+        if resource.phase in ("ready", "failed") and resource.wish != (resource.run.get("granted") or {}):
             return self._begin(resource)
         acts = {"pending": self._begin, "starting": self._advance, "updating": self._advance, "ready": self._maintain}
         return acts[resource.phase](resource) if resource.phase in acts else Change(due=None)

@@ -138,7 +138,7 @@ class RunController:
 
     def _begin(self, resource: Resource) -> Change:
         now = self._tools.clock.now()
-        if resource.wish == "stopped":
+        if resource.wished == "stopped":
             self._tools.preparation.forget(resource.id)
             return self._final_change(resource, Outcome("stopped", "", None, now, False, {}))
         try:
@@ -191,7 +191,7 @@ class RunController:
                 return self._change(resource, now)
         due = now if metrics.more or sync.more else now + POLL_SECONDS
         ends_by = {"ends_by": now + self._tools.settings.stop_grace_seconds + OVERDUE_SECONDS}
-        if resource.wish == "stopped" and phase != "stopping" and not report.ended:
+        if resource.wished == "stopped" and phase != "stopping" and not report.ended:
             phase, due, run = "stopping", now, run | ends_by
             stages.append(("stopping", now))
         if report.ended:

@@ -18,11 +18,13 @@ from sagewright.core.errors import AwsError, ValidationException
 from sagewright.engine.lifecycle import Lifecycle
 from sagewright.engine.reconciler import Controller
 from sagewright.engine.tools import Tools
+from sagewright.nouns.identity import BY_RULE, Given, Identity
 from sagewright.nouns.operations import Call
+from sagewright.nouns.shape import PLAIN, DeclarationError, Facts, Shape, describe_input, facts_of, inputs
 from sagewright.nouns.tags import tag_set
 from sagewright.store.events import Event
 from sagewright.store.resources import AlreadyExists, Change, Resource
-from sagewright.wire.models import input_shape, output_shape
+from sagewright.wire.models import service_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +43,67 @@ def _accept(_call: Call, _request: Json) -> None:
     """A noun without checks of its own."""
 
 
+def _allow(_call: Call, _resource: Resource, _request: Json) -> None:
+    """A noun whose resources may be deleted at any time."""
+
+
 def _nothing(_call: Call, _resource: Resource) -> Json:
     """A noun whose Describe adds nothing."""
     return {}
 
 
-@dataclass(frozen=True)
-class Noun:
-    """One kind of resource. ``path`` is the ARN's resource with {name} in it.
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """What a kind is called in botocore's model, and who its resources are.
 
-    ``words`` maps a phase to the value of ``<Kind>Status``. ``check`` raises when a request is well-formed but wrong.
-    ``describe`` adds what Describe says beyond spec and status; ``defaults`` is what it says where the request said
-    nothing: a document shaped like the answer, in which a list has one item that stands for each.
-    ``first`` is the event a new resource starts with.
-    ``controller`` makes what moves the noun's resources, for nouns with a lifecycle.
+    ``path`` is the ARN's resource with {name} in it, the row's one name. ``identity`` by rule is the name that the
+    caller gives; ``shape`` says where answers and lists depart from the rule.
     """
 
     kind: str
     path: str
+    service: str = "sagemaker"
+    identity: Identity = BY_RULE
+    shape: Shape = PLAIN
+
+    def __post_init__(self) -> None:
+        """By rule, the one required member of Describe's input is the name."""
+        if self.identity == BY_RULE:
+            required = describe_input(self.service, self.kind).required_members
+            if len(required) != 1:
+                raise DeclarationError(f"{self.kind}: Describe requires {required}: Noun(identity=…)")
+            object.__setattr__(self, "identity", Given(required[0]))
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the model says of the kind. Raises ``DeclarationError``."""
+        name = self.identity.member if isinstance(self.identity, Given) else ""
+        return facts_of(self.service, self.kind, self.shape, words=self._has_words, name=name)
+
+    @property
+    def _has_words(self) -> bool:
+        """Whether its phases have words of AWS's."""
+        return False
+
+    def arn(self, call: Call, name: str) -> str:
+        """The ARN of the resource called ``name`` in the caller's account and region."""
+        return str(Arn(self.service, call.region, call.account, self.path.format(name=name)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noun(Named):
+    """One kind of resource, and what is its own.
+
+    ``words`` maps a phase to the value of the status member. ``check`` raises when a request is well-formed but wrong.
+    ``describe`` adds what Describe says beyond spec and status; ``defaults`` is what it says where the request said
+    nothing: a document shaped like the answer, in which a list has one item that stands for each.
+    ``first`` is the event a new resource starts with. ``controller`` makes what moves the noun's resources, for nouns
+    with a lifecycle. ``updated`` checks an Update and gives the new spec; a noun without a lifecycle needs none where
+    the members of its Update are those of its Create. ``before_delete`` raises while a resource has to stay.
+    """
+
     taken: Refusal
     missing: Refusal
-    service: str = "sagemaker"
     words: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Call, Json], None] = _accept
     describe: Callable[[Call, Resource], Json] = _nothing
@@ -70,39 +112,27 @@ class Noun:
     first: tuple[str, str] = ("", "")
     status: Mapping[str, Any] = field(default_factory=dict)
     controller: Callable[[Tools], Controller] | None = None
+    updated: Callable[[Call, Resource, Json], Json] | None = None
+    before_delete: Callable[[Call, Resource, Json], None] = _allow
 
-    @cached_property
-    def name_member(self) -> str:
-        """``TrainingJobName``: the one required member of Describe's input."""
-        return input_shape(self.service, f"Describe{self.kind}").required_members[0]
+    @property
+    def _has_words(self) -> bool:
+        return bool(self.words)
 
-    @cached_property
-    def list_operation(self) -> str:
-        """``ListTrainingJobs``, ``ListCodeRepositories``."""
-        return f"List{self.kind[:-1]}ies" if self.kind.endswith("y") else f"List{self.kind}s"
-
-    @cached_property
-    def arn_member(self) -> str:
-        return f"{self.kind}Arn"
-
-    @cached_property
-    def status_member(self) -> str:
-        return f"{self.kind}Status"
-
-    @cached_property
-    def described(self) -> frozenset[str]:
-        """The members Describe may answer with."""
-        return frozenset(output_shape(self.service, f"Describe{self.kind}").members)
-
-    def arn(self, call: Call, name: str) -> str:
-        """The ARN of the resource called ``name`` in the caller's account and region."""
-        return str(Arn(self.service, call.region, call.account, self.path.format(name=name)))
-
-    def find(self, call: Call, name: str) -> Resource:
-        """The resource called ``name``; raises ``missing``."""
-        found = call.platform.resources.get(call.account, call.region, self.kind, name)
+    def find(self, call: Call, wanted: Json | str) -> Resource:
+        """The resource that a request names, or a name or an ARN; raises ``missing``."""
+        if not isinstance(wanted, str):
+            wanted = self.identity.named(call, self.kind, wanted, require) or wanted.get(self.facts.arn_member, "")
+        resources = call.platform.resources
+        if not wanted.startswith("arn:"):
+            found = resources.get(call.account, call.region, self.kind, wanted)
+            arn = "" if found else self.arn(call, wanted)
+        else:
+            found, arn = resources.by_arn(wanted), wanted
+            if found and (found.account, found.region, found.kind) != (call.account, call.region, self.kind):
+                found = None
         if found is None:
-            raise self.missing.of(name=name, arn=self.arn(call, name), status="")
+            raise self.missing.of(name=wanted, arn=arn, status="")
         return found
 
     def word(self, resource: Resource) -> str:
@@ -110,10 +140,13 @@ class Noun:
         return self.words.get(resource.shown, "")
 
     def create(self, call: Call, request: Json) -> Resource:
-        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``."""
+        """Check and store the request, then wake the reconciler or queue the work. Raises ``taken``.
+
+        A child that its parent made before, in an act that was lost, is the same child.
+        """
         self.check(call, request)
-        name = request[self.name_member]
-        spec = {key: value for key, value in request.items() if key not in ("Tags", self.name_member)}
+        name, named = self.identity.new(call, request, require)
+        spec = {key: value for key, value in request.items() if key not in ("Tags", self.identity.member)}
         tags = tag_set(request.get("Tags", ()))
         now = call.platform.clock.now()
         queue = call.platform.queues.get(self.kind)
@@ -128,15 +161,18 @@ class Noun:
                 name=name,
                 arn=self.arn(call, name),
                 spec=spec,
-                status={**self.status, **start.status},
+                status={**self.status, **named, **start.status},
                 run={**start.run},
                 phase=self.lifecycle.first if self.lifecycle else "ready",
                 due=start.due,
+                parent=call.parent,
                 tag_set=tags,
                 events=(*first, *start.events),
             )
         except AlreadyExists as error:
             old = error.existing
+            if call.parent is not None and old.parent == call.parent:
+                return old  # an act that was lost made it
             raise self.taken.of(name=name, arn=old.arn, status=self.word(old)) from None
         if queue is not None and waiting is not None:
             queue.enqueue(made)
@@ -151,16 +187,19 @@ class Noun:
 
     def brief(self, resource: Resource) -> Json:
         """Spec, status, names and times, without what ``describe`` adds."""
+        facts = self.facts
         answer = {
             **resource.spec,
             **resource.status,
-            self.name_member: resource.name,
-            self.arn_member: resource.arn,
+            self.identity.member or facts.arn_member: resource.name,
+            facts.arn_member: resource.arn,
             "CreationTime": resource.created,
             "LastModifiedTime": resource.modified,
         }
+        if facts.times:
+            answer.update({member: getattr(resource, column) for column, member in facts.times.items()})
         if self.words:
-            answer[self.status_member] = self.word(resource)
+            answer[facts.status_member] = self.word(resource)
         return answer
 
 
@@ -183,10 +222,32 @@ _nouns: dict[str, Noun] = {}
 
 
 def register(noun: Noun) -> None:
-    """Remember a noun; two of one kind are a programming error."""
+    """Remember a noun. Raises ``DeclarationError`` for two of one kind, and for what botocore's model does not have."""
     if noun.kind in _nouns:
-        raise ValueError(f"{noun.kind} is declared twice")
+        raise DeclarationError(f"{noun.kind} is declared twice")
+    check_declaration(noun)
     _nouns[noun.kind] = noun
+
+
+def check_declaration(noun: Noun) -> None:
+    """Raises ``DeclarationError`` naming what the declaration says and the model lacks."""
+    facts, kind = noun.facts, noun.kind
+    if "{name}" not in noun.path:
+        raise DeclarationError(f"{kind}: the path {noun.path} has no {{name}}")
+    for verb, operation in facts.operations.items():
+        members = inputs(noun.service, operation)
+        if verb == "Create" or facts.arn_member not in members:
+            noun.identity.check(kind, operation, members)
+    for name in noun.defaults:
+        if name not in facts.described:
+            raise DeclarationError(f"{kind}: the default {name} is not in Describe's answer")
+    if noun.words:
+        output = service_model(noun.service).operation_model(facts.operations["Describe"]).output_shape
+        inner = output.members[facts.within] if facts.within else output  # type: ignore[union-attr]
+        known = inner.members[facts.status_member].metadata.get("enum", ())  # type: ignore[union-attr]
+        for word in noun.words.values():
+            if word not in known:
+                raise DeclarationError(f"{kind}: {facts.status_member} is never {word}")
 
 
 def require(call: Call, kind: str, name: str) -> Resource:

@@ -13,8 +13,10 @@ from sagewright.core.config import Settings
 from sagewright.core.errors import AwsError
 from sagewright.engine.run import RunController
 from sagewright.nouns.members import Members, members_of
+from sagewright.store.changes import ChangeLog
 from sagewright.store.credentials import Credential, CredentialStore
 from sagewright.store.events import EventStore
+from sagewright.store.links import LinkStore
 from sagewright.store.logs import LogStore
 from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
@@ -81,6 +83,8 @@ class Platform:
     clock: Clock
     resources: ResourceStore
     events: EventStore
+    changes: ChangeLog
+    links: LinkStore
     tags: TagStore
     credentials: CredentialStore
     logs: LogStore
@@ -105,6 +109,8 @@ class Call(NamedTuple):
     request_id: str
     http: Request
     platform: Platform
+    parent: str | None = None
+    """The id of the resource whose work the call is a part of: what it makes is that resource's child."""
 
     @property
     def account(self) -> str:

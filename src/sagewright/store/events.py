@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select
 
 from sagewright.store.database import Database
+from sagewright.store.prepared import Prepared
 from sagewright.store.schema import events
 
-_INSERT = insert(events)
+_NAMES = ("resource", "arn", "at", "word", "message", "detail")
+_INSERT = Prepared(insert(events).values({name: bindparam(name) for name in _NAMES}))
 _OF = (
     select(events.c.at, events.c.word, events.c.message, events.c.detail)
     .where(events.c.resource == bindparam("of"))
@@ -31,12 +33,9 @@ class Event:
 
 def append_events(connection: Connection, resource: str, arn: str, new: Sequence[Event]) -> None:
     """Append within the caller's transaction."""
-    if new:
-        rows: list[dict[str, Any]] = [
-            {"resource": resource, "arn": arn, "at": e.at, "word": e.word, "message": e.message, "detail": {**e.detail}}
-            for e in new
-        ]
-        connection.execute(_INSERT, rows)
+    for each in new:
+        values = (resource, arn, each.at, each.word, each.message, {**each.detail})
+        _INSERT.execute(connection, dict(zip(_NAMES, values, strict=True)))
 
 
 class EventStore:

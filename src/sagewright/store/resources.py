@@ -6,27 +6,23 @@ is the engine's own. Handlers write ``spec`` and ``wish``; the reconciler, holdi
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from operator import ge, gt, le, lt
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Float,
     Integer,
     Select,
     String,
     bindparam,
-    case,
     cast,
     delete,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -36,9 +32,12 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.core import Json
 from sagewright.core.clock import Clock
 from sagewright.core.ids import run_id
+from sagewright.store.changes import Verb, record_change
 from sagewright.store.database import Database
 from sagewright.store.events import Event, append_events
-from sagewright.store.schema import events, resources, tags
+from sagewright.store.pages import Query, page
+from sagewright.store.prepared import Prepared
+from sagewright.store.schema import events, links, resources, tags
 
 
 class AlreadyExists(Exception):
@@ -66,36 +65,22 @@ class Resource(NamedTuple):
     status: Json
     run: Json
     phase: str
-    wish: str
+    wish: Json
     created: float
     modified: float
     version: int
     due: float | None
     shown: str = ""
     """The phase that callers see. It follows a handler's wish at once, before the engine carries it out."""
+    parent: str | None = None
+    """The id of the resource whose work this is a part of."""
+    wakes: int = 0
+    """How often others made the resource due: its children, by moving, and whoever brings news from outside."""
 
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Filters of the List operations. ``order`` names a column, ``after`` is a page's last row.
-
-    ``shown`` are the values of ``Resource.shown`` to list. In an order by ``shown``, ``ranks`` gives the position of
-    each phase.
-    """
-
-    name_contains: str = ""
-    shown: frozenset[str] | None = None
-    created_after: float | None = None
-    created_before: float | None = None
-    modified_after: float | None = None
-    modified_before: float | None = None
-    order: Literal["name", "created", "modified", "shown"] = "created"
-    ranks: tuple[tuple[str, int], ...] = ()
-    descending: bool = True
-    after: tuple[Any, str] | None = None
-    limit: int = 100
-    specs: bool = True
-    """Whether to read the specs too, by far the largest column."""
+    @property
+    def wished(self) -> str:
+        """The word of the wish, such as ``stopped``; empty when nothing is wished."""
+        return str(self.wish.get("word", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +101,9 @@ class Change:
 
 ENDED = ("stopped", "succeeded", "failed")
 """The phases of work that has ended."""
-_COLUMNS = [resources.c[name] for name in Resource._fields]
+_COLUMNS = tuple(resources.c[name] for name in Resource._fields)
 _SPEC = Resource._fields.index("spec")
+_WITHOUT_SPEC = tuple(column for column in _COLUMNS if column.name != "spec")
 _LEASE = (resources.c.lease_owner, resources.c.lease_until)
 _NOTES = cast(resources.c.run, String)
 """As text: PostgreSQL cannot query a document that holds a \\0. Quotes inside the document's strings are escaped."""
@@ -127,7 +113,7 @@ _INSERTS = 20
 _FREE = or_(resources.c.lease_until.is_(None), resources.c.lease_until < _NOW)
 
 # Statements are built once: building one costs more than SQLite needs to carry it out.
-_INSERT = insert(resources)
+_INSERT = Prepared(insert(resources).values({name: bindparam(name) for name in Resource._fields}))
 _BY_NAME = select(*_COLUMNS).where(
     *(resources.c[name] == bindparam(name) for name in ("account", "region", "kind", "name"))
 )
@@ -146,11 +132,27 @@ _TAKE = (
     .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"))
     .returning(*_COLUMNS)
 )
-_APPLY_COLUMNS = ("phase", "shown", "status", "run", "due", "modified")
-_APPLY = (
+_POKE = (
     update(resources)
     .where(resources.c.id == bindparam("which"))
-    .values(lease_owner=None, lease_until=None, **{name: bindparam(f"new_{name}") for name in _APPLY_COLUMNS})
+    .values(wakes=resources.c.wakes + 1, due=bindparam("now", type_=Float))
+)
+_REMOVE = delete(resources).where(resources.c.id == bindparam("which"))
+_REMOVE_TAGS = delete(tags).where(tags.c.arn == bindparam("its_arn"))
+_REMOVE_EVENTS = delete(events).where(events.c.resource == bindparam("which"))
+_REMOVE_LINKS = delete(links).where(
+    or_(links.c.source == bindparam("its_arn"), links.c.destination == bindparam("its_arn"))
+)
+_COUNTS = (
+    select(resources.c.kind, resources.c.shown, func.count())
+    .where(resources.c.parent == bindparam("parent"))
+    .group_by(resources.c.kind, resources.c.shown)
+)
+_APPLY_COLUMNS = ("phase", "shown", "status", "run", "due", "modified")
+_APPLY = Prepared(
+    update(resources)
+    .where(resources.c.id == bindparam("which"))
+    .values(lease_owner=null(), lease_until=null(), **{name: bindparam(f"new_{name}") for name in _APPLY_COLUMNS})
 )
 
 
@@ -159,11 +161,18 @@ def _resource(row: Sequence[Any]) -> Resource:
 
 
 class ResourceStore:
-    """Resources in the database. Where servers of several machines share it, each reconciles those of its ``place``."""
+    """Resources in the database. Where servers of several machines share it, each reconciles those of its ``place``.
 
-    def __init__(self, database: Database, clock: Clock, place: str = "") -> None:
+    Each write is recorded in the feed of changes. A child's move makes its parent due in the same transaction, and
+    ``hint`` is called with the parent's id after the commit.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, place: str = "", hint: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._hint = hint
         self._notes = {"place": place} if place else {}
         self._of_place = [or_(_NOTES.contains(f'"{place}"'), ~_NOTES.contains('"place":'))] if place else []
         self._due, self._take = (_DUE.where(*self._of_place), _TAKE.where(*self._of_place)) if place else (_DUE, _TAKE)
@@ -191,8 +200,9 @@ class ResourceStore:
         status: Json | None = None,
         run: Json | None = None,
         phase: str = "ready",
-        wish: str = "",
+        wish: Json | None = None,
         due: float | None = None,
+        parent: str | None = None,
         tag_set: Mapping[str, str] | None = None,
         events: Sequence[Event] = (),
     ) -> Resource:
@@ -200,7 +210,23 @@ class ResourceStore:
         now = self._clock.now()
         notes = self._notes | (run or {})
         resource = Resource(
-            run_id(), account, region, kind, name, arn, spec, status or {}, notes, phase, wish, now, now, 1, due, phase
+            id=run_id(),
+            account=account,
+            region=region,
+            kind=kind,
+            name=name,
+            arn=arn,
+            spec=spec,
+            status=status or {},
+            run=notes,
+            phase=phase,
+            wish=wish or {},
+            created=now,
+            modified=now,
+            version=1,
+            due=due,
+            shown=phase,
+            parent=parent,
         )
         for attempt in range(_INSERTS):
             try:
@@ -213,17 +239,18 @@ class ResourceStore:
                 if attempt == _INSERTS - 1:
                     raise
                 # It was deleted between insert and read, so the name is free; another caller may take it first again.
-        self.changed(region)
+        self._announce(resource, moved=True)
         return resource
 
     def _insert(self, resource: Resource, tag_set: Mapping[str, str], first_events: Sequence[Event]) -> None:
         with self._database.write() as connection:
-            connection.execute(_INSERT, resource._asdict())
+            _INSERT.execute(connection, resource._asdict())
             if tag_set:
                 connection.execute(
                     insert(tags), [{"arn": resource.arn, "key": k, "value": v} for k, v in tag_set.items()]
                 )
             append_events(connection, resource.id, resource.arn, first_events)
+            self._record(connection, resource, "created", "", resource.shown)
 
     def get(self, account: str, region: str, kind: str, name: str) -> Resource | None:
         """The resource of that name, or None."""
@@ -241,15 +268,21 @@ class ResourceStore:
     def list(self, account: str, region: str, kind: str, query: Query | None = None) -> Sequence[Resource]:
         """One page, in order; ask for one more than a page to know whether another follows."""
         query = query or Query(limit=1_000_000)
-        filters = {name: value for name in _FILTERS if (value := getattr(query, name)) not in ("", None)}
-        order = _Order(query.order, query.ranks, query.descending)
-        statement = _listing(order, query.specs, query.after is not None, frozenset(filters))
-        values = {"account": account, "region": region, "kind": kind, "most": query.limit, **filters}
-        if query.name_contains:
-            escaped = re.sub("([%_/])", r"/\1", query.name_contains.lower())
-            values["name_contains"] = f"%{escaped}%"
-        if query.after is not None:
-            values["last"], values["last_name"] = query.after
+        return self._page({"account": account, "region": region, "kind": kind}, query)
+
+    def children(self, parent: str, query: Query | None = None, *, kind: str = "") -> Sequence[Resource]:
+        """The children of the resource with this id, of one kind or of all; the oldest first without a ``query``."""
+        scope = {"parent": parent} | ({"kind": kind} if kind else {})
+        return self._page(scope, query or Query(limit=1_000_000, descending=False))
+
+    def phase_counts(self, parent: str) -> Mapping[tuple[str, str], int]:
+        """How many children there are of each kind in each phase that callers see."""
+        with self._database.read() as connection:
+            rows = connection.execute(_COUNTS, {"parent": parent}).all()
+        return {(kind, shown): count for kind, shown, count in rows}
+
+    def _page(self, scope: Mapping[str, str], query: Query) -> Sequence[Resource]:
+        statement, values = page(_COLUMNS if query.specs else _WITHOUT_SPEC, scope, query)
         with self._database.read() as connection:
             rows = connection.execute(statement, values).all()
         return [Resource._make(row if query.specs else (*row[:_SPEC], {}, *row[_SPEC:])) for row in rows]
@@ -260,12 +293,13 @@ class ResourceStore:
         *,
         spec: Json | None = None,
         status: Json | None = None,
-        wish: tuple[str, str] | None = None,
+        wish: tuple[Json, str] | None = None,
         due: float | None = None,
     ) -> Resource:
         """A handler's write, refused with ``Stale`` when the version moved on since ``resource`` was read.
 
-        ``wish`` comes with the phase that callers see until the wish is granted. ``due`` wakes the reconciler; None
+        ``wish`` is a document with a ``word``, perhaps an ``id`` that tells it from the same wish made before, and
+        content; with it comes the phase that callers see until the wish is granted. ``due`` wakes the reconciler; None
         leaves it as it is.
         """
         values: dict[str, Any] = {"version": resource.version + 1, "modified": self._clock.now()}
@@ -277,15 +311,26 @@ class ResourceStore:
             where = (resources.c.id == resource.id, resources.c.version == resource.version)
             if connection.execute(update(resources).where(*where).values(values)).rowcount != 1:
                 raise Stale(resource.arn)
-            row = connection.execute(_BY_ID, {"id": resource.id}).one()
-        self.changed(resource.region)
-        return _resource(row)
+            updated = _resource(connection.execute(_BY_ID, {"id": resource.id}).one())
+            moved = updated.shown != resource.shown
+            self._record(connection, updated, "moved" if moved else "updated", resource.shown, updated.shown)
+        self._announce(updated, moved=moved)
+        return updated
 
-    def delete(self, resource: Resource) -> None:
-        """Remove the resource, its tags and its events; one that does not exist is no error."""
+    def delete(self, resource: Resource, *, below: Collection[str] = ()) -> None:
+        """Remove the resource, its tags, events and links; one that does not exist is no error.
+
+        Its children of the kinds ``below`` go with it, and theirs. Other children stay.
+        """
         with self._database.write() as connection:
-            _remove(connection, resource.id, resource.arn)
-        self.changed(resource.region)
+            gone = [resource]
+            for each in gone:
+                children = _children(each.id, below) if below else None
+                gone += map(_resource, connection.execute(children).all()) if children is not None else ()
+            for each in reversed(gone):
+                if _remove(connection, each.id, each.arn):
+                    self._record(connection, each, "deleted", each.shown, "")
+        self._announce(resource, moved=True)
 
     # --- the reconciler's side -----------------------------------------------------------------------------------
 
@@ -324,22 +369,27 @@ class ResourceStore:
             if row is None or row.lease_owner != owner or row.lease_until < now:
                 return None
             append_events(connection, loaded.id, loaded.arn, change.events)
+            current = _resource(row)
             if change.gone:
                 _remove(connection, loaded.id, loaded.arn)
-                return None
-            current = _resource(row)
-            phase_changed = change.phase is not None and change.phase != current.phase
-            updated = current._replace(
-                phase=change.phase or current.phase,
-                status=_merge(current.status, change.status),
-                run=_merge(current.run, change.run),
-                due=now if current.version != loaded.version else change.due,
-                modified=now if phase_changed or change.status or change.events else current.modified,
-            )
-            updated = updated._replace(shown=_visible_phase(updated))
-            new = {f"new_{name}": getattr(updated, name) for name in _APPLY_COLUMNS}
-            connection.execute(_APPLY, {"which": loaded.id, **new})
+                self._record(connection, current, "deleted", current.shown, "")
+                updated = None
+            else:
+                updated = _after(current, loaded, change, now)
+                new = {f"new_{name}": getattr(updated, name) for name in _APPLY_COLUMNS}
+                _APPLY.execute(connection, {"which": loaded.id, **new})
+                if updated.shown != current.shown or updated.status != current.status:
+                    verb: Verb = "moved" if updated.shown != current.shown else "updated"
+                    self._record(connection, updated, verb, current.shown, updated.shown)
+        if current.parent is not None and (updated is None or updated.shown != current.shown):
+            self._hint(current.parent)
         return updated
+
+    def poke(self, identifier: str) -> None:
+        """Make a resource due now because of news from outside. An act under way is followed by another."""
+        with self._database.write() as connection:
+            connection.execute(_POKE, {"which": identifier, "now": self._clock.now()})
+        self._hint(identifier)
 
     def release(self, owner: str | None = None) -> None:
         """Give back all leases of an owner that is ending; of every owner here, when none can be alive."""
@@ -365,61 +415,56 @@ class ResourceStore:
         with self._database.read() as connection:
             return [_resource(row) for row in connection.execute(query.order_by(resources.c.created)).all()]
 
+    def _record(self, connection: Connection, resource: Resource, verb: Verb, before: str, after: str) -> None:
+        """Record a change, and make the parent due when the phase that callers see changed."""
+        now = self._clock.now()
+        values = {
+            "at": now,
+            "account": resource.account,
+            "region": resource.region,
+            "kind": resource.kind,
+            "resource": resource.id,
+            "arn": resource.arn,
+            "name": resource.name,
+            "verb": verb,
+            "before": before,
+            "after": after,
+        }
+        record_change(connection, values)
+        if resource.parent is not None and before != after:
+            connection.execute(_POKE, {"which": resource.parent, "now": now})
+
+    def _announce(self, resource: Resource, *, moved: bool) -> None:
+        """After the commit: count the write, and let the reconciler look at the parent of a resource that moved."""
+        self.changed(resource.region)
+        if moved and resource.parent is not None:
+            self._hint(resource.parent)
+
     def _one(self, query: Select[Any], values: Json) -> Resource | None:
         with self._database.read() as connection:
             row = connection.execute(query, values).first()
         return _resource(row) if row is not None else None
 
 
-def _bound(name: str, column: Any, compare: Callable[[Any, Any], Any]) -> Any:
-    return compare(column, bindparam(name, type_=column.type))
-
-
-# The condition that each filter of a Query adds.
-_FILTERS: Mapping[str, Any] = {
-    "name_contains": func.lower(resources.c.name).like(bindparam("name_contains", type_=String), escape="/"),
-    "shown": resources.c.shown.in_(bindparam("shown", expanding=True)),
-    "created_after": _bound("created_after", resources.c.created, gt),
-    "created_before": _bound("created_before", resources.c.created, lt),
-    "modified_after": _bound("modified_after", resources.c.modified, gt),
-    "modified_before": _bound("modified_before", resources.c.modified, lt),
-}
-
-
-class _Order(NamedTuple):
-    """The order of a listing: by a column, or by ``ranks`` of the phases in ``shown``."""
-
-    column: str
-    ranks: tuple[tuple[str, int], ...]
-    descending: bool
-
-    def expression(self) -> ColumnElement[Any]:
-        column = resources.c[self.column]
-        return case(dict(self.ranks), value=column, else_=-1) if self.ranks else column
-
-
-@cache
-def _listing(order: _Order, specs: bool, continued: bool, filters: frozenset[str]) -> Select[Any]:
-    """The query for a page; ``continued`` when it begins after the last row of another."""
-    column, name, descending = order.expression(), resources.c.name, order.descending
-    where = [resources.c[each] == bindparam(each) for each in ("account", "region", "kind")]
-    where += [_FILTERS[each] for each in sorted(filters)]
-    if continued:
-        strictly, from_last = (lt, le) if descending else (gt, ge)
-        last = bindparam("last", type_=column.type)
-        # the second condition implies the first, by which an index finds the position
-        where += [from_last(column, last), or_(strictly(column, last), strictly(name, bindparam("last_name")))]
-    columns = _COLUMNS if specs else [each for each in _COLUMNS if each.name != "spec"]
-    sorting = (column.desc(), name.desc()) if descending else (column.asc(), name.asc())
-    return select(*columns).where(*where).order_by(*sorting).limit(bindparam("most", type_=Integer))
+def _after(current: Resource, loaded: Resource, change: Change, now: float) -> Resource:
+    """The resource with a change applied. News that came since the act loaded it makes it due at once."""
+    phase_changed = change.phase is not None and change.phase != current.phase
+    news = (current.version, current.wakes) != (loaded.version, loaded.wakes)
+    updated = current._replace(
+        phase=change.phase or current.phase,
+        status=_merge(current.status, change.status),
+        run=_merge(current.run, change.run),
+        due=now if news else change.due,
+        modified=now if phase_changed or change.status or change.events else current.modified,
+    )
+    return updated._replace(shown=_visible_phase(updated))
 
 
 def _visible_phase(resource: Resource) -> str:
     """The phase that callers see: the wish's until the wish is granted, or until work that was to stop has ended."""
-    wish_granted = resource.run.get("granted", "") == resource.wish
-    return (
-        resource.phase if wish_granted or (resource.wish == "stopped" and resource.phase in ENDED) else resource.shown
-    )
+    granted = (resource.run.get("granted") or {}) == resource.wish
+    has_ended = resource.wished == "stopped" and resource.phase in ENDED
+    return resource.phase if granted or has_ended else resource.shown
 
 
 def _merge(document: Json, changes: Mapping[str, Any]) -> Json:
@@ -427,7 +472,17 @@ def _merge(document: Json, changes: Mapping[str, Any]) -> Json:
     return {key: value for key, value in merged.items() if value is not None}
 
 
-def _remove(connection: Connection, identifier: str, arn: str) -> None:
-    connection.execute(delete(resources).where(resources.c.id == identifier))
-    connection.execute(delete(tags).where(tags.c.arn == arn))
-    connection.execute(delete(events).where(events.c.resource == identifier))
+def _children(parent: str, kinds: Collection[str]) -> Select[Any]:
+    return select(*_COLUMNS).where(resources.c.parent == parent, resources.c.kind.in_(kinds))
+
+
+def _remove(connection: Connection, identifier: str, arn: str) -> bool:
+    """Remove a resource and all that is said of it; False when there was none."""
+    found = connection.execute(_REMOVE, {"which": identifier}).rowcount == 1
+    connection.execute(_REMOVE_TAGS, {"its_arn": arn})
+    connection.execute(_REMOVE_EVENTS, {"which": identifier})
+    connection.execute(_REMOVE_LINKS, {"its_arn": arn})
+    return found
+
+
+__all__ = ["ENDED", "AlreadyExists", "Change", "Query", "Resource", "ResourceStore", "Stale"]

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    text,
     true,
 )
 
@@ -43,6 +44,9 @@ class Key(TypeDecorator[str]):
         return None if value is None else bytes(value).decode()
 
 
+_CHILD = text("parent IS NOT NULL")
+
+
 resources = Table(
     "resources",
     metadata,
@@ -56,7 +60,7 @@ resources = Table(
     Column("status", Document, nullable=False),
     Column("run", Document, nullable=False, comment="the engine's own notes: handles, offsets; never shown"),
     Column("phase", String(16), nullable=False),
-    Column("wish", String(64), nullable=False),
+    Column("wish", Document, nullable=False, comment="what callers want: a word, an id, content; {} when nothing"),
     Column("created", Float, nullable=False),
     Column("modified", Float, nullable=False),
     Column("version", Integer, nullable=False),
@@ -70,9 +74,62 @@ resources = Table(
     Column("due", Float, comment="when the reconciler should look again; null when nothing is left to do"),
     Column("lease_owner", String(64)),
     Column("lease_until", Float),
+    Column("parent", String(32), comment="the id of the resource whose work this is a part of"),
+    Column("wakes", Integer, nullable=False, server_default="0", comment="how often others made it due"),
     Index("resources_by_name", "account", "region", "kind", "name", unique=True),
     Index("resources_by_created", "account", "region", "kind", "created"),
     Index("resources_by_due", "due"),
+    Index("resources_by_parent", "parent", "created", sqlite_where=_CHILD, postgresql_where=_CHILD),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column(
+        "transaction_id",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="PostgreSQL's number of the writing transaction; 0 in SQLite, which has one writer at a time",
+    ),
+    Column("at", Float, nullable=False),
+    Column("account", String(12), nullable=False),
+    Column("region", String(32), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("resource", String(32), nullable=False),
+    Column("arn", String(2048), nullable=False),
+    Column("name", String(512), nullable=False),
+    Column("verb", String(16), nullable=False, comment="created, updated, moved or deleted"),
+    Column("before", String(16), nullable=False, comment="the phase that callers saw"),
+    Column("after", String(16), nullable=False, comment="the phase that callers see"),
+    Index("changes_by_transaction", "transaction_id", "seq"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("reader", String(128), primary_key=True),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("lease_owner", String(64)),
+    Column("lease_until", Float),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("source", String(512), primary_key=True, comment="an ARN"),
+    Column("destination", String(512), primary_key=True, comment="an ARN"),
+    Column("type", String(64), primary_key=True),
+    Column("account", String(12), nullable=False),
+    Column("region", String(32), nullable=False),
+    Column("source_type", String(256), nullable=False),
+    Column("destination_type", String(256), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("created_by", Document, nullable=False, comment="who made it"),
+    Index("links_by_destination", "destination"),
+    Index("links_by_created", "account", "region", "created"),
 )
 
 events = Table(
@@ -226,7 +283,10 @@ __all__ = [
     "Serial",
     "access_keys",
     "buckets",
+    "changes",
+    "cursors",
     "events",
+    "links",
     "log_groups",
     "log_streams",
     "metadata",

@@ -88,20 +88,20 @@ class StoreCase:
             at_once(partial(self._apply_or_wish, pair, leased, resource), 2)
             after = pair[0].by_id(resource.id)
             assert after is not None
-            assert (after.wish, after.phase, after.due is not None) == ("stopped", "starting", True)
+            assert (after.wished, after.phase, after.due is not None) == ("stopped", "starting", True)
             assert after.shown == "stopping"
 
     def _apply_or_wish(
         self, pair: tuple[ResourceStore, ResourceStore], leased: Resource, resource: Resource, n: int
     ) -> None:
         if n:
-            pair[1].update(resource, wish=("stopped", "stopping"), due=1.0)
+            pair[1].update(resource, wish=({"word": "stopped"}, "stopping"), due=1.0)
         else:
             pair[0].apply("one", leased, Change(due=None, phase="starting"))
 
     def test_of_two_writers_on_one_version_one_is_refused(self, pair: tuple[ResourceStore, ResourceStore]) -> None:
         resource = make(pair[0], "a")
-        results = at_once(lambda n: pair[n].update(resource, wish=("gone", "deleting")), 2)
+        results = at_once(lambda n: pair[n].update(resource, wish=({"word": "gone"}, "deleting")), 2)
         assert {type(each) for each in results} == {Resource, Stale}
 
     def test_tags_of_two_writers_are_all_kept_and_the_limit_holds(self, database: Database, other: Database) -> None:

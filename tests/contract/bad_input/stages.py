@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
+from tests.contract.bad_input.definitions import makers, own_members
 from tests.kit.endpoints import INFERENCE, SKLEARN
 from tests.kit.eventually import eventually
 from tests.kit.jobs import PYTHON, ROLE, archive
@@ -326,7 +327,9 @@ def sagemaker(client: Client) -> Stage:
         it.create_endpoint(EndpointName=name, EndpointConfigName="example")
         return {"doomed": name}
 
+    defined, anew = makers(it)
     again: dict[str, Callable[[], Any]] = {
+        **anew,
         "DeleteModel": lambda: it.create_model(ModelName="doomed", PrimaryContainer=servable, ExecutionRoleArn=ROLE),
         "DeleteEndpointConfig": lambda: it.create_endpoint_config(
             EndpointConfigName="doomed", ProductionVariants=[variant]
@@ -347,7 +350,7 @@ def sagemaker(client: Client) -> Stage:
         stop, describe = (getattr(it, f"{verb}_{kind.lower()}_job") for verb in ("stop", "describe"))
         again[f"Delete{kind}Job"] = partial(_ended, make, stop, describe, name)
         values.update(again[f"Stop{kind}Job"]())
-    _each(lambda: it.create_endpoint(EndpointName="example", EndpointConfigName="example"), *again.values())
+    _each(lambda: it.create_endpoint(EndpointName="example", EndpointConfigName="example"), *defined, *again.values())
     return values, again
 
 
@@ -399,6 +402,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
 """Members beside the required ones, without which a request would not be worth much."""
 
 OWN: Mapping[str, Callable[[Values], Values]] = {
+    **own_members(),
     **{
         f"Create{kind}": lambda _, kind=kind: {f"{kind}Name": fresh()}  # type: ignore[misc]
         for kind in ("TrainingJob", "ProcessingJob", "TransformJob", "Model", "EndpointConfig", "Endpoint")

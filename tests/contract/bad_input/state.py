@@ -17,7 +17,10 @@ _ENGINE = {
     # The engine moves these at its own pace; requests write the other columns, and wishes.
     "resources": f"SELECT id, arn, spec, wish, created, CASE WHEN kind IN {_WORKING} THEN '' ELSE "
     "json_array(name, status, run, phase, modified, version) END FROM resources "
-    "WHERE NOT (kind = 'Endpoint' AND wish = 'gone') ORDER BY id",
+    "WHERE NOT (kind = 'Endpoint' AND json_extract(wish, '$.word') IS 'gone') ORDER BY id",
+    # Readers of the feed move them at their own pace.
+    "cursors": "SELECT reader FROM cursors ORDER BY reader",
+    "changes": f"SELECT * FROM changes WHERE kind NOT IN {_WORKING} ORDER BY seq",
     "events": f"SELECT * FROM events WHERE resource NOT IN (SELECT id FROM resources WHERE kind IN {_WORKING}) "
     "AND arn NOT LIKE '%:%-job/%' AND arn NOT LIKE '%:endpoint/%' ORDER BY seq",
     # Keys of jobs, which are issued when the jobs ask for them.

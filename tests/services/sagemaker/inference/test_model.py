@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +13,20 @@ from tests.kit.jobs import ROLE, Jobs, archive
 from tests.kit.principals import ACCOUNT, allow, name_of, role_of
 from tests.kit.transforms import Transforms
 
+from sagewright.testing.nouns import NounCase
+
 Client = Callable[..., Any]
+
+
+class TestModel(NounCase):
+    kind = "Model"
+    example: ClassVar[dict[str, Any]] = {
+        "ModelName": "example",
+        "PrimaryContainer": {"Image": SKLEARN, "Environment": {"SAGEMAKER_PROGRAM": "inference.py"}},
+        "ExecutionRoleArn": ROLE,
+        "EnableNetworkIsolation": True,
+        "Tags": [{"Key": "k", "Value": "v"}],
+    }
 
 
 @pytest.fixture

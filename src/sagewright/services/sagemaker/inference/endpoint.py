@@ -17,8 +17,8 @@ from sagewright.engine.role_objects import WorkRole
 from sagewright.engine.run import Refused
 from sagewright.engine.tools import Tools
 from sagewright.nouns.declaration import Noun, Refusal, require
-from sagewright.nouns.operations import Call, Result, operation
-from sagewright.nouns.verbs import declare, wish
+from sagewright.nouns.operations import Call
+from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import VOLUME_GIB, notes
 from sagewright.services.sagemaker._shared.model_server import containers, model_server
 from sagewright.services.sagemaker._shared.requirements import wanted
@@ -146,10 +146,8 @@ def _limits(settings: Json, tools: Tools) -> Limits:
     return Limits(cpus=cpus, memory_bytes=memory, disk_bytes=disk, processes=tools.settings.process_limit)
 
 
-@operation("sagemaker", "UpdateEndpoint")
-def update_endpoint(call: Call, request: Json) -> Result:
-    """Deploy another configuration beside the one that serves, and switch when it is healthy."""
-    resource = NOUN.find(call, request["EndpointName"])
+def updated(call: Call, resource: Resource, request: Json) -> Json:
+    """Another configuration, to be deployed beside the one that serves; traffic goes over when it is healthy."""
     if NOUN.word(resource) not in ("InService", "Failed"):
         raise ValidationException(f'Cannot update in-progress endpoint "{resource.arn}".')
     check(call, request)
@@ -158,8 +156,7 @@ def update_endpoint(call: Call, request: Json) -> Result:
         spec.pop("DeploymentConfig", None)
     if "DeploymentConfig" in request:
         spec["DeploymentConfig"] = request["DeploymentConfig"]
-    wish(call, resource, f"updated:{call.request_id}", spec=spec)
-    return {"EndpointArn": resource.arn}
+    return spec
 
 
 KIND = FleetKind(snapshot=snapshot, plans=plans, log_group=log_group)
@@ -173,6 +170,7 @@ NOUN = declare(
         words=WORDS,
         check=check,
         describe=describe,
+        updated=updated,
         lifecycle=STANDING,
         first=("Creating", ""),
         controller=lambda tools: DeploymentController(KIND, tools),
