@@ -18,6 +18,7 @@ from sqlalchemy import delete
 
 from sagewright import services
 from sagewright.access.authorization import Authorizer
+from sagewright.access.inner_calls import InnerCalls
 from sagewright.access.role_sessions import RoleSessions
 from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
@@ -142,6 +143,8 @@ class Installation:
             placement=Placement(settings.max_instances, self._hint),
             routes=self._routes,
             role_objects=partial(RoleObjects, self._platform.objects, RoleSessions(self._platform)),
+            calls=InnerCalls(self._platform),
+            lifecycles=self._lifecycles,
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
         queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})

@@ -13,6 +13,7 @@ import pytest
 from sagewright.backends.plain import PlainBackend
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
+from sagewright.engine.lifecycle import RUN
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.role_objects import RoleObjects
@@ -27,6 +28,7 @@ from sagewright.store.metrics import MetricStore
 from sagewright.store.objects import ObjectStore
 from sagewright.store.resources import Resource, ResourceStore
 from sagewright.store.schema import metadata
+from sagewright.testing.controllers import RecordedCalls
 from sagewright.testing.runs import Bench, eventually
 
 FINAL = ("succeeded", "stopped", "failed")
@@ -69,6 +71,8 @@ def tools(tmp_path: Path, bench: Bench) -> Iterator[Tools]:
         placement=Placement(8, lambda _: None),
         routes=Routes(resources, bench.backend, Router(), []),
         role_objects=partial(RoleObjects, objects, Open()),
+        calls=RecordedCalls(resources),
+        lifecycles={"K": RUN},
     )
     objects.close()
     database.close()

@@ -130,5 +130,5 @@ def test_a_wish_that_nobody_has_a_word_for_changes_nothing_that_is_shown(tmp_pat
             stage.carry_out(operation, request)
     noun = NOUNS["ProcessingJob"]
     before = described(stage, noun, "example")["ProcessingJobStatus"]
-    wish(stage.call(""), noun.find(stage.call(""), "example"), "painted", content={"id": "blue"})
+    wish(stage.call(""), noun.find(stage.call(""), "example"), "painted:blue")
     assert described(stage, noun, "example")["ProcessingJobStatus"] == before

@@ -78,7 +78,12 @@ class Authorizer:
         return self._policies.session_of(role_arn)
 
     def first_refused(
-        self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
+        self,
+        call: Call,
+        key: Credential,
+        permissions: Sequence[Permission],
+        owner: str,
+        request: Json | None = None,
     ) -> tuple[Permission, AwsError] | None:
         """The first permission that the session ``key`` does not have, with AWS's error; None when it has all.
 
@@ -87,20 +92,20 @@ class Authorizer:
         caller = self._policies.caller(key)
         for permission in permissions:
             target = replace(self._policies.target(permission), account=owner)
-            outcome, _ = self._decide(call, {}, permission, caller, target)
+            outcome, _ = self._decide(call, request or {}, permission, caller, target)
             if not outcome.allowed:
                 return permission, denied(call, permission, outcome)
         return None
 
-    def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
-        """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
-        if self._allowed.get((SERVICE, role_arn)) is not None:
+    def trusts_service(self, call: Call, role_arn: str, work: str, service: str = SERVICE) -> bool:
+        """Whether there is such a role, and a service, by rule SageMaker, may take it on for ``work``, an ARN."""
+        if self._allowed.get((service, role_arn)) is not None:
             return True
         version = self._allowed.version()
         trust = self._policies.trust_at(role_arn)
-        decision = _decide_trust(trust, role_arn, call, work) if trust is not None else NOTHING
+        decision = _decide_trust(trust, role_arn, call, work, service) if trust is not None else NOTHING
         if decision.allowed and decision.fixed:
-            self._allowed.put((SERVICE, role_arn), version, True)
+            self._allowed.put((service, role_arn), version, True)
         return decision.allowed
 
     def is_remembered(self, access_key_id: str, action: str, resource: str) -> bool:
@@ -194,10 +199,10 @@ class Authorizer:
             raise AccessDeniedException("Cross-account pass role is not allowed.")
         keys = (("iam:PassedToService", SERVICE), ("iam:AssociatedResourceArn", target))
         self._demand(call, request, Permission("iam:PassRole", arn, keys))
-        if self.trusts_sagemaker(call, arn, target):  # memory knows it, mostly; to look for the role asks the store
+        if self.trusts_service(call, arn, target):  # memory knows it, mostly; to look for the role asks the store
             return
         self._make_missing_role(call, arn)
-        if not self.trusts_sagemaker(call, arn, target):
+        if not self.trusts_service(call, arn, target):
             raise ValidationException(not_assumed(arn) + self._advice(call, arn))
 
     def _make_missing_role(self, call: Call, arn: str) -> None:
@@ -222,22 +227,22 @@ class Authorizer:
         return f" There is no such role here. This makes it: {command(arn)}"
 
 
-def not_assumed(arn: str) -> str:
-    """AWS's message for a role that SageMaker cannot assume."""
+def not_assumed(arn: str, service: str = SERVICE) -> str:
+    """AWS's message for a role that SageMaker, or another service, cannot assume."""
     return (
-        f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{SERVICE}' to assume "
+        f"Could not assume role {arn}. Please ensure that the role exists and allows principal '{service}' to assume "
         "the role."
     )
 
 
-def _decide_trust(trust: Policies, arn: str, call: Call, target: str) -> Decision:
+def _decide_trust(trust: Policies, arn: str, call: Call, target: str, service: str) -> Decision:
     context = {
         "aws:SourceAccount": [call.account],
         "aws:SourceArn": [target],
         "aws:PrincipalIsAWSService": ["true"],
-        "aws:PrincipalServiceName": [SERVICE],
+        "aws:PrincipalServiceName": [service],
     }
-    return trust.decide(Access("sts:AssumeRole", arn, context, frozenset((("Service", SERVICE),))))
+    return trust.decide(Access("sts:AssumeRole", arn, context, frozenset((("Service", service),))))
 
 
 def denied(call: Call, permission: Permission, outcome: Outcome) -> AwsError:

@@ -30,7 +30,7 @@ class RoleSessions:
         if key is None or key.account != role.account:
             return resources[0], not_assumed(role.arn)
         call = _call(action, role, key, self._platform)
-        if not access.trusts_sagemaker(call, role.arn, role.source):
+        if not access.trusts_service(call, role.arn, role.source):
             return resources[0], not_assumed(role.arn)
         refused = access.first_refused(call, key, [Permission(action, each, context) for each in resources], owner)
         return None if refused is None else (refused[0].resource, refused[1].message)

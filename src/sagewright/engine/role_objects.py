@@ -25,12 +25,14 @@ class WorkRole:
     """The role that SageMaker takes on for a piece of work.
 
     ``arn`` is empty when the work has no role. ``source`` is the ARN of the work: a trust policy may ask for it.
+    ``service`` is who takes the role on.
     """
 
     arn: str
     account: str
     region: str
     source: str
+    service: str = "sagemaker.amazonaws.com"
 
     @staticmethod
     def of(resource: Resource, arn: str | None = None) -> WorkRole:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sagewright.backends.base import Backend
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
+from sagewright.engine.calls import Calls
+from sagewright.engine.lifecycle import Lifecycle
 from sagewright.engine.placement import Placement
 from sagewright.engine.preparation import Preparation
 from sagewright.engine.role_objects import RoleObjects, WorkRole
@@ -34,6 +36,9 @@ class Tools:
     placement: Placement
     routes: Routes
     role_objects: Callable[[WorkRole], RoleObjects]
+    calls: Calls
+    lifecycles: Mapping[str, Lifecycle]
+    """The lifecycle of each kind that works."""
 
     def objects_as(self, resource: Resource, role_arn: str | None = None) -> RoleObjects:
         """The objects as a resource's role may see them: ``role_arn``, or the one that its request names."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from sagewright.core import Json
 from sagewright.core.clock import Clock
 from sagewright.core.config import Settings
-from sagewright.core.errors import AwsError
+from sagewright.core.errors import AwsError, NotImplementedYet
 from sagewright.engine.run import RunController
 from sagewright.nouns.members import Members, members_of
 from sagewright.store.changes import ChangeLog
@@ -55,12 +55,17 @@ class Access(Protocol):
         """The session in which SageMaker takes on a role; None when there is no such role."""
 
     def first_refused(
-        self, call: Call, key: Credential, permissions: Sequence[Permission], owner: str
+        self,
+        call: Call,
+        key: Credential,
+        permissions: Sequence[Permission],
+        owner: str,
+        request: Json | None = None,
     ) -> tuple[Permission, AwsError] | None:
         """The first permission that the session ``key`` does not have, with AWS's error; None when it has all."""
 
-    def trusts_sagemaker(self, call: Call, role_arn: str, work: str) -> bool:
-        """Whether there is such a role, and SageMaker may take it on for ``work``, an ARN."""
+    def trusts_service(self, call: Call, role_arn: str, work: str, service: str = ...) -> bool:
+        """Whether there is such a role, and a service, by rule SageMaker, may take it on for ``work``, an ARN."""
 
     def trusts(self, call: Call, request: Json, role: Resource, action: str) -> bool:
         """Whether a role's trust policy lets the caller do ``action``, such as sts:AssumeRole, to it."""
@@ -164,6 +169,17 @@ def _refusing(members: Members, handler: Handler) -> Handler:
 def find(service: str, name: str) -> Operation | None:
     """The operation, or None when it does not work yet."""
     return _operations.get((service, name))
+
+
+def working(service: str, name: str) -> Handler:
+    """The function that carries an operation out. Raises ``NotImplementedYet``."""
+    found = find(service, name)
+    if found is None:
+        raise NotImplementedYet(
+            f"{service}:{name} is known to Sagewright but does not work yet. "
+            "docs/coverage.md lists the operations that do."
+        )
+    return found.handler
 
 
 def all_operations() -> list[Operation]:

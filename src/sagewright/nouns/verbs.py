@@ -189,9 +189,11 @@ def wish(
 ) -> None:
     """Write what the caller wants and wake the reconciler, which alone writes phases. Raises ``Stale``.
 
-    ``content`` is what else the wish says; an ``id`` in it tells the wish from the same one made before.
+    ``word`` may have an id after a colon, so that it differs from the same wish made before; ``content`` is what else
+    the wish says.
     """
+    word, _, identifier = word.partition(":")
+    document = {"word": word, **({"id": identifier} if identifier else {}), **(content or {})}
     shown = _WISHES.get(word, resource.phase)
-    document = {"word": word, **(content or {})}
     call.platform.resources.update(resource, wish=(document, shown), due=call.platform.clock.now(), spec=spec)
     call.platform.hint(resource.id)

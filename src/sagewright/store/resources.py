@@ -172,7 +172,8 @@ class ResourceStore:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._hint = hint
+        self.hint = hint
+        """Lets the reconciler look at the resource with this id, after a commit."""
         self._notes = {"place": place} if place else {}
         self._of_place = [or_(_NOTES.contains(f'"{place}"'), ~_NOTES.contains('"place":'))] if place else []
         self._due, self._take = (_DUE.where(*self._of_place), _TAKE.where(*self._of_place)) if place else (_DUE, _TAKE)
@@ -382,14 +383,14 @@ class ResourceStore:
                     verb: Verb = "moved" if updated.shown != current.shown else "updated"
                     self._record(connection, updated, verb, current.shown, updated.shown)
         if current.parent is not None and (updated is None or updated.shown != current.shown):
-            self._hint(current.parent)
+            self.hint(current.parent)
         return updated
 
     def poke(self, identifier: str) -> None:
         """Make a resource due now because of news from outside. An act under way is followed by another."""
         with self._database.write() as connection:
             connection.execute(_POKE, {"which": identifier, "now": self._clock.now()})
-        self._hint(identifier)
+        self.hint(identifier)
 
     def release(self, owner: str | None = None) -> None:
         """Give back all leases of an owner that is ending; of every owner here, when none can be alive."""
@@ -438,7 +439,7 @@ class ResourceStore:
         """After the commit: count the write, and let the reconciler look at the parent of a resource that moved."""
         self.changed(resource.region)
         if moved and resource.parent is not None:
-            self._hint(resource.parent)
+            self.hint(resource.parent)
 
     def _one(self, query: Select[Any], values: Json) -> Resource | None:
         with self._database.read() as connection:

@@ -7,7 +7,7 @@ import logging
 from typing import Any, NamedTuple
 
 from sagewright.access.authorization import ANONYMOUS
-from sagewright.core.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
+from sagewright.core.errors import AwsError, InternalFailure, ServiceUnavailable
 from sagewright.gateway.aws import sigv4
 from sagewright.gateway.aws.checked_body import CheckedReader
 from sagewright.gateway.aws.refusals import Refusal, refuse
@@ -110,13 +110,7 @@ def authorize(call: Call, parameters: dict[str, Any]) -> Call:
 
 def find(route: Route) -> Handler:
     """The function that carries the operation out."""
-    found = operations.find(route.service, route.operation.name)
-    if found is None:
-        name = f"{route.service}:{route.operation.name}"
-        raise NotImplementedYet(
-            f"{name} is known to Sagewright but does not work yet. docs/coverage.md lists the operations that do."
-        )
-    return found.handler
+    return operations.working(route.service, route.operation.name)
 
 
 def answer(route: Route, result: Result, request_id: str) -> Response:

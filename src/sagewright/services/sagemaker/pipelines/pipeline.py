@@ -51,9 +51,9 @@ def _read(call: Call, where: Json, role: str) -> str:
     bucket, key = where["Bucket"], where["ObjectKey"]
     if where.get("VersionId"):
         raise ValidationException("PipelineDefinitionS3Location.VersionId is not supported yet.")
-    content = objects_as(call, role, NOUN.arn(call, "*")).read(bucket, key, MOST_BYTES)
+    content = objects_as(call, role, NOUN.arn(call, "*")).read(bucket, key, MOST_BYTES + 1)
     if content is None:
-        raise ValidationException(f"The pipeline definition s3://{bucket}/{key} does not exist or is too long.")
+        raise ValidationException(f"The pipeline definition s3://{bucket}/{key} does not exist.")
     try:
         return content.decode()
     except UnicodeDecodeError:
