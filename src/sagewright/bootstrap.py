@@ -46,6 +46,7 @@ from sagewright.gateway.http.server import Server
 from sagewright.gateway.ways.connect import Proxy, upstream
 from sagewright.gateway.ways.invoke import Invocations
 from sagewright.gateway.ways.job_doors import Doors
+from sagewright.nouns.background import all_background
 from sagewright.nouns.declaration import all_nouns
 from sagewright.nouns.operations import Platform
 from sagewright.services.events import _reader as rules
@@ -157,6 +158,7 @@ class Installation:
         )
         controllers = {kind: noun.controller(self._tools) for kind, noun in working.items() if noun.controller}
         queues.update({kind: each for kind, each in controllers.items() if isinstance(each, RunController)})
+        controllers |= {each.kind: each.controller(self._tools) for each in all_background()}
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)

@@ -94,9 +94,12 @@ class Arena:
             self.state.changed(logs=False)
 
     def repair(self) -> None:
-        """Build anew where an S3 request, whose path was changed, took away what others need."""
-        paths = (f"/{BUCKET}/there", f"/{BUCKET}-empty") if self.service == "s3" else ()
-        if any(self.caller.send(Shot("HEAD", path), "s3").status != 200 for path in paths):
+        """Build anew where a request whose path or method was changed took away what others need."""
+        shots = {
+            "s3": [Shot("HEAD", f"/{BUCKET}/there"), Shot("HEAD", f"/{BUCKET}-empty")],
+            "scheduler": [Shot("GET", "/schedules/kept"), Shot("GET", "/schedule-groups/kept")],
+        }
+        if any(self.caller.send(shot, self.service).status != 200 for shot in shots.get(self.service, ())):
             self.build()
             self.state.changed(logs=False)
 

@@ -18,7 +18,7 @@ from sagewright.engine.calls import Calls
 from sagewright.engine.lifecycle import STANDING, Lifecycle
 from sagewright.engine.pipeline_starts import PipelineStart, start, token_of
 from sagewright.engine.tools import Tools
-from sagewright.nouns.declaration import Noun, Refusal, register
+from sagewright.nouns.background import run_in_background
 from sagewright.services.events._shared import rules
 from sagewright.store.metrics import MetricStore, Point
 from sagewright.store.resources import AlreadyExists, Change, Resource, ResourceStore
@@ -186,14 +186,4 @@ class Courier:
         self.metrics.put(resource.account, resource.region, NAMESPACE, points)
 
 
-register(
-    Noun(
-        kind=DELIVERY,
-        service="events",
-        path="delivery/{name}",
-        taken=Refusal("Delivery {name} already exists."),
-        missing=Refusal("Delivery {name} does not exist."),
-        lifecycle=STANDING,
-        controller=Courier.of,
-    )
-)
+run_in_background(DELIVERY, Courier.of)

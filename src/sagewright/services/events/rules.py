@@ -7,8 +7,7 @@ from sagewright.core.arns import Arn
 from sagewright.core.calendar import At, Schedule
 from sagewright.core.errors import ValidationException
 from sagewright.domain.rules import patterns
-from sagewright.engine.lifecycle import STANDING
-from sagewright.nouns.declaration import Noun, Refusal, register
+from sagewright.nouns.background import run_in_background
 from sagewright.nouns.operations import Call, operation
 from sagewright.nouns.tags import tag_set
 from sagewright.services.events._shared import (
@@ -29,17 +28,7 @@ TAG_LIMIT = 50
 STORED = ("EventPattern", "ScheduleExpression", "State", "Description", "RoleArn")
 FILLED = {"State": "ENABLED"}
 
-register(
-    Noun(
-        kind=RULE,
-        service="events",
-        path="rule/{name}",
-        taken=Refusal("Rule {name} already exists."),
-        missing=Refusal("Rule {name} does not exist on EventBus default.", NotFound),
-        lifecycle=STANDING,
-        controller=RuleTimer.of,
-    )
-)
+run_in_background(RULE, RuleTimer.of)
 
 
 @operation("events", "PutRule")

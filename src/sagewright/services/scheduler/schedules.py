@@ -13,9 +13,8 @@ from sagewright.core import Json
 from sagewright.core.calendar import Schedule
 from sagewright.core.errors import ValidationException
 from sagewright.domain.rules.retries import DEFAULTS
-from sagewright.engine.lifecycle import STANDING
 from sagewright.engine.pipeline_starts import is_pipeline
-from sagewright.nouns.declaration import Noun, Refusal, register
+from sagewright.nouns.background import run_in_background
 from sagewright.nouns.operations import Call, operation
 from sagewright.services.scheduler._shared import (
     DEFAULT,
@@ -43,17 +42,7 @@ STORED = (
 )
 FILLED = {"ScheduleExpressionTimezone": "UTC", "State": "ENABLED", "ActionAfterCompletion": "NONE"}
 
-register(
-    Noun(
-        kind=SCHEDULE,
-        service="scheduler",
-        path="schedule/{name}",
-        taken=Refusal("Schedule {name} already exists.", Conflict),
-        missing=Refusal("Schedule {name} does not exist.", NotFound),
-        lifecycle=STANDING,
-        controller=Timer.of,
-    )
-)
+run_in_background(SCHEDULE, Timer.of)
 
 
 @operation("scheduler", "CreateSchedule")
