@@ -76,3 +76,15 @@ def test_what_public_notebooks_do(run_script: Run) -> None:
     assert summary["attached"]
     assert summary["right"] > 0.9
     assert summary["old"] == pytest.approx([0.408223956823349, 0.7169694304466248], abs=1e-6)
+
+
+def test_versions_are_registered_and_an_approved_one_is_deployed(run_script: Run) -> None:
+    summary = run_script("v2", "v2_registry.py")
+    assert summary["group"] == "Completed"
+    assert summary["latest"].endswith(":model-package/v2-registry/2")
+    assert summary["properties"] == {"owner": "tests", "stage": "trial"}
+    assert summary["metrics"]["ModelQuality"]["Statistics"]["ContentType"] == "application/json"
+    assert (summary["before"], summary["approved"]) == ("PendingManualApproval", "Approved"), "the SDK approves"
+    assert summary["right"] > 0.9
+    assert summary["card"] == "second"
+    assert summary["versions"] == [2, 1]
