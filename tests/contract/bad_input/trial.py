@@ -103,7 +103,8 @@ class Arena:
         def base() -> dict[str, Any]:
             own = OWN[operation](self.values) if operation in OWN else {}
             wanted = [*(shape.required_members if shape else ()), *MORE.get(operation, ())]
-            found = {name: sample(shape.members[name], name, self.values) for name in wanted}  # type: ignore[union-attr]
+            members = {name: shape.members[name] for name in wanted if name not in own}  # type: ignore[union-attr]
+            found = {name: sample(member, name, self.values) for name, member in members.items()}
             return copy.deepcopy({**found, **own})
 
         return Target(self.service, operation, protocol, base, self.values)
