@@ -88,3 +88,15 @@ def test_the_metrics_manager_of_experiments_logs_to_a_trial_component(run_script
     assert summary["losses"] == {str(step): 1 / (step + 1) for step in range(25)}
     assert (summary["seconds"], summary["longest"]) == (25, 12.0)
     assert summary["refused"] == '1 errors with error code "VALIDATION_ERROR"'
+
+
+def test_versions_are_registered_and_an_approved_one_is_deployed(run_script: Run) -> None:
+    summary = run_script("v2", "v2_registry.py")
+    assert summary["group"] == "Completed"
+    assert summary["latest"].endswith(":model-package/v2-registry/2")
+    assert summary["properties"] == {"owner": "tests", "stage": "trial"}
+    assert summary["metrics"]["ModelQuality"]["Statistics"]["ContentType"] == "application/json"
+    assert (summary["before"], summary["approved"]) == ("PendingManualApproval", "Approved"), "the SDK approves"
+    assert summary["right"] > 0.9
+    assert summary["card"] == "second"
+    assert summary["versions"] == [2, 1]

@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from tests.contract.bad_input import triggers
 from tests.contract.bad_input.definitions import makers, own_members
+from tests.contract.bad_input.record_stages import OWN_RECORDS, records_stage
 from tests.kit.endpoints import INFERENCE, SKLEARN
 from tests.kit.eventually import eventually
 from tests.kit.jobs import PYTHON, ROLE, archive
@@ -323,6 +324,9 @@ def sagemaker(client: Client) -> Stage:
         "SearchExpression": {"Filters": [{"Name": "TrainingJobName", "Operator": "Contains", "Value": "x"}]},
     }
 
+    more_values, more_again = records_stage(it)
+    values |= more_values
+
     def doomed() -> Values:
         name = fresh()
         it.create_endpoint(EndpointName=name, EndpointConfigName="example")
@@ -331,6 +335,7 @@ def sagemaker(client: Client) -> Stage:
     defined, anew = makers(it)
     again: dict[str, Callable[[], Any]] = {
         **anew,
+        **more_again,
         "DeleteModel": lambda: it.create_model(ModelName="doomed", PrimaryContainer=servable, ExecutionRoleArn=ROLE),
         "DeleteEndpointConfig": lambda: it.create_endpoint_config(
             EndpointConfigName="doomed", ProductionVariants=[variant]
@@ -385,6 +390,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "CreateProcessingJob": ("RoleArn", "ProcessingResources", "AppSpecification", "ProcessingInputs"),
     "CreateTransformJob": ("ModelName", "TransformInput", "TransformOutput", "TransformResources"),
     "CreateModel": ("PrimaryContainer", "ExecutionRoleArn"),
+    "CreateModelPackage": ("ModelPackageName", "InferenceSpecification"),
     "CreateEndpointConfig": ("ProductionVariants", "Tags"),
     "Search": ("SearchExpression",),
     "PutMetricData": ("MetricData",),
@@ -410,6 +416,7 @@ OWN: Mapping[str, Callable[[Values], Values]] = {
         f"Create{kind}": lambda _, kind=kind: {f"{kind}Name": fresh()}  # type: ignore[misc]
         for kind in ("TrainingJob", "ProcessingJob", "TransformJob", "Model", "EndpointConfig", "Endpoint")
     },
+    **OWN_RECORDS,
     "CreateUser": lambda _: {"UserName": fresh()},
     "CreateRole": lambda _: {"RoleName": fresh()},
     "CreatePolicy": lambda _: {"PolicyName": fresh()},
