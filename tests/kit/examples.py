@@ -20,6 +20,7 @@ from tests.kit.recording import Recorded
 from sagewright.bootstrap import Installation, load_services
 from sagewright.core.config import Settings
 from sagewright.engine.deployment import DeploymentController
+from sagewright.engine.parents import Create, Observed, ParentController
 from sagewright.engine.run import Outcome, RunController
 from sagewright.nouns import operations
 from sagewright.nouns.declaration import Noun, all_nouns
@@ -127,6 +128,11 @@ class Stage:
             fleet = controller._kind
             for variant in fleet.plans(resource, fleet.snapshot(resource, self.tools), self.tools):
                 variant.workload(Path("/environment"), "log")
+        elif isinstance(controller, ParentController):
+            parent = controller._kind
+            facts = parent.observe(resource, (), self.tools)
+            decided = parent.decide(resource._replace(phase="running"), Observed(resource.created, (), facts=facts))
+            json.dumps([each.request for each in decided.orders if isinstance(each, Create)])
         else:
             raise TypeError(f"what {noun.kind} does with its spec cannot be recorded yet")
 

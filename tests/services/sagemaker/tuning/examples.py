@@ -73,6 +73,22 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     (
+        "CreateHyperParameterTuningJob",
+        {
+            "HyperParameterTuningJobName": "example-named",
+            "HyperParameterTuningJobConfig": {
+                "Strategy": "Random",
+                "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            },
+            "TrainingJobDefinition": {
+                **DEFINITION,
+                "DefinitionName": "one",
+                "TuningObjective": OBJECTIVE,
+                "HyperParameterRanges": RANGES,
+            },
+        },
+    ),
+    (
         "ListTrainingJobsForHyperParameterTuningJob",
         {
             "HyperParameterTuningJobName": "example-search",
