@@ -266,7 +266,8 @@ def broken(shape: Shape, value: Any) -> Iterator[Any]:
     """The value with one thing wrong: a required member left out, a text or number that the model does not allow."""
     if isinstance(value, dict):
         for name in shape.required_members if isinstance(shape, StructureShape) else ():
-            if "idempotencyToken" not in shape.members[name].metadata:  # boto3 adds one
+            member = _inner(shape, name)
+            if member is None or "idempotencyToken" not in member.metadata:  # boto3 adds one
                 yield {key: each for key, each in value.items() if key != name}
         for name, each in value.items():
             inner = _inner(shape, name)
