@@ -13,6 +13,7 @@ from sagewright.core import Json
 from sagewright.core.errors import ResourceNotFound, ValidationException
 from sagewright.domain.pipelines import graph
 from sagewright.domain.pipelines.definition import MOST_BYTES, DefinitionError
+from sagewright.engine.lifecycle import RUN
 from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.identity import Given
 from sagewright.nouns.operations import Call, Result, operation
@@ -21,7 +22,7 @@ from sagewright.nouns.tags import tag_set
 from sagewright.nouns.verbs import answer, declare
 from sagewright.store.resources import AlreadyExists, Query, Resource, Stale
 
-VERSION = "PipelineVersion"
+VERSION, EXECUTION = "PipelineVersion", "PipelineExecution"
 VERSION_ID = "PipelineVersionId"
 _DEFINED = ("PipelineDefinition", "PipelineDefinitionS3Location")
 _NAMED = ("PipelineVersionDisplayName", "PipelineVersionDescription")
@@ -167,15 +168,22 @@ def describe(call: Call, request: Json) -> Result:
     pipeline = NOUN.find(call, request)
     kept = version(call, pipeline, request.get(VERSION_ID) or int(pipeline.status[VERSION_ID]))
     full = {**NOUN.full(call, pipeline), **kept.spec, **kept.status}
+    latest = call.platform.resources.children(pipeline.id, Query(limit=1, specs=False), kind=EXECUTION)
+    if latest:
+        full["LastRunTime"] = latest[0].created
     return {member: value for member, value in full.items() if member in NOUN.facts.described}
 
 
 @operation("sagemaker", "DeletePipeline")
 def delete(call: Call, request: Json) -> Result:
-    """Deletes the pipeline with its versions."""
+    """Deletes the pipeline with its versions and executions; refused while one runs."""
     pipeline = NOUN.find(call, request)
+    counts = call.platform.resources.phase_counts(pipeline.id)
+    if any(kind == EXECUTION and not RUN.final(phase) for kind, phase in counts):
+        text = f"Pipeline '{pipeline.arn}' has executions that run: stop them before deleting it."
+        raise ValidationException(text, code="ConflictException")
     said = answer(NOUN, "Delete", call, pipeline)
-    call.platform.resources.delete(pipeline, below=(VERSION,))
+    call.platform.resources.delete(pipeline, below=(VERSION, EXECUTION))
     return said
 
 
