@@ -60,6 +60,22 @@ def test_processors_run_and_a_transformer_joins_answers_to_rows(run_script: Run)
     assert summary["right"] > 0.9
 
 
+def test_triggers_of_a_pipeline_are_put_described_and_deleted(run_script: Run) -> None:
+    summary = run_script("v2", "v2_triggers.py")
+    assert [arn.rpartition(":")[2] for arn in summary["arns"]] == [
+        f"schedule/default/v2-{name}" for name in ("at", "cron", "rate")
+    ]
+    assert summary["described"]["v2-cron"] == "cron(15 3 ? * MON-FRI *)"
+    assert summary["described"]["v2-rate"] == "rate(6 hours)"
+    assert summary["states"] == {"v2-cron": "ENABLED", "v2-rate": "DISABLED", "v2-at": "ENABLED"}
+    assert summary["start"]
+    assert summary["role"]
+    assert (len(summary["again"]), summary["updated"]) == (1, "rate(1 day)")
+    assert "ValidationException" in summary["wrong"]
+    assert "minutes '99'" in summary["wrong"]
+    assert summary["left"] == 0
+
+
 def test_a_manifest_is_spread_over_two_hosts_and_checkpoints_go_on(run_script: Run) -> None:
     summary = run_script("v2", "v2_channels.py")
     assert summary["shares"] == {"algo-1.json": ["0.csv", "2.csv", "4.csv"], "algo-2.json": ["1.csv", "3.csv"]}
