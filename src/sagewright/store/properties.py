@@ -34,7 +34,7 @@ from sagewright.store.property_search import (
 from sagewright.store.resources import Resource
 from sagewright.store.schema import indexed_properties, property_values, resources, tags
 
-BATCH = 500
+BATCH = 1000
 """Resources whose values are extracted and written at a time."""
 MOST = 60
 """Properties of a kind that stay indexed, more than one search can name; the one not used for longest goes first."""
@@ -216,7 +216,7 @@ class PropertyStore:
         for each in dropped:
             value = property_values.c
             keys = [value.property, value.resource, value.position]
-            some = select(*keys).where(value.property == each).limit(BATCH * 10)
+            some = select(*keys).where(value.property == each).limit(BATCH * 5)
             removed = 1
             while removed:
                 with self._database.write() as connection:
