@@ -199,7 +199,7 @@ def _page(
     if sources is not None:
         found = _found(sources)
         query = query.where(value.c.resource == found.c.resource)
-    if condition is not None:
+    if condition is not None and (sources is None or not _exact(condition)):
         query = query.where(_predicate(condition, value.c.resource))
     if paging.after is not None:
         place = tuple_(*columns) if sources is None else tuple_(rank, *columns[1:])
@@ -234,9 +234,9 @@ def _sources(condition: Condition) -> list[Select[Any]] | None:
     """Queries whose results together hold every resource that satisfies the condition; None for all resources."""
     if isinstance(condition, Has):
         value = property_values.alias()
-        return [
-            select(value.c.resource).where(value.c.property == condition.property, _matches(value, condition.match))
-        ]
+        # An expression: for the column alone SQLite reads all values by their key, which makes them distinct for free.
+        resource = (value.c.resource + "").label("resource")
+        return [select(resource).where(value.c.property == condition.property, _matches(value, condition.match))]
     if isinstance(condition, Some):
         parts = [_sources(each) for each in condition.conditions]
         if not parts or None in parts:
