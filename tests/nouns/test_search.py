@@ -93,6 +93,8 @@ def test_a_result_is_the_whole_description_with_tags(sagemaker: Any) -> None:
         (("Tags.team", "Equals", "red"), "bd"),
         (("Tags.team", "In", "green, blue"), "ac"),
         (("Metrics.val:loss", "LessThan", "1.5"), "ab"),
+        (("Metrics.val:loss.Last", "GreaterThanOrEqualTo", "2"), "cd"),
+        (("Metrics.val:loss.Max", "Exists"), ""),
         (("ResourceConfig.VolumeSizeInGB", "GreaterThan", "2"), "cd"),
         (("TrainingJobStatus", "Equals", "Completed"), "abcd"),
         (("SecondaryStatusTransitions.Status", "Equals", "Uploading"), "abcd"),
@@ -127,6 +129,26 @@ def test_expressions_nest(sagemaker: Any) -> None:
     assert names(sagemaker, expression={"NestedFilters": [both]}) == "", "no one channel satisfies both"
     both["Filters"] = [{**channel, "Value": "train"}, kind]
     assert names(sagemaker, expression={"NestedFilters": [both]}) == "abcd"
+
+
+def test_changes_after_a_search_are_seen(sagemaker: Any) -> None:
+    assert names(sagemaker, ("Tags.late", "Exists")) == ""
+    arn = sagemaker.describe_training_job(TrainingJobName=f"{PREFIX}-c")["TrainingJobArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "late", "Value": "yes"}])
+    assert names(sagemaker, ("Tags.late", "Equals", "yes")) == "c"
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["late"])
+    assert names(sagemaker, ("Tags.late", "Exists")) == ""
+    sagemaker.create_model(ModelName=f"{PREFIX}-brief", PrimaryContainer={"Image": PYTHON}, ExecutionRoleArn=ROLE)
+    brief = {"Filters": [{"Name": "ModelName", "Value": f"{PREFIX}-brief"}]}
+    assert sagemaker.search(Resource="Model", SearchExpression=brief)["TotalHits"]["Value"] == 1
+    sagemaker.delete_model(ModelName=f"{PREFIX}-brief")
+    assert sagemaker.search(Resource="Model", SearchExpression=brief)["TotalHits"]["Value"] == 0
+
+
+def test_names_of_properties_are_suggested(sagemaker: Any) -> None:
+    hint = {"PropertyNameQuery": {"PropertyNameHint": "trainingjobs"}}
+    found = sagemaker.get_search_suggestions(Resource="TrainingJob", SuggestionQuery=hint)["PropertyNameSuggestions"]
+    assert found == [{"PropertyName": "TrainingJobStatus"}]
 
 
 def test_order_and_pages(sagemaker: Any) -> None:

@@ -97,11 +97,9 @@ class Noun(Named):
     ``words`` maps a phase to the value of the status member. ``check`` raises when a request is well-formed but wrong.
     ``describe`` adds what Describe says beyond spec and status; ``defaults`` is what it says where the request said
     nothing: a document shaped like the answer, in which a list has one item that stands for each.
-    ``properties`` adds what only searches know of a resource; whoever changes what it reads calls
-    ``PropertyStore.outdated``. ``first`` is the event a new resource starts with. ``controller`` makes what moves the
-    noun's resources, for nouns with a lifecycle. ``updated`` checks an Update and gives the new spec; a noun without a
-    lifecycle needs none where the members of its Update are those of its Create. ``before_delete`` raises while a
-    resource has to stay.
+    ``first`` is the event a new resource starts with. ``controller`` makes what moves the noun's resources, for nouns
+    with a lifecycle. ``updated`` checks an Update and gives the new spec; a noun without a lifecycle needs none where
+    the members of its Update are those of its Create. ``before_delete`` raises while a resource has to stay.
     """
 
     taken: Refusal
@@ -109,7 +107,6 @@ class Noun(Named):
     words: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Call, Json], None] = _accept
     describe: Callable[[Call, Resource], Json] = _nothing
-    properties: Callable[[Call, Resource], Json] = _nothing
     defaults: Mapping[str, Any] = field(default_factory=dict)
     lifecycle: Lifecycle | None = None
     first: tuple[str, str] = ("", "")

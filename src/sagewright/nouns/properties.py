@@ -5,7 +5,7 @@ A name may be followed by ``ITEM`` and the rest of a name: the values of each it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,17 @@ ITEM = "\n"
 """In the name of a property of a list's items, what stands for each item. No name of a caller's has it."""
 STATISTICS = ("Min", "Max", "Avg", "Last", "Count", "StdDev")
 """What is said of a metric that has many values."""
+
+
+_added: dict[str, Callable[[Call, Resource], Json]] = {}
+
+
+def searches_also(noun: Noun, properties: Callable[[Call, Resource], Json]) -> None:
+    """Let searches know more of a kind than Describe says, such as its ``Parents``.
+
+    Whoever changes what ``properties`` reads beside the resource calls ``PropertyStore.outdated``.
+    """
+    _added[noun.kind] = properties
 
 
 class Record:
@@ -41,7 +52,11 @@ class Record:
     @cached_property
     def described(self) -> Json:
         """All that is said of the resource."""
-        return {**self._noun.full(self._call, self.resource), **self._noun.properties(self._call, self.resource)}
+        added = _added.get(self._noun.kind)
+        return {
+            **self._noun.full(self._call, self.resource),
+            **(added(self._call, self.resource) if added is not None else {}),
+        }
 
     def values(self, name: str) -> list[Any]:
         """All values at a dotted name: none, one, or several where a list is on the way."""

@@ -34,7 +34,7 @@ from sagewright.store.property_search import (
 from sagewright.store.resources import Resource
 from sagewright.store.schema import indexed_properties, property_values, resources, tags
 
-BATCH = 500
+BATCH = 1000
 """Resources whose values are extracted and written at a time."""
 MOST = 60
 """Properties of a kind that stay indexed, more than one search can name; the one not used for longest goes first."""
@@ -216,7 +216,7 @@ class PropertyStore:
         for each in dropped:
             value = property_values.c
             keys = [value.property, value.resource, value.position]
-            some = select(*keys).where(value.property == each).limit(BATCH * 10)
+            some = select(*keys).where(value.property == each).limit(BATCH * 5)
             removed = 1
             while removed:
                 with self._database.write() as connection:
@@ -234,7 +234,7 @@ class PropertyStore:
                 return
             start = min(each.upto or "" for each in unfinished)
             with self._database.read() as connection:
-                states = _states(connection, *_within(resources, source.scope), resources.c.name > start)
+                states = _states(connection, *_within(resources, source.scope), resources.c.name > start, ordered=True)
             last = states[-1].resource.name if len(states) == BATCH else None
             self._write(source, states, unfinished, last)
 
@@ -284,11 +284,16 @@ def _indexed(connection: Connection, scope: Scope) -> list[_Indexed]:
     return [_Indexed(row.id, bytes(row.name), row.maker, row.upto, row.used) for row in connection.execute(query)]
 
 
-def _states(connection: Connection, *where: ColumnElement[bool]) -> list[_State]:
-    """The next resources in order of their names, ``BATCH`` at most."""
+def _states(connection: Connection, *where: ColumnElement[bool], ordered: bool = False) -> list[_State]:
+    """Such resources, ``BATCH`` at most; the first in order of their names when ``ordered``.
+
+    Without an order the database finds what changed by its index, instead of reading all resources by their names.
+    """
     columns = [resources.c[name] for name in Resource._fields]
     query = select(*columns, resources.c.revision, resources.c.indexed).where(*where)
-    rows: Sequence[Any] = connection.execute(query.order_by(resources.c.name).limit(BATCH)).all()
+    rows: Sequence[Any] = connection.execute(
+        (query.order_by(resources.c.name) if ordered else query).limit(BATCH)
+    ).all()
     return [_State(Resource._make(row[:-2]), row[-2], row[-1]) for row in rows]
 
 

@@ -199,7 +199,7 @@ def _page(
     if sources is not None:
         found = _found(sources)
         query = query.where(value.c.resource == found.c.resource)
-    if condition is not None:
+    if condition is not None and (sources is None or not _exact(condition)):
         query = query.where(_predicate(condition, value.c.resource))
     if paging.after is not None:
         place = tuple_(*columns) if sources is None else tuple_(rank, *columns[1:])
@@ -234,9 +234,9 @@ def _sources(condition: Condition) -> list[Select[Any]] | None:
     """Queries whose results together hold every resource that satisfies the condition; None for all resources."""
     if isinstance(condition, Has):
         value = property_values.alias()
-        return [
-            select(value.c.resource).where(value.c.property == condition.property, _matches(value, condition.match))
-        ]
+        # An expression: for the column alone SQLite reads all values by their key, which makes them distinct for free.
+        resource = (value.c.resource + "").label("resource")
+        return [select(resource).where(value.c.property == condition.property, _matches(value, condition.match))]
     if isinstance(condition, Some):
         parts = [_sources(each) for each in condition.conditions]
         if not parts or None in parts:
@@ -278,19 +278,20 @@ def _predicate(condition: Condition, resource: ColumnElement[Any]) -> ColumnElem
             return or_(false(), *(_predicate(each, resource) for each in condition.conditions))
         case OneItem():
             item = property_values.alias()
-            conditions = (_of_item(each, resource, item.c.item) for each in condition.conditions)
+            conditions = (_of_item(each, item) for each in condition.conditions)
             return exists().where(*_of(item, condition.property, resource), item.c.item >= 0, *conditions)
 
 
-def _of_item(condition: Condition, resource: ColumnElement[Any], item: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether one item of the resource satisfies a condition of ``OneItem``."""
+def _of_item(condition: Condition, item: Any) -> ColumnElement[bool]:
+    """Whether the item that a row is of satisfies a condition of ``OneItem``."""
     if isinstance(condition, Not):
-        return not_(_of_item(condition.condition, resource, item))
+        return not_(_of_item(condition.condition, item))
     if isinstance(condition, Has):
         value = property_values.alias()
         match = _matches(value, condition.match, probe=True)
-        return exists().where(*_of(value, condition.property, resource), value.c.item == item, match)
-    return or_(false(), *(_of_item(each, resource, item) for each in condition.conditions))
+        here = _of(value, condition.property, item.c.resource)
+        return exists().where(*here, value.c.item == item.c.item, match)
+    return or_(false(), *(_of_item(each, item) for each in condition.conditions))
 
 
 def _of(value: Any, wanted: int, resource: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
