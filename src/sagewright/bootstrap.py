@@ -10,7 +10,7 @@ import os
 import pkgutil
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +24,7 @@ from sagewright.backends.choose import choose
 from sagewright.core.clock import SystemClock
 from sagewright.core.config import Settings
 from sagewright.engine import feed, invocation_metrics
-from sagewright.engine.calls import Calls
-from sagewright.engine.feed import Feed, Reader
+from sagewright.engine.feed import Feed
 from sagewright.engine.hints import Hints
 from sagewright.engine.invocation_metrics import InvocationMetrics
 from sagewright.engine.periodic import Periodic, Task
@@ -49,7 +48,7 @@ from sagewright.gateway.ways.job_doors import Doors
 from sagewright.nouns.background import all_background
 from sagewright.nouns.declaration import all_nouns
 from sagewright.nouns.operations import Platform
-from sagewright.services.events import _reader as rules
+from sagewright.nouns.reactions import all_readers
 from sagewright.services.iam._defaults import ensure_defaults
 from sagewright.serving.router import EndpointKey, Router
 from sagewright.store import migrate
@@ -115,28 +114,8 @@ class Installation:
         self._router = Router(look=self._look if self._database.shared else None)
         self._builder = Builder(settings.cache_dir)
         self._preparation = Preparation(self._builder, self._hint, settings.build_seconds)
-        resource_store, storage = self._stores()
-        objects = self._objects(storage)
-        credentials = CredentialStore(self._database, self._clock)
         queues: dict[str, RunController] = {}
-        self._platform = Platform(
-            settings=settings,
-            clock=self._clock,
-            resources=resource_store,
-            events=EventStore(self._database),
-            changes=ChangeLog(self._database, self._clock),
-            links=LinkStore(self._database, self._clock),
-            properties=PropertyStore(self._database, self._clock),
-            tags=TagStore(self._database),
-            credentials=credentials,
-            logs=LogStore(self._database, data / "logs", self._clock),
-            metrics=MetricStore(self._database, self._clock),
-            run_metrics=RunMetricStore(self._database, self._clock),
-            objects=objects,
-            access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=settings.makes_roles),
-            hint=self._hint,
-            queues=queues,
-        )
+        self._platform = self._make_platform(queues)
         self._doors = Doors(self._platform, settings)
         backend = choose(settings, self._hints.path, self._doors)
         working = {noun.kind: noun for noun in all_nouns() if noun.controller is not None}
@@ -162,7 +141,7 @@ class Installation:
         self._follower = Follower(self._platform.resources, self._routes, self._tools.placement, self._lifecycles)
         self._reconciler = Reconciler(self._platform.resources, controllers, self._clock)
         self._invocations = InvocationMetrics(self._router, self._platform.metrics, self._clock)
-        self._feed = Feed(self._platform.changes, _readers(self._platform, self._tools.calls))
+        self._feed = Feed(self._platform.changes, all_readers(self._platform, self._tools.calls))
         self._sweeps = Periodic("sweeps", _sweeps(self._platform, self._builder, settings))
         self._looks = Periodic("looks", self._tasks())
         gateway = Gateway(self._platform, self._internal(), self._doors.answer)
@@ -174,6 +153,29 @@ class Installation:
             doorman=Proxy(tls.identity(data).server_context(), upstream(os.environ)),
             gate=Admissions(self._platform, {HEALTH, *self._internal()}),
             limits=Limits(scratch=data),
+        )
+
+    def _make_platform(self, queues: Mapping[str, RunController]) -> Platform:
+        resource_store, storage = self._stores()
+        objects = self._objects(storage)
+        credentials = CredentialStore(self._database, self._clock)
+        return Platform(
+            settings=self.settings,
+            clock=self._clock,
+            resources=resource_store,
+            events=EventStore(self._database),
+            changes=ChangeLog(self._database, self._clock),
+            links=LinkStore(self._database, self._clock),
+            properties=PropertyStore(self._database, self._clock),
+            tags=TagStore(self._database),
+            credentials=credentials,
+            logs=LogStore(self._database, self.settings.data_dir / "logs", self._clock),
+            metrics=MetricStore(self._database, self._clock),
+            run_metrics=RunMetricStore(self._database, self._clock),
+            objects=objects,
+            access=Authorizer(resource_store, credentials, self._clock, objects, make_roles=self.settings.makes_roles),
+            hint=self._hint,
+            queues=queues,
         )
 
     def _tasks(self) -> list[Task]:
@@ -314,11 +316,6 @@ def _made(directory: Path, flag: str) -> Path:
     except OSError as error:
         raise OSError(f"{directory} cannot be made ({error.strerror}): name another directory by {flag}") from None
     return directory
-
-
-def _readers(platform: Platform, calls: Calls) -> list[Reader]:
-    """Who reacts to changes of resources."""
-    return [rules.reader(platform, calls)]
 
 
 def _sweeps(platform: Platform, builder: Builder, settings: Settings) -> list[Task]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sagewright.engine.calls import Calls
 from sagewright.engine.feed import Reader
 from sagewright.nouns.operations import Platform
+from sagewright.nouns.reactions import reaction
 from sagewright.services.events._delivery import Deliveries
 from sagewright.services.events._sagemaker import KINDS, SageMakerEvents
 from sagewright.services.events._shared import rules
@@ -15,6 +16,7 @@ from sagewright.store.changes import ChangeRecord
 NAME = "events"
 
 
+@reaction
 def reader(platform: Platform, calls: Calls) -> Reader:
     """The reader of a server."""
     deliveries = Deliveries(platform.resources, platform.clock, platform.metrics, platform.hint)
