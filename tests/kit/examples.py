@@ -28,12 +28,14 @@ from sagewright.nouns.listing import list_resources
 from sagewright.nouns.members import members_of
 from sagewright.nouns.operations import Call, Platform, Principal
 from sagewright.services.iam._defaults import ensure_defaults
+from sagewright.store.pages import Query
 from sagewright.store.resources import Change, Resource, ResourceStore
 from sagewright.wire.http import BytesReader, Request
 
 SERVICE = "sagemaker"
-OWN_CREATES = ("ModelPackage",)
+OWN_CREATES = ("ModelPackage", "Pipeline")
 """Kinds whose Create does more with a request than check and keep it."""
+PIPELINE = b'{"Version": "2020-12-01", "Steps": [{"Name": "S", "Type": "Fail", "Arguments": {"ErrorMessage": "e"}}]}'
 TESTS = Path(__file__).parents[1]
 
 
@@ -79,6 +81,9 @@ class Stage:
                 self._s3("CreateBucket", {"Bucket": bucket})
             if not key.endswith("/"):
                 self._s3("PutObject", {**put, "Body": BytesReader(archive({"requirements.txt": ""}))})
+        if where := request.get("PipelineDefinitionS3Location"):
+            put = {"Bucket": where["Bucket"], "Key": where["ObjectKey"]}
+            self._s3("PutObject", {**put, "Body": BytesReader(PIPELINE)})
 
     def _s3(self, operation: str, request: dict[str, Any]) -> None:
         found = operations.find("s3", operation)
@@ -87,6 +92,7 @@ class Stage:
 
     def carry_out(self, operation: str, request: dict[str, Any]) -> None:
         """Make or change what the request says, and plan the work."""
+        request = {name: self._arn(value) for name, value in request.items()}
         self.objects(request)
         recorded = Recorded(request, self.reads, f"{operation}:")
         noun = self.nouns.get(operation.removeprefix("Create"))
@@ -99,6 +105,13 @@ class Stage:
         made = unchecked.create(self.call(operation), recorded)
         if noun.controller is not None:
             self._plan(noun, self._recorded(made))
+
+    def _arn(self, value: Any) -> Any:
+        """``<Kind>`` is the ARN of the newest resource of a kind."""
+        if not isinstance(value, str) or value[1:-1] not in self.nouns:
+            return value
+        (newest,) = self.platform.resources.list(self.principal.account, "us-east-1", value[1:-1], Query(limit=1))
+        return newest.arn
 
     def _change(self, operation: str, request: Recorded) -> None:
         """An Update or the like, of something that stands."""

@@ -50,8 +50,6 @@ def defined(call: Call, request: Json, role: str) -> str | None:
 
 def _read(call: Call, where: Json, role: str) -> str:
     bucket, key = where["Bucket"], where["ObjectKey"]
-    if where.get("VersionId"):
-        raise ValidationException("PipelineDefinitionS3Location.VersionId is not supported yet.")
     content = objects_as(call, role, NOUN.arn(call, "*")).read(bucket, key, MOST_BYTES + 1)
     if content is None:
         raise ValidationException(f"The pipeline definition s3://{bucket}/{key} does not exist.")
