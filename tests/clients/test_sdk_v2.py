@@ -116,3 +116,24 @@ def test_versions_are_registered_and_an_approved_one_is_deployed(run_script: Run
     assert summary["right"] > 0.9
     assert summary["card"] == "second"
     assert summary["versions"] == [2, 1]
+
+
+def test_a_tuner_searches_and_its_best_model_is_deployed(run_script: Run) -> None:
+    summary = run_script("v2", "v2_tuning.py")
+    assert summary["status"] == "Completed"
+    assert summary["counters"]["Completed"] == 4
+    assert {"eta", "max_depth", "FinalObjectiveValue"} <= set(summary["columns"])
+    assert summary["best_loss"] == summary["losses"][0]
+    assert len(set(summary["losses"])) == 4
+    assert len(summary["answer"].split()) == 2
+
+
+def test_a_pipeline_runs_decides_registers_and_runs_again_from_its_cache(run_script: Run) -> None:
+    summary = run_script("v2", "v2_pipeline.py")
+    jobs = ["Evaluate", "Prepare", "Train"]
+    first, second, third = summary["first"], summary["second"], summary["third"]
+    assert (first["status"], first["outcome"], first["cached"]) == ("Succeeded", "True", []), first
+    assert set(first["steps"]) == {*jobs, "Check", "Register-RegisterModel", "Create-CreateModel"}
+    assert (second["status"], second["cached"]) == ("Succeeded", jobs), second
+    assert (third["status"], third["outcome"], third["reason"]) == ("Failed", "False", "accuracy is below 0.99"), third
+    assert summary["packages"] == 2

@@ -159,9 +159,11 @@ class Authorizer:
         if self.is_remembered(key_id, permission.action, subject):
             return call
         version = self._allowed.version()
-        key = self._credentials.find(key_id) if key_id else None
+        key = self._key(key_id)
         target = self._policies.target(permission)
         owner = target.account or call.account
+        if call.principal.arn == SERVICE and owner == call.account:
+            return call  # SageMaker itself, by an inner call; no request of a client has this principal
         own = key is not None and key.account == owner
         unlimited = own and key is not None and key.administrator and not key.session
         if unlimited and (target.policies is None or call.operation in POLICY_OPERATIONS):
@@ -174,6 +176,12 @@ class Authorizer:
         if own and lasting:
             self._allowed.put((key_id, permission.action, subject), version, True)
         return call
+
+    def _key(self, identifier: str) -> Credential | None:
+        """The key with which a call was signed; of an inner call, the session of the role whose ARN stands there."""
+        if identifier.startswith("arn:"):
+            return self._policies.session_of(identifier)
+        return self._credentials.find(identifier) if identifier else None
 
     def _decide(
         self,

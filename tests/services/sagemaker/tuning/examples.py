@@ -32,6 +32,13 @@ RANGES = {
     "CategoricalParameterRanges": [{"Name": "c", "Values": ["a", "b"]}],
 }
 
+MACHINES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+OTHER = {name: value for name, value in DEFINITION.items() if name != "ResourceConfig"}
+SEVERAL = {
+    "one": {**MACHINES, "VolumeKmsKeyId": "key"},
+    "two": {"InstanceConfigs": [MACHINES], "AllocationStrategy": "Prioritized"},
+}
+
 EXAMPLES: list[tuple[str, dict[str, Any]]] = [
     (
         "CreateHyperParameterTuningJob",
@@ -58,6 +65,22 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
             "Tags": [{"Key": "k", "Value": "v"}],
         },
     ),
+    *(
+        (
+            "CreateHyperParameterTuningJob",
+            {
+                "HyperParameterTuningJobName": f"example-{name}",
+                "HyperParameterTuningJobConfig": {
+                    "Strategy": "Random",
+                    "HyperParameterTuningJobObjective": OBJECTIVE,
+                    "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+                    "ParameterRanges": RANGES,
+                },
+                "TrainingJobDefinition": {**OTHER, "HyperParameterTuningResourceConfig": machines},
+            },
+        )
+        for name, machines in SEVERAL.items()
+    ),
     (
         "CreateHyperParameterTuningJob",
         {
@@ -67,8 +90,14 @@ EXAMPLES: list[tuple[str, dict[str, Any]]] = [
                 "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
             },
             "TrainingJobDefinitions": [
-                {**DEFINITION, "DefinitionName": name, "TuningObjective": OBJECTIVE, "HyperParameterRanges": RANGES}
-                for name in ("one", "two")
+                {
+                    **OTHER,
+                    "DefinitionName": name,
+                    "TuningObjective": OBJECTIVE,
+                    "HyperParameterRanges": RANGES,
+                    "HyperParameterTuningResourceConfig": machines,
+                }
+                for name, machines in SEVERAL.items()
             ],
         },
     ),

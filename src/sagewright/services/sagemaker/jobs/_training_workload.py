@@ -9,13 +9,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from sagewright.backends.base import Input, MetricDefinition, Output, Workload
+from sagewright.backends.base import Input, Output, Workload
 from sagewright.core import Json
 from sagewright.core.s3_uri import is_s3, split
 from sagewright.engine.role_objects import RoleObjects
 from sagewright.engine.run import Plan, Refused
 from sagewright.engine.tools import Tools
-from sagewright.environments.catalog import EnvironmentSpec
 from sagewright.services.sagemaker._shared.inputs import fetch
 from sagewright.services.sagemaker._shared.jobs import (
     environment_of,
@@ -33,6 +32,7 @@ from sagewright.services.sagemaker._shared.s3_uris import (
     object_at,
 )
 from sagewright.services.sagemaker._shared.syncs import CHECKPOINTS, of_training
+from sagewright.services.sagemaker._shared.training_metrics import metric_definitions
 from sagewright.store.resources import Resource
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -167,12 +167,3 @@ def _config_files(spec: Json) -> dict[str, str]:
             {"LocalPath": CHECKPOINTS, **spec["CheckpointConfig"]}
         )
     return files
-
-
-def metric_definitions(spec: Json, environment: EnvironmentSpec) -> tuple[MetricDefinition, ...]:
-    """The request's definitions; a built-in algorithm brings its documented ones."""
-    own = spec["AlgorithmSpecification"].get("MetricDefinitions", ())
-    given = {each["Name"]: each["Regex"] for each in own}
-    if "sagemaker_program" not in spec.get("HyperParameters", {}):
-        given = {**{metric.name: metric.regex for metric in environment.metrics}, **given}
-    return tuple(MetricDefinition(name, regex) for name, regex in given.items())

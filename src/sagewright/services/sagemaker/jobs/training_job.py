@@ -15,7 +15,6 @@ from sagewright.core.s3_uri import is_s3
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.run import Outcome, RunController, RunKind
 from sagewright.engine.tools import Tools
-from sagewright.environments.catalog import UnknownImage, resolve
 from sagewright.nouns.declaration import Noun, Refusal, require_unique
 from sagewright.nouns.operations import Call
 from sagewright.nouns.verbs import declare
@@ -23,7 +22,8 @@ from sagewright.services.sagemaker._shared.inputs import require_source
 from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, ended, require_image, times
 from sagewright.services.sagemaker._shared.s3_uris import joined, require_bucket, require_readable
 from sagewright.services.sagemaker._shared.syncs import require_synced
-from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, metric_definitions, plan, submit_directory
+from sagewright.services.sagemaker._shared.training_metrics import described_algorithm
+from sagewright.services.sagemaker.jobs._training_workload import LOG_GROUP, plan, submit_directory
 from sagewright.store.resources import Resource
 
 TRAIL = {
@@ -77,21 +77,10 @@ def describe(call: Call, resource: Resource) -> Json:
             transition["EndTime"] = following if following is not None else event.at
         transitions.append(transition)
     return {
-        "AlgorithmSpecification": _algorithm(resource.spec),
+        "AlgorithmSpecification": described_algorithm(resource.spec),
         "SecondaryStatusTransitions": transitions,
         "ModelArtifacts": resource.status.get("ModelArtifacts", {"S3ModelArtifacts": _model_uri(resource)}),
     }
-
-
-def _algorithm(spec: Json) -> Json:
-    """The AlgorithmSpecification with the metrics that a built-in algorithm brings."""
-    algorithm: Json = spec["AlgorithmSpecification"]
-    try:
-        environment = resolve(algorithm["TrainingImage"])
-    except UnknownImage:  # it was known when the job was made
-        return algorithm
-    definitions = [{"Name": each.name, "Regex": each.regex} for each in metric_definitions(spec, environment)]
-    return {**algorithm, "MetricDefinitions": definitions} if definitions else algorithm
 
 
 def finish(_resource: Resource, _tools: Tools, outcome: Outcome) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sagewright.core import Json
+from sagewright.core.errors import ValidationException
 from sagewright.domain.tuning.decision import NewChild
 from sagewright.domain.tuning.document import read_plan
 from sagewright.domain.tuning.job import Child, Phase, TuningJob
@@ -18,7 +19,6 @@ PASSED = (
     "RoleArn",
     "InputDataConfig",
     "OutputDataConfig",
-    "ResourceConfig",
     "StoppingCondition",
     "VpcConfig",
     "EnableNetworkIsolation",
@@ -75,6 +75,27 @@ def children(job: TuningJob, rows: Sequence[Resource], curves: Curves | None = N
     return [each for row in rows if (each := child(job, row, curves or {})) is not None]
 
 
+def resources_of(definition: Json) -> Json:
+    """The ResourceConfig of a definition's training jobs. Raises ValidationException when it has none, or two.
+
+    Of several InstanceConfigs it is the first: they are in the order in which the caller prefers them, and here each
+    type of instance is to be had.
+    """
+    own, several = definition.get("ResourceConfig"), definition.get("HyperParameterTuningResourceConfig")
+    if (own is None) == (several is None):
+        raise ValidationException(
+            "You must specify one of ResourceConfig and HyperParameterTuningResourceConfig in each training job "
+            "definition."
+        )
+    if several is None:
+        return dict(own or {})
+    chosen = next(iter(several.get("InstanceConfigs", ())), several)
+    found = {name: chosen[name] for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB") if name in chosen}
+    if "VolumeKmsKeyId" in several:
+        found["VolumeKmsKeyId"] = several["VolumeKmsKeyId"]
+    return found
+
+
 def request_for(resource: Resource, job: TuningJob, new: NewChild) -> Json:
     """Make the CreateTrainingJob request of a new training job."""
     definition = definitions_of(resource.spec)[new.definition]
@@ -91,6 +112,7 @@ def request_for(resource: Resource, job: TuningJob, new: NewChild) -> Json:
             for name in ("TrainingImage", "AlgorithmName", "TrainingInputMode", "MetricDefinitions")
             if name in algorithm
         },
+        "ResourceConfig": resources_of(definition),
         **{name: definition[name] for name in PASSED if name in definition},
     }
 

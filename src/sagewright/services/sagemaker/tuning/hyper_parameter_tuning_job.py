@@ -14,7 +14,7 @@ from sagewright.domain.tuning import decision as search
 from sagewright.domain.tuning.counters import Counters, best, count
 from sagewright.domain.tuning.decision import TuningPhase
 from sagewright.domain.tuning.document import read_plan
-from sagewright.domain.tuning.job import Child, Phase
+from sagewright.domain.tuning.job import Child, Phase, TuningJob
 from sagewright.engine.lifecycle import RUN
 from sagewright.engine.parents import Create, Decision, Observed, Order, ParentController, ParentKind, Stop
 from sagewright.engine.role_objects import WorkRole
@@ -25,10 +25,13 @@ from sagewright.nouns.operations import Call, operation
 from sagewright.nouns.shape import Shape
 from sagewright.nouns.verbs import declare
 from sagewright.services.sagemaker._shared.jobs import MISSING, WORDS, ended, require_image
+from sagewright.services.sagemaker._shared.training_metrics import described_algorithm
 from sagewright.services.sagemaker.tuning._children import (
+    OBJECTIVE,
     children,
     definitions_of,
     request_for,
+    resources_of,
     summary,
     tuning_job,
 )
@@ -53,8 +56,7 @@ def check(_call: Call, request: Json) -> None:
         if "TrainingImage" not in algorithm:
             raise NotImplementedYet("AlgorithmName does not work yet: give a TrainingImage.")
         require_image(algorithm["TrainingImage"])
-        if "ResourceConfig" not in document:
-            raise ValidationException("You must specify a ResourceConfig in each training job definition.")
+        resources_of(document)
         metrics = [each["Name"] for each in algorithm.get("MetricDefinitions", ())]
         require_unique("metric", metrics)
         if metrics and definition.metric not in metrics:
@@ -75,7 +77,23 @@ def describe(call: Call, resource: Resource) -> Json:
         said["BestTrainingJob"] = summary(job, row, found)
     spent = [each.status.get("TrainingTimeInSeconds") or 0 for each in rows]
     said["ConsumedResources"] = {"RuntimeInSeconds": int(sum(spent))}
-    return said
+    return {**said, **_definitions(resource.spec, job)}
+
+
+def _definitions(spec: Json, job: TuningJob) -> Json:
+    """The definitions with what SDK v2's ``attach`` reads: the objective as a hyperparameter, resources, metrics."""
+    told = [
+        {
+            **each,
+            "StaticHyperParameters": {**each.get("StaticHyperParameters", {}), OBJECTIVE: plan.metric},
+            "ResourceConfig": resources_of(each),
+            "AlgorithmSpecification": described_algorithm(
+                {**each, "HyperParameters": each.get("StaticHyperParameters", {})}
+            ),
+        }
+        for each, plan in zip(definitions_of(spec), job.plan.definitions, strict=True)
+    ]
+    return {"TrainingJobDefinition": told[0]} if "TrainingJobDefinition" in spec else {"TrainingJobDefinitions": told}
 
 
 def _counted(counters: Counters) -> Json:
