@@ -9,7 +9,13 @@ from pathlib import Path
 
 from sagewright.store.schema import metadata
 
-_WORKING = "('TrainingJob', 'ProcessingJob', 'TransformJob', 'Endpoint', 'Schedule', 'Rule', 'EventDelivery')"
+_WORKING = (
+    "('TrainingJob', 'ProcessingJob', 'TransformJob', 'Endpoint', 'Schedule', 'Rule', 'EventDelivery', "
+    "'HyperParameterTuningJob', 'PipelineExecution')"
+)
+_TOLD = "('TrialComponent', 'Artifact', 'Action', 'Context')"
+"""Kinds of which readers of the feed make some, at their own pace: the lineage and the trial components of jobs."""
+_ITSELF = "IS 'sagemaker.amazonaws.com'"
 _OURS = "'/aws/sagemaker/%'"
 _THEIRS = "lower(namespace) NOT LIKE '%aws/sagemaker%'"
 _NAMED = "SELECT blob FROM objects UNION SELECT blob FROM parts"
@@ -17,10 +23,12 @@ _ENGINE = {
     # The engine moves these at its own pace; requests write the other columns, and wishes.
     "resources": f"SELECT id, arn, spec, wish, created, CASE WHEN kind IN {_WORKING} THEN '' ELSE "
     "json_array(name, status, run, phase, modified, version) END FROM resources "
-    "WHERE NOT (kind = 'Endpoint' AND json_extract(wish, '$.word') IS 'gone') ORDER BY id",
+    "WHERE NOT (kind = 'Endpoint' AND json_extract(wish, '$.word') IS 'gone') "
+    f"AND NOT json_extract(status, '$.CreatedBy.IamIdentity.Arn') {_ITSELF} ORDER BY id",
+    "links": f"SELECT * FROM links WHERE NOT json_extract(created_by, '$.IamIdentity.Arn') {_ITSELF} ORDER BY 1, 2",
     # Readers of the feed move them at their own pace.
     "cursors": "SELECT reader FROM cursors ORDER BY reader",
-    "changes": f"SELECT * FROM changes WHERE kind NOT IN {_WORKING} ORDER BY seq",
+    "changes": f"SELECT * FROM changes WHERE kind NOT IN {_WORKING} AND kind NOT IN {_TOLD} ORDER BY seq",
     "events": f"SELECT * FROM events WHERE resource NOT IN (SELECT id FROM resources WHERE kind IN {_WORKING}) "
     "AND arn NOT LIKE '%:%-job/%' AND arn NOT LIKE '%:endpoint/%' ORDER BY seq",
     # Keys of jobs, which are issued when the jobs ask for them.

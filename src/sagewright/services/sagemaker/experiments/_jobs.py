@@ -6,12 +6,13 @@ the job is made and when it has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sagewright.core import Json
-from sagewright.core.errors import ResourceNotFound
+from sagewright.core.errors import AwsError
 from sagewright.engine.calls import SAGEMAKER, Calls
 from sagewright.engine.feed import Reader
 from sagewright.engine.role_objects import WorkRole
@@ -19,6 +20,8 @@ from sagewright.nouns.operations import Platform
 from sagewright.nouns.reactions import reaction
 from sagewright.store.changes import ChangeRecord
 from sagewright.store.resources import ENDED, ResourceStore
+
+log = logging.getLogger(__name__)
 
 JOBS = {"TrainingJob": "training", "ProcessingJob": "processing", "TransformJob": "transform"}
 MOST_PARAMETERS = 300
@@ -51,12 +54,16 @@ class JobComponents:
 
         try:
             job = call(f"Describe{record.kind}", {f"{record.kind}Name": record.name})
-        except ResourceNotFound:
-            return
-        except Exception:
+        except AwsError:
             if self.resources.by_arn(record.arn) is None:
                 return
             raise
+        try:
+            self._write(record, job, call)
+        except AwsError as error:  # a job may have what a trial component may not
+            log.warning("%s has no trial component: %s", record.arn, error.message)
+
+    def _write(self, record: ChangeRecord, job: Json, call: Callable[[str, Json], Json]) -> None:
         name = f"{record.name}-aws-{JOBS[record.kind]}-job"
         said = {"TrialComponentName": name, **component_of(record.kind, job)}
         found = self.resources.get(record.account, record.region, "TrialComponent", name)

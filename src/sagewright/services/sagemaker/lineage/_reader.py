@@ -17,6 +17,7 @@ from sagewright.nouns.reactions import reaction
 from sagewright.services.sagemaker.lineage._automatic import AUTOMATIC, Association, Entity
 from sagewright.services.sagemaker.lineage.artifact import name_of
 from sagewright.store.changes import ChangeRecord
+from sagewright.store.links import LinkStore
 from sagewright.store.resources import ENDED, ResourceStore
 
 Ask: TypeAlias = Callable[[str, Json], Json]
@@ -27,7 +28,7 @@ _NAMES = {"ModelPackage": "ModelPackageName"}
 @reaction
 def reader(platform: Platform, calls: Calls) -> Reader:
     """The reader of a server."""
-    return Reader("lineage", LineageReader(platform.resources, calls).read, frozenset(AUTOMATIC))
+    return Reader("lineage", LineageReader(platform.resources, platform.links, calls).read, frozenset(AUTOMATIC))
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class LineageReader:
     """Writes entities and associations by AWS's own operations, as SageMaker itself. What is there stays."""
 
     resources: ResourceStore
+    links: LinkStore
     calls: Calls
 
     def read(self, record: ChangeRecord) -> None:
@@ -54,7 +56,21 @@ class LineageReader:
                 return
             raise
         for association in AUTOMATIC[record.kind](document):
-            _write(association, record, ask)
+            self._write(association, record, ask)
+
+    def _write(self, association: Association, record: ChangeRecord, ask: Ask) -> None:
+        """Link the two entities. A job's trial component may be made later: its ARN follows from the job's name."""
+        source, destination = association.source, association.destination
+        self.links.add(
+            record.account,
+            record.region,
+            source=_made(source, record, ask),
+            destination=_made(destination, record, ask),
+            type=association.type,
+            source_type=source.type,
+            destination_type=destination.type,
+            created_by={"IamIdentity": {"Arn": SAGEMAKER}},
+        )
 
     def _described(self, record: ChangeRecord, ask: Ask) -> Json:
         """The description, with those of its models where a kind has them elsewhere."""
@@ -76,11 +92,6 @@ def _models(names: Iterable[str], ask: Ask) -> Iterable[Json]:
             yield ask("DescribeModel", {"ModelName": name})
         except AwsError:
             continue
-
-
-def _write(association: Association, record: ChangeRecord, ask: Ask) -> None:
-    source, destination = (_made(each, record, ask) for each in (association.source, association.destination))
-    ask("AddAssociation", {"SourceArn": source, "DestinationArn": destination, "AssociationType": association.type})
 
 
 def _made(entity: Entity, record: ChangeRecord, ask: Ask) -> str:
