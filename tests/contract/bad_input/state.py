@@ -17,7 +17,7 @@ _TOLD = "('TrialComponent', 'Artifact', 'Action', 'Context')"
 """Kinds of which readers of the feed make some, at their own pace: the lineage and the trial components of jobs."""
 _ITSELF = "IS 'sagemaker.amazonaws.com'"
 _OURS = "'/aws/sagemaker/%'"
-_THEIRS = "lower(namespace) NOT LIKE '%aws/sagemaker%'"
+_THEIRS = "lower(namespace) NOT LIKE '%aws/sagemaker%' AND lower(namespace) NOT IN ('aws/events', 'aws/scheduler')"
 _NAMED = "SELECT blob FROM objects UNION SELECT blob FROM parts"
 _ENGINE = {
     # The engine moves these at its own pace; requests write the other columns, and wishes.
@@ -26,8 +26,8 @@ _ENGINE = {
     "WHERE NOT (kind = 'Endpoint' AND json_extract(wish, '$.word') IS 'gone') "
     f"AND NOT json_extract(status, '$.CreatedBy.IamIdentity.Arn') {_ITSELF} ORDER BY id",
     "links": f"SELECT * FROM links WHERE NOT json_extract(created_by, '$.IamIdentity.Arn') {_ITSELF} ORDER BY 1, 2",
-    # Readers of the feed move them at their own pace.
-    "cursors": "SELECT reader FROM cursors ORDER BY reader",
+    # Readers of the feed make and move them at their own pace.
+    "cursors": "SELECT 0",
     "changes": f"SELECT * FROM changes WHERE kind NOT IN {_WORKING} AND kind NOT IN {_TOLD} ORDER BY seq",
     "events": f"SELECT * FROM events WHERE resource NOT IN (SELECT id FROM resources WHERE kind IN {_WORKING}) "
     "AND arn NOT LIKE '%:%-job/%' AND arn NOT LIKE '%:endpoint/%' ORDER BY seq",
