@@ -116,7 +116,7 @@ class Stage:
     def _change(self, operation: str, request: Recorded) -> None:
         """An Update or the like, of something that stands."""
         for noun in self.nouns.values():
-            if noun.lifecycle is not None and noun.kind in operation:
+            if noun.lifecycle is not None and noun.lifecycle.name == "STANDING" and noun.kind in operation:
                 for made in self.platform.resources.list(self.principal.account, "us-east-1", noun.kind):
                     assert self.platform.resources.lease("test", made.id, 60)
                     self.platform.resources.apply("test", made, Change(due=self.platform.clock.now(), phase="ready"))

@@ -21,9 +21,9 @@ load_services()
 NOUNS = {
     noun.kind: noun
     for noun in all_nouns()
-    if noun.service == SERVICE and (noun.lifecycle is not None or noun.kind in ("Model", "EndpointConfig"))
+    if noun.kind in ("TrainingJob", "ProcessingJob", "TransformJob", "Endpoint", "Model", "EndpointConfig")
 }
-"""Work, and what it is made of."""
+"""Work, and what it is made of; what makes work has its own tests."""
 ORDERED = [
     (kind, order) for kind in NOUNS for order in input_shape(SERVICE, f"List{kind}s").members["SortBy"].metadata["enum"]
 ]

@@ -9,6 +9,7 @@ import pytest
 from sagewright.nouns import properties
 from sagewright.nouns.declaration import Noun, Refusal
 from sagewright.nouns.properties import ITEM, Record
+from sagewright.nouns.shape import Shape
 from sagewright.store.properties import Item, Value
 from sagewright.store.resources import Resource
 
@@ -17,6 +18,10 @@ NOUN = Noun(
     path="experiment-trial-component/{name}",
     taken=Refusal("taken"),
     missing=Refusal("missing"),
+    shape=Shape(
+        summary={"DisplayName": "DisplayName", "TrialComponentSource": "Source"},
+        filters={"ExperimentName": "DisplayName", "TrialName": "DisplayName", "SourceArn": "Source.SourceArn"},
+    ),
 )
 PARENTS = [{"TrialName": "t", "ExperimentName": "e"}, {"TrialName": "u"}]
 SPEC: dict[str, Any] = {
