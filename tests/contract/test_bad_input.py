@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.contract.bad_input.stages import STAGES
-from tests.contract.bad_input.trial import Arena
+from tests.contract.bad_input.trial import UNTRIED, Arena
 
 from sagewright.nouns.operations import all_operations
 from sagewright.wire.models import SERVED
@@ -53,3 +53,8 @@ def test_a_region_longer_than_any_is_refused_before_it_reaches_a_table(client: C
     with pytest.raises(ClientError) as refused:
         client("sagemaker", region="r" * 40).list_models()
     assert refused.value.response["Error"]["Code"] == "IncompleteSignatureException"
+
+
+def test_what_is_not_tried_yet_is_an_operation_that_works() -> None:
+    """``untried.txt`` only shrinks, and names nothing else."""
+    assert {each.name for each in all_operations() if each.service == "sagemaker"} >= UNTRIED

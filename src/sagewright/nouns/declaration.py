@@ -254,8 +254,8 @@ def check_declaration(noun: Noun) -> None:
             raise DeclarationError(f"{kind}: the default {name} is not in Describe's answer")
     if noun.words:
         output = service_model(noun.service).operation_model(facts.operations["Describe"]).output_shape
-        inner = output.members[facts.within] if facts.within else output  # type: ignore[union-attr]
-        known = inner.members[facts.status_member].metadata.get("enum", ())  # type: ignore[union-attr]
+        inner = output.members[facts.within] if facts.within else output  # type: ignore[union-attr] # every Describe answers
+        known = inner.members[facts.status_member].metadata.get("enum", ())  # type: ignore[union-attr] # with a structure
         for word in noun.words.values():
             if word not in known:
                 raise DeclarationError(f"{kind}: {facts.status_member} is never {word}")

@@ -35,7 +35,7 @@ def list_resources(noun: Noun, call: Call, request: Json) -> Json:
     columns, tests = _matched(noun, call, listed, request)
     query = Query(
         **columns,
-        order=order if order in _COLUMNS else "created",  # type: ignore[arg-type]
+        order=order if order in _COLUMNS else "created",  # type: ignore[arg-type] # a str that is one of the columns
         ranks=_ranks(noun) if order == "shown" else (),
         descending=_descending(noun, request),
         limit=limit + 1,
@@ -102,14 +102,14 @@ def _matched(noun: Noun, call: Call, listed: Listed, request: Json) -> tuple[Jso
 
 def _holds(noun: Noun, call: Call, filter_: Filter, wanted: Any) -> Passes:
     compare = _COMPARE[filter_.test]
-    wanted = _seconds(wanted)
+    wanted = seconds(wanted)
     top = filter_.path.partition(".")[0]
 
     def passes(resource: Resource) -> bool:
         document = noun.brief(resource)
         if top not in document:
             document = noun.full(call, resource)
-        return any(compare(_seconds(value), wanted) for value in values_at(document, filter_.path))
+        return any(compare(seconds(value), wanted) for value in values_at(document, filter_.path))
 
     return passes
 
@@ -163,7 +163,7 @@ def _by_path(noun: Noun, call: Call, query: Query, tests: Sequence[Passes], orde
 def _sortable(values: Sequence[Any]) -> tuple[int, float, str]:
     if not values:
         return (0, 0.0, "")
-    value = _seconds(values[0])
+    value = seconds(values[0])
     return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, str(value))
 
 
@@ -186,7 +186,8 @@ def _ranks(noun: Noun) -> tuple[tuple[str, int], ...]:
     return tuple((phase, words.index(word)) for phase, word in noun.words.items())
 
 
-def _seconds(moment: Any) -> Any:
+def seconds(moment: Any) -> Any:
+    """A moment as seconds since the epoch; anything else as it is."""
     return moment.timestamp() if isinstance(moment, datetime) else moment
 
 

@@ -43,17 +43,19 @@ def test_a_training_job_is_a_trial_component_in_its_trial(client: Callable[..., 
     assert by_source["TrialComponentArn"] == component["TrialComponentArn"]
 
 
-def test_what_is_a_number_is_one_and_long_values_are_cut() -> None:
+def test_what_is_a_number_is_one_long_values_are_cut_and_variables_stay_with_the_job() -> None:
     job = {
         "TransformJobName": "t",
         "TransformJobStatus": "Failed",
         "FailureReason": "why",
-        "Environment": {"n": "3", "s": "x" * 3000},
+        "HyperParameters": {"n": "3", "s": "x" * 3000},
+        "Environment": {"PASSWORD": "secret"},
         "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2},
         "ModelName": "m",
     }
     said = component_of("TransformJob", job)
     assert said["Parameters"]["n"] == {"NumberValue": 3.0}
     assert len(said["Parameters"]["s"]["StringValue"]) == 2500
+    assert "secret" not in str(said)
     assert said["Status"] == {"PrimaryStatus": "Failed", "Message": "why"}
     assert said["InputArtifacts"] == {"SageMaker.ModelName": {"Value": "m"}}

@@ -10,12 +10,11 @@ from tests.kit.eventually import eventually
 from tests.kit.jobs import Jobs
 
 
-def sources_of(sagemaker: Any, arn: str, **which: str) -> list[str]:
+def sources_of(sagemaker: Any, **which: str) -> list[str]:
     """The URIs of the artifacts at the other end of an entity's associations."""
     end = "SourceArn" if "DestinationArn" in which else "DestinationArn"
     listed = sagemaker.list_associations(**which)["AssociationSummaries"]
     artifacts = [each[end] for each in listed if ":artifact/" in each[end]]
-    assert arn in which.values()
     return sorted(sagemaker.describe_artifact(ArtifactArn=each)["Source"]["SourceUri"] for each in artifacts)
 
 
@@ -30,9 +29,9 @@ def test_a_training_job_leads_from_its_image_to_its_model(client: Callable[..., 
         f":training-job/{job['TrainingJobName']}",
         f":experiment-trial-component/{job['TrainingJobName']}-aws-training-job",
     )
-    eventually(lambda: sources_of(sagemaker, component, SourceArn=component) == [model], what=lambda: "no association")
+    eventually(lambda: sources_of(sagemaker, SourceArn=component) == [model], what=lambda: "no association")
     image = job["AlgorithmSpecification"]["TrainingImage"]
-    assert image in sources_of(sagemaker, component, DestinationArn=component)
+    assert image in sources_of(sagemaker, DestinationArn=component)
     answer = sagemaker.query_lineage(StartArns=[artifact["ArtifactArn"]], Direction="Ascendants")
     assert {each["LineageType"] for each in answer["Vertices"]} == {"TrialComponent", "Artifact"}
     assert {each["Type"] for each in answer["Vertices"]} >= {"TrainingJob", "Image"}
@@ -61,4 +60,6 @@ def test_a_version_leads_from_its_container_to_its_group(client: Callable[..., A
         return {each["Type"] for each in answer["Vertices"]}
 
     eventually(lambda: types() >= {"Image", "Model", "Approval", "ModelGroup"}, what=lambda: str(types()))
-    assert sagemaker.list_contexts(SourceUri=f"{package.rpartition('/')[0]}".replace("package/", "package-group/"))
+    of_group = package.rpartition("/")[0].replace(":model-package/", ":model-package-group/")
+    (context,) = sagemaker.list_contexts(SourceUri=of_group)["ContextSummaries"]
+    assert context["ContextType"] == "ModelGroup"

@@ -39,3 +39,12 @@ def test_versions_have_numbers_and_names(client: Client) -> None:
             sagemaker.describe_image_version(**of, **wrong)
     with pytest.raises(ClientError, match="You must specify Version or Alias"):
         sagemaker.delete_image_version(**of)
+
+
+def test_a_token_makes_one_version(client: Callable[..., Any]) -> None:
+    sagemaker = client("sagemaker")
+    sagemaker.create_image(**{**IMAGE, "ImageName": "token"})
+    request = {"ImageName": "token", "BaseImage": "registry/image:1"}
+    first = sagemaker.create_image_version(**request, ClientToken="a")["ImageVersionArn"]
+    assert sagemaker.create_image_version(**request, ClientToken="a")["ImageVersionArn"] == first
+    assert sagemaker.create_image_version(**request, ClientToken="b")["ImageVersionArn"] != first

@@ -1,7 +1,7 @@
 """The trial component that each job has by itself: ``<job>-aws-training-job``, with what it was given and made.
 
-https://docs.aws.amazon.com/sagemaker/latest/dg/experiments-additional-sdk.html. A reader of the changes writes it when
-the job is made and when it has ended.
+https://docs.aws.amazon.com/sagemaker/latest/dg/lineage-tracking-auto-creation.html. A reader of the changes writes it
+when the job is made and when it has ended.
 """
 
 from __future__ import annotations
@@ -101,8 +101,11 @@ def _status(kind: str, job: Json) -> Json:
 
 
 def _parameters(job: Json) -> Iterator[tuple[str, Json]]:
-    """Hyperparameters, variables and what the job ran on; what is a number is one."""
-    given: dict[str, Any] = {**job.get("HyperParameters", {}), **job.get("Environment", {})}
+    """Hyperparameters and what the job ran on; what is a number is one.
+
+    Not the job's variables: they may be secrets, and who may see a trial component need not be allowed to see the job.
+    """
+    given: dict[str, Any] = {**job.get("HyperParameters", {})}
     machines = job.get("ResourceConfig") or job.get("TransformResources")
     machines = machines or job.get("ProcessingResources", {}).get("ClusterConfig", {})
     for member in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):

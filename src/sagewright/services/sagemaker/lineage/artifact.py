@@ -70,7 +70,12 @@ NOUN = declare(
 
 @operation("sagemaker", "CreateArtifact")
 def create_artifact(call: Call, request: Json) -> Result:
-    """Make the artifact of a source, or answer the one there is."""
-    name = name_of(request["Source"]["SourceUri"])
-    found = call.platform.resources.get(call.account, call.region, NOUN.kind, name)
-    return {"ArtifactArn": (found or NOUN.create(call, request)).arn}
+    """Make the artifact of a source, or answer the one there is, also one that another caller makes meanwhile."""
+    arn = NOUN.arn(call, name_of(request["Source"]["SourceUri"]))
+    if call.platform.resources.by_arn(arn) is None:
+        try:
+            NOUN.create(call, request)
+        except ValidationException:
+            if call.platform.resources.by_arn(arn) is None:
+                raise
+    return {"ArtifactArn": arn}

@@ -6,13 +6,12 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_AddAssociation.htm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from sagewright.core import Json
 from sagewright.core.arns import Arn
 from sagewright.core.errors import ResourceNotFound, ValidationException
-from sagewright.nouns.listing import PAGE, position_of, token_of
+from sagewright.nouns.listing import PAGE, position_of, seconds, token_of
 from sagewright.nouns.operations import Call, Result, operation
 from sagewright.store.links import Link, LinkQuery
 from sagewright.store.resources import Resource
@@ -124,8 +123,8 @@ def _links(call: Call, request: Json, limit: int) -> Iterator[Link]:
     while True:
         query = LinkQuery(
             equal=equal,
-            created_after=_seconds(request.get("CreatedAfter")),
-            created_before=_seconds(request.get("CreatedBefore")),
+            created_after=seconds(request.get("CreatedAfter")),
+            created_before=seconds(request.get("CreatedBefore")),
             order=_ORDERS[request.get("SortBy", "CreationTime")],  # type: ignore[arg-type] # one of its columns
             descending=request.get("SortOrder", "Descending") == "Descending",
             after=after,
@@ -163,7 +162,3 @@ def _summary(call: Call, link: Link) -> Json:
 def name_of(resource: Resource) -> str:
     """What a person calls the entity; an artifact need not have a name."""
     return str(resource.spec.get("ArtifactName", "")) if resource.kind == "Artifact" else resource.name
-
-
-def _seconds(moment: datetime | float | None) -> float | None:
-    return moment.timestamp() if isinstance(moment, datetime) else moment

@@ -61,7 +61,7 @@ NOUN = declare(
         describe=describe,
         updated=updated,
     ),
-    own=("Describe", "Update", "Delete"),
+    own=("Create", "Describe", "Update", "Delete"),
 )
 
 
@@ -76,6 +76,14 @@ def _find(call: Call, request: Json) -> Resource:
         if known and number in (None, version.status["Version"]):
             return version
     raise NOUN.missing.of(name=image.name, arn=NOUN.arn(call, f"{image.name}/{alias or number or ''}"), status="")
+
+
+@operation("sagemaker", "CreateImageVersion")
+def create_image_version(call: Call, request: Json) -> Result:
+    """Make the next version. The same ClientToken again is answered with the version that it made."""
+    image = IMAGE.find(call, request["ImageName"])
+    same = (each for each in versions_of(call, image, NOUN.kind) if each.spec["ClientToken"] == request["ClientToken"])
+    return {"ImageVersionArn": (next(same, None) or NOUN.create(call, request)).arn}
 
 
 @operation("sagemaker", "DescribeImageVersion")

@@ -141,7 +141,7 @@ def list_model_packages(call: Call, request: Json) -> Result:
 @operation("sagemaker", "BatchDescribeModelPackage")
 def batch_describe_model_packages(call: Call, request: Json) -> Result:
     """A summary of each package that the caller may see, and for the others why not."""
-    shown = output_shape("sagemaker", "BatchDescribeModelPackage").members["ModelPackageSummaries"].value.members  # type: ignore[attr-defined]
+    shown = output_shape("sagemaker", "BatchDescribeModelPackage").members["ModelPackageSummaries"].value.members  # type: ignore[attr-defined] # a map
     found: Json = {}
     errors: Json = {}
     for arn in dict.fromkeys(request["ModelPackageArnList"]):
